@@ -1,0 +1,57 @@
+"""The context is found by itself, and seeds make runs repeat."""
+
+import mxnet as mx
+import numpy as np
+import pytest
+
+import vae_gluon
+from vae_gluon.runtime import SEED_LIMIT, context_of, default_context, gpu_exists
+
+
+def test_context_is_the_gpu_if_there_is_one():
+    assert default_context() == (mx.gpu(0) if mx.context.num_gpus() else mx.cpu())
+    assert gpu_exists() == (default_context().device_type == "gpu")
+
+
+def test_gpu_that_cannot_be_used_does_not_count(monkeypatch):
+    def fail(*args, **kwargs):
+        raise mx.base.MXNetError("CUDA: no kernel image is available")
+
+    monkeypatch.setattr(mx.context, "num_gpus", lambda: 1)
+    monkeypatch.setattr(mx.nd, "zeros", fail)
+    assert not gpu_exists()
+    monkeypatch.setattr(mx.context, "num_gpus", fail)
+    assert default_context() == mx.cpu()
+
+
+def test_gpu_that_can_be_used_is_used(monkeypatch):
+    monkeypatch.setattr(mx.context, "num_gpus", lambda: 1)
+    monkeypatch.setattr(mx.nd, "zeros", lambda shape, ctx: mx.nd.ones(shape))
+    assert default_context() == mx.gpu(0)
+
+
+def test_context_of_a_net_is_where_its_parameters_are(net):
+    assert context_of(net) == mx.cpu()
+    with pytest.raises(ValueError, match="VAE has no parameters yet"):
+        context_of(vae_gluon.VAE())
+
+
+def draw():
+    return mx.nd.random.normal(shape=(5,)).asnumpy().tolist(), np.random.rand(5).tolist()
+
+
+def test_seed_repeats_both_generators():
+    vae_gluon.seed(3)
+    first = draw()
+    vae_gluon.seed(3)
+    assert draw() == first
+    vae_gluon.seed(4)
+    other = draw()
+    assert other[0] != first[0]
+    assert other[1] != first[1]
+
+
+@pytest.mark.parametrize("number", [-1, SEED_LIMIT, 1.5, None])
+def test_seeds_that_mxnet_cannot_take_are_refused(number):
+    with pytest.raises(ValueError, match=f"from 0 to 2147483647, got {number}"):
+        vae_gluon.seed(number)

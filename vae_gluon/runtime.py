@@ -1,0 +1,68 @@
+"""Where to compute, and from which seed."""
+
+from __future__ import annotations
+
+import mxnet as mx
+import numpy as np
+
+SEED_LIMIT = 2**31  # MXNet takes a seed as a signed 32-bit integer
+
+
+def gpu_exists() -> bool:
+    """Say whether MXNet can put an array on a GPU.
+
+    A CPU build answers False without a warning, and so does a machine whose
+    GPU is seen but cannot be used (a driver too old, a card too new).
+    """
+    try:
+        if mx.context.num_gpus() == 0:
+            return False
+        mx.nd.zeros((1,), ctx=mx.gpu(0)).wait_to_read()
+    except mx.base.MXNetError:
+        return False
+    return True
+
+
+def default_context() -> mx.Context:
+    """Return the first GPU if there is one, else the CPU."""
+    return mx.gpu(0) if gpu_exists() else mx.cpu()
+
+
+def context_of(net: mx.gluon.Block) -> mx.Context:
+    """Return the context that holds the parameters of ``net``.
+
+    Raises
+    ------
+    ValueError
+        If ``net`` has not been initialized.
+    """
+    parameter = next(iter(net.collect_params().values()))
+    try:
+        return parameter.list_ctx()[0]
+    except RuntimeError as error:
+        raise ValueError(
+            f"{type(net).__name__} has no parameters yet: call net.initialize() "
+            "or net.load_parameters(...) first"
+        ) from error
+
+
+def seed(number: int) -> None:
+    """Seed both generators that a run draws from.
+
+    MXNet's draws the weights and the noise, NumPy's global one shuffles
+    ``NDArrayIter``. Call it before the iterators and the net are made.
+
+    Parameters
+    ----------
+    number : int
+        From 0 to ``SEED_LIMIT - 1``, which is 2**31 - 1.
+
+    Raises
+    ------
+    ValueError
+        If ``number`` is not such an integer.
+    """
+    if not isinstance(number, (int, np.integer)) or not 0 <= number < SEED_LIMIT:
+        raise ValueError(f"expected a seed from 0 to {SEED_LIMIT - 1}, got {number!r}")
+    mx.random.seed(int(number))
+    np.random.seed(int(number))
