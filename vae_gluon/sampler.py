@@ -1,0 +1,27 @@
+"""The reparameterized sampler."""
+
+from __future__ import annotations
+
+from mxnet import gluon
+
+
+class GaussianSampler(gluon.HybridBlock):
+    r"""Draw z ~ N(mu, exp(lv)) so that gradients pass through mu and lv.
+
+    .. math:: z = \mu + e^{lv / 2} \odot \epsilon, \qquad \epsilon \sim N(0, I)
+
+    The reparameterization trick of Kingma & Welling, *Auto-Encoding Variational
+    Bayes* (arXiv:1312.6114), section 2.4.
+
+    Inputs:
+        - **mu**: mean, (N, n_latent)
+        - **lv**: log variance, (N, n_latent)
+
+    Outputs:
+        - **z**: one sample for each row, (N, n_latent)
+    """
+
+    def hybrid_forward(self, F, mu, lv):  # noqa: D102
+        # The noise takes shape and device from mu, so no batch size is built in.
+        eps = F.random.normal_like(mu)
+        return mu + F.exp(0.5 * lv) * eps
