@@ -1,0 +1,94 @@
+"""The two halves of the negative ELBO against integrals, Monte Carlo and float64."""
+
+import mxnet as mx
+import numpy as np
+import pytest
+from mxnet import autograd, nd
+from scipy import integrate, stats
+from scipy.special import expit
+
+from vae_gluon import BernoulliNLL, GaussianKL
+
+GAUSSIANS = [(0.0, 0.0), (1.5, -2.0), (-0.7, 1.2), (0.1, -6.0), (3.0, 0.5)]  # mu, lv
+
+
+def numerical_kl(mu, lv):
+    """Integrate q log(q / p) over ten standard deviations of q."""
+    sigma = np.exp(lv / 2)
+    q, p = stats.norm(mu, sigma), stats.norm()
+    low, high = mu - 10 * sigma, mu + 10 * sigma
+    return integrate.quad(lambda z: q.pdf(z) * (q.logpdf(z) - p.logpdf(z)), low, high)[0]
+
+
+def test_kl_is_the_integral():
+    mu, lv = np.array(GAUSSIANS).T[:, :, None]
+    expected = [numerical_kl(*gaussian) for gaussian in GAUSSIANS]
+    # float32 carries 7 digits, the integral 8.
+    np.testing.assert_allclose(GaussianKL()(nd.array(mu), nd.array(lv)).asnumpy(), expected, 1e-5)
+
+
+def test_kl_sums_over_latent_axes():
+    mu, lv = np.array(GAUSSIANS).T[:, None, :]
+    expected = sum(numerical_kl(*gaussian) for gaussian in GAUSSIANS)
+    assert GaussianKL()(nd.array(mu), nd.array(lv)).asscalar() == pytest.approx(expected, rel=1e-5)
+
+
+def test_kl_is_the_monte_carlo_mean():
+    mu, lv = np.array([0.8, -1.1, 0.3]), np.array([-0.4, 0.2, -1.5])
+    n = 200_000
+    z = mu + np.exp(lv / 2) * np.random.standard_normal((n, 3))
+    log_ratio = (stats.norm(mu, np.exp(lv / 2)).logpdf(z) - stats.norm().logpdf(z)).sum(axis=1)
+    kl = GaussianKL()(nd.array(mu[None]), nd.array(lv[None])).asscalar()
+    # Four standard errors of the mean.
+    assert kl == pytest.approx(log_ratio.mean(), abs=4 * log_ratio.std() / np.sqrt(n))
+
+
+def test_kl_of_the_prior_is_zero_and_of_others_positive():
+    kl = GaussianKL()
+    assert kl(nd.zeros((1, 3)), nd.zeros((1, 3))).asscalar() == 0
+    assert (kl(nd.random.normal(shape=(500, 3)), nd.random.normal(shape=(500, 3))) > 0).min() == 1
+
+
+def nll_and_gradient(logits, x):
+    logits = nd.array(logits)
+    logits.attach_grad()
+    with autograd.record():
+        nll = BernoulliNLL()(logits, nd.array(x))
+    nll.backward()
+    return nll.asnumpy(), logits.grad.asnumpy()
+
+
+def test_bernoulli_is_float64s():
+    logits = np.random.normal(0, 5, (20, 784)).astype("float32")
+    x = np.random.uniform(0, 1, (20, 784)).astype("float32")
+    nll, gradient = nll_and_gradient(logits, x)
+    exact = logits.astype(float)
+    expected = -(x * np.log(expit(exact)) + (1 - x) * np.log(expit(-exact))).sum(axis=1)
+    np.testing.assert_allclose(nll, expected, rtol=1e-6)  # sums of 784 terms in float32
+    np.testing.assert_allclose(gradient, expit(exact) - x, atol=2e-7)  # float32's epsilon
+
+
+@pytest.mark.parametrize("logit", [-100.0, -40.0, -1e-4, 0.0, 1e-4, 40.0, 100.0])
+@pytest.mark.parametrize("pixel", [0.0, 0.25, 1.0])
+def test_bernoulli_stays_finite_with_its_exact_gradient(logit, pixel):
+    nll, gradient = nll_and_gradient([[logit]], [[pixel]])
+    # log(1 + exp(l)) - x l, with the logarithm by numpy in float64.
+    assert nll[0] == pytest.approx(np.logaddexp(0, logit) - pixel * logit, rel=1e-6, abs=2e-6)
+    assert gradient[0, 0] == pytest.approx(expit(logit) - pixel, abs=1e-7)
+
+
+def test_bernoulli_agrees_with_scipy_on_binary_pixels():
+    logits = np.random.normal(0, 2, (5, 30))
+    x = np.random.randint(0, 2, (5, 30))
+    expected = -stats.bernoulli(expit(logits)).logpmf(x).sum(axis=1)
+    np.testing.assert_allclose(nll_and_gradient(logits, x)[0], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("hybridize", [False, True])
+def test_each_gives_one_number_for_each_row(hybridize):
+    kl, nll = GaussianKL(), BernoulliNLL()
+    for loss in (kl, nll):
+        loss.hybridize(hybridize)
+    for n in (1, 7):
+        assert kl(mx.nd.ones((n, 2)), mx.nd.ones((n, 2))).shape == (n,)
+        assert nll(mx.nd.ones((n, 9)), mx.nd.ones((n, 9))).shape == (n,)
