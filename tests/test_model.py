@@ -1,0 +1,250 @@
+"""The VAE: the tutorial's numbers, any batch size, hybridized or not."""
+
+import warnings
+
+import mxnet as mx
+import numpy as np
+import pytest
+from mxnet import autograd, nd
+from tutorial import TutorialVAE
+
+from vae_gluon import VAE
+
+SIZES = {"n_hidden": 32, "n_latent": 3, "n_layers": 2, "n_output": 784}
+
+both_ways = pytest.mark.parametrize("hybridize", [False, True])
+
+
+def copy_parameters(source, target, x, path):
+    source(x)  # a tutorial net has no parameters before its first call
+    source.save_parameters(str(path))
+    target.load_parameters(str(path))
+
+
+@both_ways
+def test_loss_is_the_tutorials_given_its_parameters_and_seed(images, tmp_path, hybridize):
+    theirs, ours = TutorialVAE(**SIZES, batch_size=12), VAE(**SIZES)
+    theirs.initialize(mx.init.Xavier())
+    copy_parameters(theirs, ours, images, tmp_path / "net.params")
+    theirs.hybridize(hybridize)
+    ours.hybridize(hybridize)
+    losses = []
+    for net in (theirs, ours):
+        mx.random.seed(5)
+        losses.append(net(images).asnumpy())
+    # The same formula summed in another order, in float32.
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+
+
+@both_ways
+def test_gradients_are_the_tutorials(images, tmp_path, hybridize):
+    theirs, ours = TutorialVAE(**SIZES, batch_size=12), VAE(**SIZES)
+    theirs.initialize(mx.init.Xavier())
+    copy_parameters(theirs, ours, images, tmp_path / "net.params")
+    for net in (theirs, ours):
+        net.hybridize(hybridize)
+        mx.random.seed(5)
+        with autograd.record():
+            loss = net(images)
+        loss.backward()
+    for their, our in zip(theirs.collect_params().values(), ours.collect_params().values()):
+        expected = their.grad().asnumpy()
+        np.testing.assert_allclose(our.grad().asnumpy(), expected, atol=1e-4 * abs(expected).max())
+
+
+@pytest.mark.parametrize("save", ["save_params", "save_parameters"])
+def test_parameter_files_of_the_tutorial_load(images, tmp_path, save):
+    theirs, ours = TutorialVAE(**SIZES, batch_size=12), VAE(**SIZES)
+    theirs.initialize(mx.init.Xavier())
+    theirs(images)
+    getattr(theirs, save)(str(tmp_path / "net.params"))
+    ours.load_parameters(str(tmp_path / "net.params"))
+    for their, our in zip(theirs.collect_params().values(), ours.collect_params().values()):
+        np.testing.assert_array_equal(our.data().asnumpy(), their.data().asnumpy())
+
+
+def test_initial_weights_are_the_tutorials(images):
+    nets = TutorialVAE(**SIZES, batch_size=12), VAE(**SIZES)
+    for net in nets:
+        mx.random.seed(1)
+        net.initialize(mx.init.Xavier())
+        net.hybridize()
+        net(images)
+    theirs, ours = (net.collect_params().values() for net in nets)
+    for their, our in zip(theirs, ours):
+        np.testing.assert_array_equal(our.data().asnumpy(), their.data().asnumpy())
+
+
+def test_gradient_is_that_of_finite_differences():
+    net = VAE(n_hidden=5, n_latent=2, n_layers=1, n_output=6, act_type="tanh")
+    net.initialize(mx.init.Xavier())
+    net.cast("float64")
+    x = nd.random.uniform(shape=(4, 6), dtype="float64")
+
+    def loss():
+        mx.random.seed(3)
+        return net(x).sum()
+
+    with autograd.record():
+        total = loss()
+    total.backward()
+    for parameter in net.collect_params().values():
+        value, gradient = parameter.data().asnumpy(), parameter.grad().asnumpy().copy()
+        step = 1e-5
+        for index in np.ndindex(value.shape):
+            shifted = []
+            for sign in (1, -1):
+                moved = value.copy()
+                moved[index] += sign * step
+                parameter.set_data(nd.array(moved, dtype="float64"))
+                shifted.append(loss().asscalar())
+            parameter.set_data(nd.array(value, dtype="float64"))
+            slope = (shifted[0] - shifted[1]) / (2 * step)
+            # softrelu is good to 2e-6, which 6 pixels and 1 / step would blow up in
+            # float32; in float64 the truncation error of order step**2 is left.
+            assert gradient[index] == pytest.approx(slope, rel=1e-4, abs=1e-6)
+
+
+@both_ways
+def test_any_batch_size_changing_from_call_to_call(net, hybridize):
+    net.hybridize(hybridize)
+    for n in (5, 1, 128, 5):
+        x = nd.random.uniform(shape=(n, 784))
+        assert net(x).shape == (n,)
+        assert net.mu.shape == (n, 2)
+        assert net.output.shape == (n, 784)
+
+
+def test_hybridized_gives_the_same(net, images):
+    results = []
+    for hybridize in (False, True):
+        net.hybridize(hybridize)
+        mx.random.seed(2)
+        results.append([net(images).asnumpy(), net.mu.asnumpy(), net.output.asnumpy()])
+    for plain, hybridized in zip(*results):
+        np.testing.assert_allclose(hybridized, plain, rtol=1e-5, atol=1e-6)
+
+
+@both_ways
+def test_mu_and_output_are_those_of_the_last_call(net, images, hybridize):
+    net.hybridize(hybridize, static_alloc=True)
+    assert net.mu is None
+    assert net.output is None
+    net(images)
+    first = net.mu
+    expected = first.asnumpy().copy()
+    np.testing.assert_allclose(expected, net.encode(images)[0].asnumpy(), rtol=1e-5, atol=1e-6)
+    assert 0 <= net.output.min().asscalar() <= net.output.max().asscalar() <= 1
+    net(1 - images)
+    assert abs(net.mu.asnumpy() - expected).max() > 1e-3
+    np.testing.assert_array_equal(first.asnumpy(), expected)  # a kept array is not overwritten
+
+
+@both_ways
+def test_gradients_flow_through_mu_and_output(net, images, hybridize):
+    net.hybridize(hybridize)
+    for name in ("mu", "output"):
+        with autograd.record():
+            net(images)
+            total = getattr(net, name).square().sum()
+        total.backward()
+        assert abs(net.encoder[0].weight.grad()).sum().asscalar() > 0
+
+
+@both_ways
+def test_encoder_and_decoder_can_be_called_by_themselves(net, images, hybridize):
+    net.hybridize(hybridize)
+    mu, lv = net.encode(images)
+    np.testing.assert_array_equal(
+        net.encoder(images).asnumpy(), np.concatenate([mu.asnumpy(), lv.asnumpy()], axis=1)
+    )
+    y, logits = net.decoder(mu), net.decoder.logits(mu)
+    np.testing.assert_array_equal(y.asnumpy(), net.decode(mu).asnumpy())
+    np.testing.assert_allclose(y.asnumpy(), 1 / (1 + np.exp(-logits.asnumpy())), rtol=1e-5)
+
+
+def test_loss_stays_finite_and_alive_where_the_tutorials_saturates(net):
+    last = net.decoder[1]
+    last.weight.set_data(nd.zeros_like(last.weight.data()))
+    last.bias.set_data(nd.full(784, 40))  # black everywhere, the images white
+    with autograd.record():
+        loss = net(nd.zeros((2, 784)))
+    loss.backward()
+    assert loss.asnumpy() == pytest.approx(784 * 40, rel=1e-3)
+    np.testing.assert_allclose(last.bias.grad().asnumpy(), 2, rtol=1e-6)  # two images, 1 each
+
+
+def test_loss_of_one_image_is_one_number(net, images):
+    assert net(images[:1]).shape == (1,)
+
+
+@pytest.mark.parametrize("shape", [(5, 783), (5, 1, 28, 28), (784,), (5, 28, 28)])
+def test_images_of_another_shape_are_refused(net, shape):
+    with pytest.raises(ValueError, match=r"\(N, 784\), got \("):
+        net(nd.zeros(shape))
+
+
+def test_arrays_that_are_not_ndarrays_are_refused(net):
+    with pytest.raises(ValueError, match=r"NDArray of shape \(N, 784\), got ndarray"):
+        net(np.zeros((5, 784), "float32"))
+
+
+def test_codes_of_another_width_are_refused(net):
+    with pytest.raises(ValueError, match=r"\(N, 2\), got \(5, 3\)"):
+        net.decode(nd.zeros((5, 3)))
+
+
+@pytest.mark.parametrize("name", ["n_hidden", "n_latent", "n_output"])
+@pytest.mark.parametrize("value", [0, -1, 2.0, True, None])
+def test_sizes_that_are_not_positive_integers_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} .*at least 1, got {value}"):
+        VAE(**{name: value})
+
+
+def test_the_tutorials_batch_size_is_accepted_and_not_needed(images):
+    net = VAE(n_hidden=8, batch_size=100)
+    net.initialize()
+    assert net(images).shape == (12,)
+
+
+@pytest.mark.parametrize("n_layers", [0, 1, 3])
+@pytest.mark.parametrize("n_latent", [1, 2, 20])
+def test_any_depth_and_latent_size(images, n_layers, n_latent):
+    net = VAE(n_hidden=8, n_latent=n_latent, n_layers=n_layers)
+    net.initialize()
+    assert net(images).shape == (12,)
+    assert net.mu.shape == (12, n_latent)
+    assert len(net.collect_params().keys()) == 4 * (n_layers + 1)
+
+
+def test_exported_graph_takes_any_batch_size(net, images, tmp_path):
+    net.hybridize()
+    net(images)
+    net.export(str(tmp_path / "vae"))
+    with warnings.catch_warnings():
+        # MXNet's own: it says so of every block it imports.
+        warnings.filterwarnings("ignore", message="Cannot decide type")
+        loaded = mx.gluon.SymbolBlock.imports(
+            str(tmp_path / "vae-symbol.json"), ["data"], str(tmp_path / "vae-0000.params")
+        )
+    for n in (12, 1):
+        mx.random.seed(4)
+        loss, mu, logits = loaded(images[:n])
+        mx.random.seed(4)
+        np.testing.assert_allclose(loss.asnumpy(), net(images[:n]).asnumpy(), rtol=1e-5)
+        np.testing.assert_allclose(mu.asnumpy(), net.mu.asnumpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            nd.sigmoid(logits).asnumpy(), net.output.asnumpy(), rtol=1e-5, atol=1e-6
+        )
+
+
+def test_a_symbol_gives_the_loss(net):
+    loss = net(mx.sym.var("data"))
+    assert len(loss.list_outputs()) == 1
+    assert loss.infer_shape(data=(3, 784))[1] == [(3,)]
+
+
+def test_summary_and_repr_read(net, images, capsys):
+    net.summary(images)
+    assert "Total params" in capsys.readouterr().out
+    assert "Decoder" in repr(net)
