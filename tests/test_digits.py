@@ -1,0 +1,125 @@
+"""The embedded digits are balanced, repeatable, sized as MNIST's, and legible."""
+
+import numpy as np
+import pytest
+
+from vae_gluon import load_mnist, make_digits
+from vae_gluon.digits import BOX, SKELETONS
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return make_digits(2000, 500)
+
+
+def flat(images):
+    return images.reshape(len(images), -1)
+
+
+def extent(images):
+    """Return the height of the inked box of each image (its width, if given transposed)."""
+    rows = (images > 0).any(axis=2)
+    return images.shape[1] - rows[:, ::-1].argmax(axis=1) - rows.argmax(axis=1)
+
+
+def test_arrays_are_those_of_load_mnist(drawn):
+    assert list(drawn) == ["train_data", "train_label", "test_data", "test_label"]
+    for part, n in (("train", 2000), ("test", 500)):
+        images, labels = drawn[f"{part}_data"], drawn[f"{part}_label"]
+        assert images.shape == (n, 1, 28, 28)
+        assert images.dtype == np.float32
+        assert labels.shape == (n,)
+        assert labels.dtype == np.int8
+        assert images.min() == 0
+        assert images.max() == 1
+
+
+def test_greys_are_those_of_a_byte(drawn):
+    greys = drawn["train_data"] * 255
+    np.testing.assert_allclose(greys, greys.round(), atol=1e-4)
+    assert len(np.unique(greys.round())) == 256
+
+
+def test_digits_come_equally_often(drawn):
+    assert set(np.bincount(drawn["train_label"])) == {200}
+    assert set(np.bincount(drawn["test_label"])) == {50}
+    assert set(np.bincount(make_digits(25, 15)["train_label"])) == {2, 3}
+
+
+def test_labels_are_mixed(drawn):
+    assert len(set(drawn["train_label"][:40])) == 10
+
+
+def test_same_seed_same_images_and_another_seed_others():
+    first, again, other = make_digits(50, 50), make_digits(50, 50), make_digits(50, 50, seed=1)
+    for key in first:
+        np.testing.assert_array_equal(first[key], again[key])
+    assert not np.array_equal(first["train_data"], other["train_data"])
+
+
+def test_numpys_global_generator_is_left_alone():
+    np.random.seed(5)
+    expected = np.random.rand()
+    np.random.seed(5)
+    make_digits(20, 10)
+    assert np.random.rand() == expected
+
+
+def test_no_two_are_alike(drawn):
+    images = np.concatenate([flat(drawn["train_data"]), flat(drawn["test_data"])])
+    assert len(np.unique(images, axis=0)) == len(images)
+
+
+def test_digits_fill_mnists_box(drawn):
+    images = drawn["train_data"][:, 0]
+    longer = np.maximum(extent(images), extent(images.transpose(0, 2, 1)))
+    assert longer.max() <= BOX
+    assert np.median(longer) >= BOX - 1
+
+
+def test_centre_of_mass_is_in_the_middle(drawn):
+    images = drawn["train_data"][:, 0].astype(float)
+    pixels, mass = np.arange(28), images.sum(axis=(1, 2))
+    for axis in (1, 2):
+        centre = (images.sum(axis=axis) * pixels).sum(axis=1) / mass
+        # MNIST moves by whole pixels and is within 0.5 of (14, 14).
+        assert abs(centre - 14).max() < 0.5
+
+
+def test_edges_are_soft(drawn):
+    images = drawn["train_data"]
+    inked = images[images > 0]
+    assert 0.3 < (inked < 0.98).mean() < 0.7  # of MNIST's inked pixels, 0.6
+
+
+def test_every_digit_has_its_variants():
+    assert all(
+        len(SKELETONS[digit]) >= n for digit, n in {1: 3, 2: 2, 4: 2, 5: 2, 7: 3, 9: 2}.items()
+    )
+    for variants in SKELETONS.values():
+        assert sum(weight for weight, _ in variants) == pytest.approx(1)
+
+
+def nearest_neighbour_accuracy(images, labels, questions, answers):
+    """Read each question as the label of the nearest image."""
+    distance = (images**2).sum(axis=1) - 2 * questions @ images.T
+    return (labels[distance.argmin(axis=1)] == answers).mean()
+
+
+def test_they_can_be_told_apart(drawn):
+    data = flat(drawn["train_data"]), drawn["train_label"]
+    questions = flat(drawn["test_data"]), drawn["test_label"]
+    assert nearest_neighbour_accuracy(*data, *questions) > 0.9
+
+
+def test_someone_who_only_knows_mnist_can_read_them(drawn, mnist_folder):
+    mnist = load_mnist(mnist_folder)
+    data = flat(mnist["train_data"][:10_000]), mnist["train_label"][:10_000]
+    questions = flat(drawn["test_data"]), drawn["test_label"]
+    assert nearest_neighbour_accuracy(*data, *questions) > 0.85  # by chance, 0.1
+
+
+@pytest.mark.parametrize("n", [0, -3])
+def test_no_images_are_refused(n):
+    with pytest.raises(ValueError, match=f"got {n} and 10"):
+        make_digits(n, 10)

@@ -1,0 +1,246 @@
+"""Procedural handwritten digits, for a machine with neither MNIST nor a network.
+
+A digit is a few pen strokes along a skeleton. Each image bends its skeleton a little,
+writes it with a slant, proportions and a pen of its own, scales it into a box of 20x20
+pixels and puts its centre of mass into the middle of 28x28, as MNIST does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+SIDE = 28
+BOX = 20  # MNIST's digits are at most 20 pixels wide and high
+N_CLASSES = 10
+
+# Each digit has variants, each with how often it is written and its strokes, parted by
+# " / ". A stroke is a smooth curve through its points, "x,y" in percent of the digit's
+# height, y downwards. Strokes that share a point meet there, in a corner or a crossing.
+SKELETONS = {
+    0: [(1.0, "56,1 27,10 10,42 16,82 44,100 74,84 84,46 72,10 47,2")],
+    1: [
+        (0.74, "50,0 50,35 50,70 50,100"),
+        (0.17, "28,25 42,14 54,0 / 54,0 53,50 52,100"),
+        (0.09, "27,24 41,13 53,0 / 53,0 52,50 52,100 / 24,100 52,100 80,99"),
+    ],
+    2: [
+        (0.5, "14,24 30,5 58,0 78,18 70,45 42,74 12,98 / 12,98 50,96 92,95"),
+        (0.5, "16,20 36,2 64,4 74,26 60,58 34,90 14,98 10,84 26,76 48,86 70,98 96,90"),
+    ],
+    3: [
+        (0.75, "16,12 38,0 66,5 72,24 56,42 36,47 / 36,47 64,52 80,72 66,94 36,100 10,90"),
+        (0.25, "18,4 46,2 76,0 / 76,0 58,20 40,40 / 40,40 70,48 80,72 62,95 32,100 12,90"),
+    ],
+    4: [
+        (0.62, "20,4 14,30 13,50 30,57 56,53 84,46 / 80,0 76,34 72,68 68,100"),
+        (0.38, "66,0 40,30 10,62 / 10,62 48,63 92,60 / 66,0 66,34 65,68 64,100"),
+    ],
+    5: [
+        (0.65, "30,2 27,22 22,43 / 22,43 46,37 72,50 76,76 54,97 26,100 8,88 / 30,2 58,2 88,0"),
+        (0.35, "90,2 62,4 34,6 / 34,6 28,26 24,44 / 24,44 54,44 74,60 68,86 42,100 10,94"),
+    ],
+    6: [(1.0, "66,0 40,18 20,46 14,74 30,97 56,97 72,78 60,58 36,60 18,78")],
+    7: [
+        (0.70, "12,10 42,5 80,3 / 80,3 66,34 52,66 44,100"),
+        (0.15, "12,8 42,4 82,2 / 82,2 64,34 50,66 42,100 / 32,52 56,49 80,47"),
+        (0.15, "12,24 14,8 / 14,8 46,5 80,3 / 80,3 68,32 56,64 50,100"),
+    ],
+    8: [(1.0, "72,14 48,0 24,14 30,36 54,52 74,74 60,97 34,98 20,78 38,54 62,36 73,16")],
+    9: [
+        (0.6, "74,16 52,1 26,12 18,36 38,50 62,40 74,16 / 74,16 70,44 64,74 60,100"),
+        (0.4, "72,14 48,0 24,14 20,38 44,50 68,34 74,12 / 74,12 76,44 72,80 48,100 20,92"),
+    ],
+}
+
+POINTS = 128  # at which the strokes of a digit are evaluated, all together
+CHUNK = 500  # images drawn at a time, to bound the memory
+
+CENTRE = 14.0  # where MNIST has the centre of mass: the pixel right of and below the middle
+SWELL = 0.16  # how much harder and softer than on average the pen presses
+GAIN, THRESHOLD = 1.9, 0.12  # of the paper: ink = GAIN * exposure - THRESHOLD, cut to [0, 1]
+# How far from its middle a stroke leaves ink, in sigmas of the pen.
+REACH = np.sqrt(2 * np.log((1 + SWELL) * GAIN / THRESHOLD))
+
+
+def make_digits(n_train: int = 12_000, n_test: int = 2_000, seed: int = 0) -> dict[str, np.ndarray]:
+    """Draw a balanced data set of handwritten-looking digits.
+
+    Parameters
+    ----------
+    n_train, n_test : int
+        Images in each part. Every digit comes equally often, give or take one.
+    seed : int, default 0
+        The same numbers give the same images. NumPy's global generator is left alone.
+
+    Returns
+    -------
+    dict
+        What ``load_mnist`` returns: ``train_data`` and ``test_data``, float32 in [0, 1],
+        (N, 1, 28, 28); ``train_label`` and ``test_label``, int8 from 0 to 9, (N,).
+
+    Raises
+    ------
+    ValueError
+        If a number of images is not positive.
+    """
+    if n_train < 1 or n_test < 1:
+        raise ValueError(f"expected at least 1 image in each part, got {n_train} and {n_test}")
+    rng = np.random.default_rng(seed)
+    digits = {}
+    for part, n in (("train", n_train), ("test", n_test)):
+        labels = rng.permutation(np.arange(n) % N_CLASSES)
+        images = np.empty((n, 1, SIDE, SIDE), np.float32)
+        for digit, variants in SKELETONS.items():
+            where = np.flatnonzero(labels == digit)
+            weights = [weight for weight, _ in variants]
+            which = rng.choice(len(variants), size=len(where), p=weights)
+            for variant, (_, skeleton) in enumerate(variants):
+                images[where[which == variant], 0] = draw(skeleton, (which == variant).sum(), rng)
+        digits[f"{part}_data"] = images
+        digits[f"{part}_label"] = labels.astype(np.int8)
+    return digits
+
+
+def draw(skeleton: str, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw ``n`` images of one skeleton: float32 in [0, 1], (n, 28, 28)."""
+    points, strokes = _parse(skeleton)
+    curve = _curve_matrix(len(points), strokes)
+    lifts = np.cumsum([_share(stroke, strokes) for stroke in strokes])[:-1]
+    images = np.empty((n, SIDE, SIDE), np.float32)
+    for start in range(0, n, CHUNK):
+        size = min(CHUNK, n - start)
+        path = curve @ _bend(points, size, rng)  # (size, POINTS, 2)
+        images[start : start + size] = _ink(_write(path, rng), lifts, rng)
+    return images
+
+
+def _parse(skeleton):
+    """Turn the text into points, (K, 2), and strokes, each a list of indices of points.
+
+    A point that is written twice is one point, so that strokes go on meeting where
+    they met when the points are moved.
+    """
+    names = []
+    strokes = []
+    for stroke in skeleton.split(" / "):
+        pairs = stroke.split()
+        names += [pair for pair in pairs if pair not in names]
+        strokes.append([names.index(pair) for pair in pairs])
+    points = np.array([[float(number) / 100 for number in name.split(",")] for name in names])
+    return points, strokes
+
+
+def _share(stroke, strokes):
+    """Return how many of the POINTS a stroke gets: in proportion, the last one the rest."""
+    segments = [len(each) - 1 for each in strokes]
+    shares = [POINTS * n // sum(segments) for n in segments]
+    shares[-1] += POINTS - sum(shares)
+    return shares[strokes.index(stroke)]
+
+
+def _curve_matrix(n_points, strokes):
+    """Return the matrix that takes the points of a skeleton to POINTS on its curves.
+
+    Catmull-Rom splines: https://en.wikipedia.org/wiki/Catmull-Rom_spline, uniform, with
+    the end points doubled.
+    """
+    rows = []
+    for stroke in strokes:
+        through = [stroke[0], *stroke, stroke[-1]]
+        for t in np.linspace(0, len(stroke) - 1, _share(stroke, strokes)):
+            segment = min(int(t), len(stroke) - 2)
+            u = t - segment
+            row = np.zeros(n_points)
+            weights = (
+                0.5 * (-u + 2 * u**2 - u**3),
+                0.5 * (2 - 5 * u**2 + 3 * u**3),
+                0.5 * (u + 4 * u**2 - 3 * u**3),
+                0.5 * (-(u**2) + u**3),
+            )
+            for index, weight in zip(through[segment : segment + 4], weights):
+                row[index] += weight
+            rows.append(row)
+    return np.array(rows)
+
+
+def _bend(points, n, rng):
+    """Move the points of a skeleton: a little each on its own, more with their neighbours."""
+    bent = points + rng.normal(0, 0.028, (n, *points.shape))
+    # Two plane waves of random direction and phase shift neighbours alike.
+    for _ in range(2):
+        wave = rng.normal(0, 3.0, (n, 2))
+        phase = np.einsum("kd,nd->nk", points, wave) + rng.uniform(0, 2 * np.pi, (n, 1))
+        bent += rng.normal(0, 0.055, (n, 1, 2)) * np.sin(phase)[:, :, None]
+    return bent
+
+
+def _write(path, rng):
+    """Give each path its hand: proportions, rotation, slant. Return points around (0, 0)."""
+    n = len(path)
+    angle = rng.normal(0, 0.10, n)
+    slant = rng.normal(0.18, 0.20, n)
+    width = np.exp(rng.normal(0.0, 0.18, n))
+    cos, sin = np.cos(angle), np.sin(angle)
+    # Rotation @ slant @ width, for y downwards: a positive slant leans to the right.
+    hand = np.array([[cos * width, -cos * slant - sin], [sin * width, -sin * slant + cos]])
+    centred = path - path.mean(axis=1, keepdims=True)
+    return np.einsum("den,npe->npd", hand, centred)
+
+
+def _ink(path, lifts, rng):
+    """Draw paths, (n, POINTS, 2), with a soft round pen: images in [0, 1], (n, 28, 28)."""
+    n = len(path)
+    pen = np.clip(np.exp(rng.normal(-0.20, 0.19, (n, 1))), 0.55, 1.45)  # its sigma, in pixels
+    pressure = _pressure(n, rng)
+    # The longer side of the box is BOX, with the ink that stands out beyond the path.
+    low, high = path.min(axis=1), path.max(axis=1)
+    scale = (BOX - 2 * REACH * pen[:, 0]) / (high - low).max(axis=1)
+    path = (path - (low + high)[:, None] / 2) * scale[:, None, None] + CENTRE
+    length = _lengths(path, lifts)
+    image = _expose(path, length * pressure, pen)
+    # Its centre of mass to the middle; what was cut off at the edge comes back.
+    path = path + (CENTRE - _centre_of_mass(image))[:, None]
+    image = _expose(path, length * pressure, pen)
+    return np.round(255 * image) / 255  # as grey as a file with one byte a pixel can be
+
+
+def _pressure(n, rng):
+    """Return how hard the pen presses along the path, (n, POINTS): it swells and fades."""
+    t = np.linspace(0, 1, POINTS)
+    phase = rng.uniform(0, 2 * np.pi, (n, 1))
+    swells = rng.uniform(2, 9, (n, 1))
+    return 1 + SWELL * np.sin(swells * t + phase)
+
+
+def _lengths(path, lifts):
+    """Return the length of path that belongs to each point, (n, POINTS), in pixels."""
+    parts = [
+        np.linalg.norm(np.gradient(stroke, axis=1), axis=2)
+        for stroke in np.split(path, lifts, axis=1)
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def _expose(path, length, pen):
+    """Add up the marks of a Gaussian pen along the path, and let the paper saturate.
+
+    A Gaussian is a product of one in x and one in y, so the sum over the path is a matrix
+    product: no pixel and no point is looped over.
+    """
+    pixels = np.arange(SIDE, dtype=np.float32)
+    offsets = (path[..., None] - pixels) / pen[:, :, None, None]
+    marks = np.exp(-0.5 * np.square(offsets, dtype=np.float32))  # (n, POINTS, 2, SIDE)
+    # On a long straight stroke the marks add up to 1 on its middle line.
+    weight = length / (np.sqrt(2 * np.pi) * pen)
+    columns = marks[:, :, 0] * weight[..., None].astype(np.float32)
+    exposure = marks[:, :, 1].transpose(0, 2, 1) @ columns  # (n, SIDE, SIDE), rows first
+    return np.clip(GAIN * exposure - THRESHOLD, 0, 1)
+
+
+def _centre_of_mass(images):
+    """Return x and y of the centre of mass of each image, (n, 2)."""
+    pixels = np.arange(SIDE)
+    mass = images.sum(axis=(1, 2))
+    x = (images.sum(axis=1) * pixels).sum(axis=1) / mass
+    y = (images.sum(axis=2) * pixels).sum(axis=1) / mass
+    return np.stack([x, y], axis=1)
