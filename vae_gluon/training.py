@@ -1,0 +1,152 @@
+"""The training loop: plain functions that are handed the net and the batches."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import NamedTuple
+
+import mxnet as mx
+import numpy as np
+from mxnet import autograd, gluon
+
+from vae_gluon.data import batches, check_iterator
+from vae_gluon.runtime import context_of, default_context
+
+with warnings.catch_warnings():
+    # In a notebook without ipywidgets tqdm warns, and then does what it should: it
+    # draws its bar in text.
+    warnings.filterwarnings("ignore", message="IProgress not found")
+    from tqdm.auto import tqdm
+
+
+class History(NamedTuple):
+    """What ``train`` measured, one number for each epoch.
+
+    The losses are negative ELBOs in nats per image, averaged over the images, each
+    counted once whatever the batch size.
+    """
+
+    train: list[float]  # mean over the training images, while the weights moved
+    val: list[float]  # mean over the validation images, after the epoch
+    seconds: list[float]  # wall time of the epoch, validation included
+
+
+def train(
+    net: gluon.HybridBlock,
+    train_iter: mx.io.DataIter,
+    val_iter: mx.io.DataIter,
+    epochs: int = 50,
+    learning_rate: float = 0.001,
+    progress: bool = True,
+) -> History:
+    """Fit ``net`` with Adam to the images of ``train_iter``.
+
+    A net that is not initialized yet gets Xavier weights on ``default_context()``; one
+    that is goes on from the parameters it has, where they are. For the same losses
+    bit for bit (on the CPU), call ``seed`` before the iterators are made.
+
+    Parameters
+    ----------
+    net : HybridBlock
+        Its call gives the loss of each image: (N, n_output) -> (N,).
+    train_iter, val_iter : DataIter
+        Batches of images, (N, n_output), in [0, 1]; see ``mnist_iterators``.
+    epochs : int, default 50
+        Passes over ``train_iter``.
+    learning_rate : float, default 0.001
+        Of Adam.
+    progress : bool, default True
+        Draw a bar, write a line every tenth of the run and the time at its end.
+
+    Returns
+    -------
+    History
+        Losses and seconds of each epoch.
+
+    Raises
+    ------
+    ValueError
+        If ``epochs`` or ``learning_rate`` is not positive, or a pixel is not in [0, 1].
+    """
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
+        raise ValueError(f"expected epochs to be an integer of at least 1, got {epochs!r}")
+    if not 0 < learning_rate < float("inf"):
+        raise ValueError(f"expected a finite learning_rate above 0, got {learning_rate!r}")
+    check_iterator("train_iter", train_iter)
+    check_iterator("val_iter", val_iter)
+    _initialize_if_new(net)
+    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": learning_rate})
+
+    history = History([], [], [])
+    with tqdm(total=epochs, desc="epochs", unit="epoch", disable=not progress) as bar:
+        for epoch in range(epochs):
+            start = time.perf_counter()
+            history.train.append(train_epoch(net, trainer, train_iter))
+            history.val.append(_validate(net, val_iter))
+            history.seconds.append(time.perf_counter() - start)
+            _report(bar, epoch, epochs, history)
+        if progress:
+            bar.write(f"Time elapsed: {sum(history.seconds):.2f}s")
+    return history
+
+
+def train_epoch(net: gluon.HybridBlock, trainer: gluon.Trainer, data_iter: mx.io.DataIter) -> float:
+    """Take one optimizer step for each batch; return the mean loss in nats per image."""
+    losses = []
+    for x in batches(data_iter, context_of(net)):
+        with autograd.record():
+            loss = net(x)
+        loss.backward()
+        trainer.step(len(x))
+        if losses:
+            # Stay one batch ahead of the device, no more: it never waits for Python,
+            # and Python never queues up an epoch of work.
+            losses[-1].wait_to_read()
+        losses.append(loss.detach())  # without its graph, which would outlive the batch
+    return _mean(losses)
+
+
+def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter) -> float:
+    """Return the mean negative ELBO in nats per image, with fresh noise and fixed weights.
+
+    Parameters
+    ----------
+    net : HybridBlock
+        Its call gives the loss of each image: (N, n_output) -> (N,).
+    data_iter : DataIter
+        Batches of images, (N, n_output), in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If ``net`` has no parameters yet, or a pixel is not in [0, 1].
+    """
+    check_iterator("data_iter", data_iter)
+    return _validate(net, data_iter)
+
+
+def _validate(net, data_iter):
+    """Evaluate without another look at the pixels, for every epoch."""
+    return _mean([net(x) for x in batches(data_iter, context_of(net))])
+
+
+def _initialize_if_new(net):
+    try:
+        context_of(net)
+    except ValueError:
+        net.initialize(mx.init.Xavier(), ctx=default_context())
+
+
+def _mean(losses):
+    """Average arrays of losses over all their images, in double precision."""
+    return float(np.concatenate([loss.asnumpy() for loss in losses]).mean(dtype=np.float64))
+
+
+def _report(bar, epoch, epochs, history):
+    """Advance the bar; every tenth of the run, leave a line."""
+    train_loss, val_loss = history.train[-1], history.val[-1]
+    bar.set_postfix(train=f"{train_loss:.2f}", val=f"{val_loss:.2f}", refresh=False)
+    bar.update()
+    if not bar.disable and epoch % max(epochs // 10, 1) == 0:
+        bar.write(f"Epoch {epoch}, training loss {train_loss:.2f}, validation loss {val_loss:.2f}")
