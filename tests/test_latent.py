@@ -1,0 +1,85 @@
+"""From a trained net to arrays, in batches; the grid against scipy."""
+
+import mxnet as mx
+import numpy as np
+import pytest
+from mxnet import nd
+from scipy import stats
+
+from vae_gluon import VAE, decode, encode, latent, ndtri_grid, reconstruct, sample_prior
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch):
+    monkeypatch.setattr(latent, "BATCH_SIZE", 64)  # so that 200 images make a short last batch
+
+
+def test_encode_is_the_nets_of_every_image(net, digits):
+    mu, lv = encode(net, digits["test_data"])
+    expected = net.encode(nd.array(digits["test_data"].reshape(200, 784)))
+    np.testing.assert_allclose(mu, expected[0].asnumpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(lv, expected[1].asnumpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_decode_is_the_nets_of_every_code(net):
+    z = np.random.standard_normal((200, 2))
+    np.testing.assert_allclose(decode(net, z), net.decode(nd.array(z)).asnumpy(), rtol=1e-5)
+
+
+def test_reconstruct_is_the_nets_output(net, digits):
+    mx.random.seed(3)
+    images = reconstruct(net, digits["test_data"][:50])
+    mx.random.seed(3)
+    net(nd.array(digits["test_data"][:50].reshape(50, 784)))
+    np.testing.assert_array_equal(images, net.output.asnumpy())
+
+
+def test_nothing_to_encode_is_refused(net):
+    with pytest.raises(ValueError, match=r"images: expected images, got none"):
+        encode(net, np.zeros((0, 784)))
+
+
+def test_wrong_pixels_are_refused(net):
+    for function in (encode, reconstruct):
+        with pytest.raises(ValueError, match="from 0 to 255"):
+            function(net, np.array([[0] * 783 + [255]]))
+
+
+def test_nothing_to_decode_is_refused(net):
+    with pytest.raises(ValueError, match=r"got an array of shape \(0, 2\)"):
+        decode(net, np.zeros((0, 2)))
+
+
+def test_a_net_without_parameters_is_refused():
+    with pytest.raises(ValueError, match="initialize"):
+        decode(VAE(), np.zeros((1, 2)))
+
+
+def test_samples_of_the_prior_are_standard_gaussian():
+    z = sample_prior(5000, 3, np.random.default_rng(1))
+    assert z.shape == (5000, 3)
+    assert stats.kstest(z.ravel(), "norm").pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("n", "limit"), [(20, 3.0), (5, 1.5), (2, 2.0)])
+def test_grid_is_scipys_quantiles_of_equal_steps(n, limit):
+    grid = ndtri_grid(n, limit)
+    assert grid.shape == (n * n, 2)
+    low, high = stats.norm.cdf([-limit, limit])
+    quantiles = stats.norm.ppf(low + (high - low) * np.arange(n) / (n - 1))
+    for j in range(n):
+        for i in range(n):
+            # The first axis runs fastest. cdf and ppf lose some digits near +-3.
+            np.testing.assert_allclose(grid[j * n + i], [quantiles[i], quantiles[j]], atol=1e-9)
+
+
+def test_grid_reaches_its_limits_and_is_symmetric():
+    grid = ndtri_grid(20)
+    np.testing.assert_allclose([grid.min(), grid.max()], [-3, 3])
+    np.testing.assert_allclose(grid, -grid[::-1], atol=1e-9)
+
+
+@pytest.mark.parametrize(("n", "limit"), [(0, 3.0), (20, 0.0), (20, float("nan"))])
+def test_impossible_grids_are_refused(n, limit):
+    with pytest.raises(ValueError, match=f"got {n} and {limit}"):
+        ndtri_grid(n, limit)

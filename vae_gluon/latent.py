@@ -1,0 +1,123 @@
+"""From a trained net to arrays: encode a set, reconstruct, draw from the prior, scan.
+
+NumPy arrays in and out; the net works in batches on its own device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import mxnet as mx
+import numpy as np
+
+from vae_gluon.data import check_pixels
+from vae_gluon.runtime import context_of
+
+BATCH_SIZE = 1000
+
+
+def encode(net: mx.gluon.Block, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Encode a set of images.
+
+    Parameters
+    ----------
+    net : Block
+        With ``encode``, as ``VAE`` has it.
+    images : array
+        In [0, 1], (N, ...); flattened to (N, n_output).
+
+    Returns
+    -------
+    mu, lv : arrays
+        Mean and log variance of q(z | x), (N, n_latent) each.
+
+    Raises
+    ------
+    ValueError
+        If there are no images, or a pixel is not in [0, 1].
+    """
+    return _in_batches(net, net.encode, _flat(images))
+
+
+def decode(net: mx.gluon.Block, z: np.ndarray) -> np.ndarray:
+    """Decode latent codes, (N, n_latent), to pixel probabilities, (N, n_output)."""
+    (images,) = _in_batches(net, lambda batch: (net.decode(batch),), z)
+    return images
+
+
+def reconstruct(net: mx.gluon.Block, images: np.ndarray) -> np.ndarray:
+    """Encode images, (N, ...), draw one z for each, decode it: (N, n_output).
+
+    As in the tutorial these are the net's ``output``, one sample of what it trains on, so
+    they depend on MXNet's seed.
+    """
+
+    def outputs(batch):
+        net(batch)
+        return (net.output,)
+
+    (reconstructions,) = _in_batches(net, outputs, _flat(images))
+    return reconstructions
+
+
+def sample_prior(n: int, n_latent: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw ``n`` latent codes from the prior N(0, I): (n, n_latent)."""
+    return rng.standard_normal((n, n_latent))
+
+
+def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:
+    """Lay a grid over the latent plane, of equal steps in the prior's probability.
+
+    Along each axis z is the inverse of the normal distribution function (``ndtri``) at
+    ``n`` equal steps from cdf(-limit) to cdf(limit), so that the grid is dense where the
+    prior is.
+
+    Parameters
+    ----------
+    n : int, default 20
+        Points along each axis.
+    limit : float, default 3.0
+        The outermost points, in standard deviations of the prior.
+
+    Returns
+    -------
+    array
+        (n * n, 2), the first axis running fastest: row ``j * n + i`` is the ``i``-th step
+        along the first latent axis and the ``j``-th along the second.
+
+    Raises
+    ------
+    ValueError
+        If ``n`` or ``limit`` is not positive.
+    """
+    from scipy.special import ndtr, ndtri  # here, so that importing the package stays quick
+
+    if n < 1 or not limit > 0:
+        raise ValueError(f"expected n of at least 1 and a limit above 0, got {n} and {limit}")
+    steps = ndtri(np.linspace(ndtr(-limit), ndtr(limit), n))
+    first, second = np.meshgrid(steps, steps)
+    return np.stack([first.ravel(), second.ravel()], axis=1)
+
+
+def _flat(images):
+    """Return the images as rows of pixels, after a look at them."""
+    images = np.asarray(images)
+    check_pixels("images", images)
+    return images.reshape(len(images), -1)
+
+
+def _in_batches(
+    net: mx.gluon.Block,
+    function: Callable[[mx.nd.NDArray], tuple[mx.nd.NDArray, ...]],
+    rows: np.ndarray,
+) -> tuple[np.ndarray, ...]:
+    """Apply ``function`` to batches of rows on the net's device; join each of its results."""
+    rows = np.asarray(rows)
+    if rows.size == 0:
+        raise ValueError(f"expected at least one row, got an array of shape {rows.shape}")
+    ctx = context_of(net)
+    results = []
+    for start in range(0, len(rows), BATCH_SIZE):
+        batch = mx.nd.array(rows[start : start + BATCH_SIZE], ctx=ctx, dtype=np.float32)
+        results.append([result.asnumpy() for result in function(batch)])
+    return tuple(np.concatenate(parts) for parts in zip(*results))
