@@ -1,0 +1,255 @@
+"""Pictures: each digit lands where it should, on the axes that were given."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from scipy import stats
+
+from vae_gluon import ndtri_grid, plotting
+
+LABELS = np.arange(50) % 10
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def mu():
+    return np.random.standard_normal((50, 2))
+
+
+def numbered(n, side=4):
+    """Images that are all of one grey each, 0, 1 / n, 2 / n, ..."""
+    return np.repeat(np.arange(n) / n, side * side).reshape(n, side * side)
+
+
+def canvas(ax):
+    return np.asarray(ax.images[0].get_array())
+
+
+# Tiles
+
+
+def test_tiles_run_to_the_right_and_then_downwards():
+    tiled = plotting.tile(numbered(6, side=2), n_columns=3)
+    assert tiled.shape == (4, 6)
+    np.testing.assert_array_equal(tiled[::2, ::2], np.arange(6).reshape(2, 3) / 6)
+
+
+def test_tiles_keep_each_image_upright():
+    image = np.arange(9.0).reshape(1, 9) / 9
+    np.testing.assert_array_equal(plotting.tile(image, 1), image.reshape(3, 3))
+
+
+def test_gap_is_between_images_only():
+    tiled = plotting.tile(np.ones((4, 1, 3, 3)), n_columns=2, gap=2)
+    assert tiled.shape == (8, 8)
+    assert tiled[3:5].sum() == tiled[:, 3:5].sum() == 0
+    assert tiled.sum() == 4 * 9
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_columns", "message"),
+    [
+        ((4, 10), 2, r"square images, \(N, side \* side\), got shape \(4, 10\)"),
+        ((0, 9), 1, "got shape"),
+        ((5, 9), 2, "rows of 2, got 5"),
+        ((4, 9), 0, "rows of 0"),
+    ],
+)
+def test_images_that_cannot_be_tiled_are_refused(shape, n_columns, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.tile(np.zeros(shape), n_columns)
+
+
+# Rows and grids
+
+
+def test_samples_are_one_row():
+    assert canvas(plotting.plot_samples(np.zeros((10, 1, 28, 28)))).shape[0] == 28
+
+
+def test_originals_are_over_their_reconstructions():
+    ax = plotting.plot_reconstructions(np.zeros((3, 784)), np.ones((3, 1, 28, 28)))
+    pixels = canvas(ax)
+    assert pixels[:28].max() == 0
+    assert pixels[-28:, :28].min() == 1
+    heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    assert heights["original"] > 0.5 > heights["reconstruction"]
+
+
+def test_reconstructions_without_originals_are_refused():
+    with pytest.raises(ValueError, match="got 2 and 3"):
+        plotting.plot_reconstructions(np.zeros((3, 784)), np.zeros((2, 784)))
+
+
+def test_grid_is_in_reading_order():
+    np.testing.assert_array_equal(
+        canvas(plotting.plot_grid(numbered(9)))[::4, ::4], np.arange(9).reshape(3, 3) / 9
+    )
+
+
+def test_grid_of_no_square_number_is_refused():
+    with pytest.raises(ValueError, match="square number of images, got 8"):
+        plotting.plot_grid(numbered(8))
+
+
+def test_ink_is_black_on_white_whatever_the_brightest_pixel():
+    ax = plotting.plot_samples(np.full((2, 784), 0.5))
+    assert ax.images[0].get_clim() == (0, 1)
+    assert ax.images[0].get_cmap().name == "Greys"
+
+
+# The scan
+
+
+def test_scan_has_the_first_axis_to_the_right_and_the_second_upwards():
+    n = 6
+    z = ndtri_grid(n)
+    rising = (z - z.min()) / (z.max() - z.min())
+    for axis in (0, 1):
+        images = np.repeat(rising[:, axis], 16).reshape(n * n, 16)  # the code, as a grey
+        greys = canvas(plotting.plot_scan(images, z))[::4, ::4]
+        steps = rising[:n, 0]
+        expected = np.tile(steps, (n, 1)) if axis == 0 else np.tile(steps[::-1, None], (1, n))
+        np.testing.assert_allclose(greys, expected)
+
+
+def test_scan_puts_each_image_where_its_code_is():
+    n, z = 20, ndtri_grid(20)
+    images = numbered(n * n)
+    ax = plotting.plot_scan(images, z)
+    pixels = canvas(ax)
+    for i, j in ((0, 0), (19, 0), (3, 12), (19, 19)):
+        # Row j counts from the bottom of the canvas, as in the tutorial.
+        assert pixels[(n - j - 1) * 4, i * 4] == (j * n + i) / n**2
+
+
+def test_scan_ticks_are_the_codes_beside_them():
+    n, z = 20, ndtri_grid(20)
+    ax = plotting.plot_scan(numbered(n * n), z)
+    for axis in (ax.xaxis, ax.yaxis):
+        places, texts = axis.get_ticklocs(), [label.get_text() for label in axis.get_ticklabels()]
+        assert [float(text) for text in texts] == pytest.approx(z[places.astype(int), 0], abs=5e-3)
+    assert ax.get_xlim() == ax.get_ylim() == (-0.5, n - 0.5)
+
+
+@pytest.mark.parametrize(
+    ("n_images", "shape", "message"),
+    [
+        (9, (9, 3), r"\(n \* n, 2\), got \(9, 3\).*two dimensions"),
+        (8, (8, 2), r"got \(8, 2\)"),
+        (4, (9, 2), "9 images, one for each code, got 4"),
+    ],
+)
+def test_codes_that_are_no_plane_are_refused(n_images, shape, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.plot_scan(np.zeros((n_images, 16)), np.zeros(shape))
+
+
+# The scatter
+
+
+def scatter(ax):
+    return ax.collections[0]
+
+
+def as_set(points):
+    return {tuple(point) for point in np.round(points, 9)}
+
+
+def test_every_mean_is_drawn_in_the_colour_of_its_digit(mu):
+    ax = plotting.plot_latent(mu, LABELS)
+    points, colours = scatter(ax).get_offsets().data, scatter(ax).get_facecolors()
+    assert as_set(points) == as_set(mu)
+    legend = ax.get_legend()
+    key = {
+        text.get_text(): to_rgb(handle.get_facecolor()[0])
+        for text, handle in zip(legend.get_texts(), legend.legend_handles)
+    }
+    assert list(key) == [str(digit) for digit in range(10)]
+    assert len(set(key.values())) == 10
+    digits = {tuple(np.round(point, 9)): str(n) for point, n in zip(mu, LABELS)}
+    for point, colour in zip(points, colours):
+        assert to_rgb(colour) == key[digits[tuple(np.round(point, 9))]]
+
+
+def test_cdf_is_scipys(mu):
+    points = scatter(plotting.plot_latent_cdf(mu, LABELS)).get_offsets().data
+    assert as_set(points) == as_set(stats.norm.cdf(mu))
+
+
+@pytest.mark.parametrize("plot", [plotting.plot_latent, plotting.plot_latent_cdf])
+def test_means_that_are_no_plane_are_refused(plot):
+    with pytest.raises(ValueError, match=r"\(N, 2\), got \(50, 3\).*two dimensions"):
+        plot(np.zeros((50, 3)), LABELS)
+    with pytest.raises(ValueError, match="50 labels, one for each mean, got 49"):
+        plot(np.zeros((50, 2)), LABELS[:49])
+
+
+# The curve
+
+
+def test_elbo_is_minus_the_loss_from_epoch_one():
+    ax = plotting.plot_elbo([180.0, 160.0, 150.0], [170.0, 165.0, 155.0])
+    train, val = ax.lines
+    np.testing.assert_array_equal(train.get_xdata(), [1, 2, 3])
+    np.testing.assert_array_equal(train.get_ydata(), [-180, -160, -150])
+    np.testing.assert_array_equal(val.get_ydata(), [-170, -165, -155])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["train", "validation"]
+    assert "epoch" in ax.get_xlabel()
+    assert "nats" in ax.get_ylabel()
+
+
+def test_elbo_of_one_epoch_can_be_seen():
+    assert plotting.plot_elbo([180.0], [170.0]).lines[0].get_marker() == "."
+
+
+# All of them
+
+
+@pytest.fixture
+def pictures(mu):
+    """Each function of the room with fitting arrays, called with an ``ax``."""
+    return {
+        "plot_samples": lambda ax: plotting.plot_samples(numbered(4), ax),
+        "plot_grid": lambda ax: plotting.plot_grid(numbered(9), ax),
+        "plot_reconstructions": lambda ax: plotting.plot_reconstructions(
+            numbered(4), numbered(4), ax
+        ),
+        "plot_scan": lambda ax: plotting.plot_scan(numbered(9), ndtri_grid(3), ax),
+        "plot_latent": lambda ax: plotting.plot_latent(mu, LABELS, ax),
+        "plot_latent_cdf": lambda ax: plotting.plot_latent_cdf(mu, LABELS, ax),
+        "plot_elbo": lambda ax: plotting.plot_elbo([2.0, 1.0], [2.0, 1.5], ax),
+    }
+
+
+def test_each_is_tried_here(pictures):
+    assert set(pictures) == {name for name in plotting.__all__ if name.startswith("plot_")}
+
+
+def test_each_draws_on_the_axes_it_is_given_and_returns_them(pictures):
+    _, axes = plt.subplots(1, len(pictures))
+    for ax, plot in zip(axes, pictures.values()):
+        assert plot(ax) is ax
+        assert ax.has_data()
+    assert len(plt.get_fignums()) == 1
+
+
+def test_each_draws_on_a_new_figure_if_given_none(pictures):
+    figures = {plot(None).figure.number for plot in pictures.values()}
+    assert len(figures) == len(pictures)
+
+
+def test_none_changes_the_arrays_it_is_given(mu):
+    images, z = numbered(9), ndtri_grid(3)
+    kept = [array.copy() for array in (mu, images, z)]
+    plotting.plot_latent(mu, LABELS)
+    plotting.plot_scan(images, z)
+    plotting.plot_grid(images)
+    for array, copy in zip((mu, images, z), kept):
+        np.testing.assert_array_equal(array, copy)

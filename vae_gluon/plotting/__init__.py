@@ -1,0 +1,21 @@
+"""Pictures of data and of trained nets: arrays in, matplotlib axes out.
+
+No function here runs a net, writes a file or calls ``show``. Each draws on the ``ax`` it
+is given, or on the axes of a new figure, and returns what it drew on.
+"""
+
+from vae_gluon.plotting.curves import plot_elbo
+from vae_gluon.plotting.images import plot_grid, plot_reconstructions, plot_samples, tile
+from vae_gluon.plotting.latent import plot_latent, plot_latent_cdf
+from vae_gluon.plotting.scan import plot_scan
+
+__all__ = [
+    "plot_elbo",
+    "plot_grid",
+    "plot_latent",
+    "plot_latent_cdf",
+    "plot_reconstructions",
+    "plot_samples",
+    "plot_scan",
+    "tile",
+]

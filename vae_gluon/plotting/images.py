@@ -1,0 +1,104 @@
+"""Images side by side: rows, grids, originals over their reconstructions."""
+
+from __future__ import annotations
+
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+
+def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
+    """Lay images out on one canvas in reading order: left to right, then downwards.
+
+    Parameters
+    ----------
+    images : array
+        Square images, flat or not: (N, side * side), (N, side, side) or
+        (N, 1, side, side). N is a multiple of ``n_columns``.
+    n_columns : int
+        Images in a row.
+    gap : int, default 0
+        White pixels between neighbours.
+
+    Returns
+    -------
+    array
+        (n_rows * (side + gap) - gap, n_columns * (side + gap) - gap).
+
+    Raises
+    ------
+    ValueError
+        If the images are not square, or do not fill the rows.
+    """
+    images = np.asarray(images)
+    n = len(images)
+    side = math.isqrt(images[0].size) if n else 0
+    if n == 0 or n * side * side != images.size:
+        raise ValueError(f"expected square images, (N, side * side), got shape {images.shape}")
+    if n_columns < 1 or n % n_columns:
+        raise ValueError(f"expected images to fill rows of {n_columns}, got {n} of them")
+    padded = np.zeros((n, side + gap, side + gap), images.dtype)
+    padded[:, :side, :side] = images.reshape(n, side, side)
+    rows = padded.reshape(-1, n_columns, side + gap, side + gap)
+    canvas = rows.transpose(0, 2, 1, 3).reshape(len(rows) * (side + gap), -1)
+    return canvas[: canvas.shape[0] - gap, : canvas.shape[1] - gap]
+
+
+def show_canvas(canvas: np.ndarray, ax: Axes, **kwargs: object) -> Axes:
+    """Draw a canvas of pixels in [0, 1], 1 as black ink, without axes."""
+    ax.imshow(canvas, cmap="Greys", vmin=0, vmax=1, interpolation="nearest", **kwargs)
+    ax.set_axis_off()
+    return ax
+
+
+def plot_samples(images: np.ndarray, ax: Axes | None = None) -> Axes:
+    """Draw images, (N, ...), in one row."""
+    if ax is None:
+        ax = plt.subplots(figsize=(16, 2), layout="constrained")[1]
+    return show_canvas(tile(images, len(images), gap=4), ax)
+
+
+def plot_grid(images: np.ndarray, ax: Axes | None = None) -> Axes:
+    """Draw n * n images, (n * n, ...), as a square canvas in reading order.
+
+    Raises
+    ------
+    ValueError
+        If their number is not a square.
+    """
+    n = math.isqrt(len(images))
+    if n * n != len(images):
+        raise ValueError(f"expected a square number of images, got {len(images)}")
+    if ax is None:
+        ax = plt.subplots(figsize=(6, 6), layout="constrained")[1]
+    return show_canvas(tile(images, n), ax)
+
+
+def plot_reconstructions(
+    originals: np.ndarray, reconstructions: np.ndarray, ax: Axes | None = None
+) -> Axes:
+    """Draw originals in one row and their reconstructions, as many, in a row below.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many of one as of the other.
+    """
+    if len(originals) != len(reconstructions):
+        raise ValueError(
+            f"expected as many reconstructions as originals, got {len(reconstructions)} "
+            f"and {len(originals)}"
+        )
+    if ax is None:
+        ax = plt.subplots(figsize=(16, 3.4), layout="constrained")[1]
+    n = len(originals)
+    both = np.concatenate([np.reshape(originals, (n, -1)), np.reshape(reconstructions, (n, -1))])
+    canvas = tile(both, n, gap=4)
+    show_canvas(canvas, ax)
+    for fraction, name in ((0.75, "original"), (0.25, "reconstruction")):
+        ax.text(
+            -0.005, fraction, name, transform=ax.transAxes, rotation=90, ha="right", va="center"
+        )
+    return ax

@@ -1,0 +1,82 @@
+"""Where the encoder puts the images: the scatter of mu over the latent plane."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from scipy.special import ndtr
+
+MARKER_AREA = 8
+
+
+def plot_latent(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) -> Axes:
+    """Draw the latent means of images, coloured by digit.
+
+    Parameters
+    ----------
+    mu : array
+        (N, 2).
+    labels : array
+        Digits from 0 to 9, (N,).
+    ax : Axes, optional
+        Where to draw; a new figure's if not given.
+
+    Returns
+    -------
+    Axes
+        With a legend of the digits.
+
+    Raises
+    ------
+    ValueError
+        If the latent space has not two dimensions, or labels are missing.
+    """
+    mu = _check_plane(mu, labels)
+    ax = _scatter(mu, labels, ax)
+    ax.set_title(r"$\mu$ of the images")
+    ax.set_xlabel(r"$\mu_1$")
+    ax.set_ylabel(r"$\mu_2$")
+    ax.axis("equal")
+    return ax
+
+
+def plot_latent_cdf(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) -> Axes:
+    """Draw the latent means through the normal distribution function, onto the unit square.
+
+    The prior becomes uniform there: where points crowd, the encoder uses more of the plane
+    than the prior gives it. Parameters, result and errors are those of ``plot_latent``.
+    """
+    mu = _check_plane(mu, labels)
+    ax = _scatter(ndtr(mu), labels, ax)
+    ax.set_title(r"norm.cdf($\mu$)")
+    ax.set_xlabel(r"norm.cdf($\mu_1$)")
+    ax.set_ylabel(r"norm.cdf($\mu_2$)")
+    ax.set_aspect("equal")
+    return ax
+
+
+def _check_plane(mu, labels):
+    mu = np.asarray(mu)
+    if mu.ndim != 2 or mu.shape[1] != 2:
+        raise ValueError(
+            f"expected latent means of shape (N, 2), got {mu.shape}: "
+            "this picture is for a latent space of two dimensions"
+        )
+    if len(labels) != len(mu):
+        raise ValueError(f"expected {len(mu)} labels, one for each mean, got {len(labels)}")
+    return mu
+
+
+def _scatter(points, labels, ax):
+    if ax is None:
+        ax = plt.subplots(figsize=(6.4, 5.6), layout="constrained")[1]
+    colours = plt.get_cmap("tab10")
+    # In a mixed order, so that no digit lies on top of the others; one colour each.
+    order = np.random.default_rng(0).permutation(len(points))
+    digits = np.asarray(labels).astype(int)
+    ax.scatter(*points[order].T, c=colours(digits[order]), s=MARKER_AREA, alpha=0.6, linewidths=0)
+    for digit in np.unique(digits):
+        ax.scatter([], [], color=colours(digit), label=str(digit))
+    ax.legend(title="digit", loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    return ax

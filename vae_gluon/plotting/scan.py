@@ -1,0 +1,58 @@
+"""The grid scan: what the decoder draws all over the latent plane."""
+
+from __future__ import annotations
+
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from vae_gluon.plotting.images import tile
+
+N_TICKS = 4
+
+
+def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes:
+    """Draw decoded images where their codes lie: z_1 to the right, z_2 upwards.
+
+    Parameters
+    ----------
+    images : array
+        The decoded codes, (n * n, side * side).
+    z : array
+        The codes, (n * n, 2), in the order of ``ndtri_grid``.
+    ax : Axes, optional
+        Where to draw; a new figure's if not given.
+
+    Returns
+    -------
+    Axes
+        The ticks give z in the middle of the images beside them.
+
+    Raises
+    ------
+    ValueError
+        If the codes are not an n x n grid over two dimensions, one for each image.
+    """
+    images, z = np.asarray(images), np.asarray(z)
+    n = math.isqrt(len(z))
+    if z.ndim != 2 or z.shape[1] != 2 or n * n != len(z):
+        raise ValueError(
+            f"expected codes of shape (n * n, 2), got {z.shape}: "
+            "this picture is for a latent space of two dimensions"
+        )
+    if len(images) != len(z):
+        raise ValueError(f"expected {len(z)} images, one for each code, got {len(images)}")
+    if ax is None:
+        ax = plt.subplots(figsize=(8, 8), layout="constrained")[1]
+    upwards = images.reshape(n, n, -1)[::-1].reshape(n * n, -1)  # the last row comes on top
+    # Each image is one unit wide and high, so that tick i stands in the middle of image i.
+    extent = (-0.5, n - 0.5, -0.5, n - 0.5)
+    ax.imshow(tile(upwards, n), cmap="Greys", vmin=0, vmax=1, extent=extent)
+    ticks = np.unique(np.linspace(0, n - 1, N_TICKS).round().astype(int))
+    ax.set_xticks(ticks, [f"{value:.2f}" for value in z[ticks, 0]])
+    ax.set_yticks(ticks, [f"{value:.2f}" for value in z[ticks * n, 1]])
+    ax.set_xlabel("$z_1$")
+    ax.set_ylabel("$z_2$")
+    return ax
