@@ -1,0 +1,102 @@
+"""The pictures of a run as PNG files: net and data -> ``latent`` -> ``plotting`` -> disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+from matplotlib.figure import Figure
+
+from vae_gluon import latent, plotting
+
+N_ROW = 10  # images in a row of samples or reconstructions
+N_CANVAS = 10  # images along each side of the canvas drawn from the prior
+N_SCAN = 20  # images along each side of the grid scan
+DPI = 120
+
+
+def draw_figures(
+    net: mx.gluon.Block,
+    mnist: Mapping[str, np.ndarray],
+    history: Mapping[str, list[float]],
+    seed: int,
+    folder: Path,
+) -> list[Path]:
+    """Draw all pictures of the tutorial into ``folder``.
+
+    Parameters
+    ----------
+    net : Block
+        Trained, with ``n_latent``, ``encode`` and ``decode``. The two pictures of the
+        latent plane are left out unless ``n_latent`` is 2.
+    mnist : dict
+        What ``load_mnist`` returns.
+    history : mapping
+        With the losses ``train`` and ``val`` of each epoch.
+    seed : int
+        Chooses the images shown and the codes drawn, so that drawing again changes nothing.
+    folder : Path
+        Where to write.
+
+    Returns
+    -------
+    list of Path
+        The files written, by their names in the tutorial.
+    """
+    mx.random.seed(seed)
+    rng = np.random.default_rng(seed)
+    paths = []
+    for name, figure in _figures(net, mnist, history, rng):
+        path = folder / f"{name}.png"
+        figure.savefig(path, dpi=DPI)
+        paths.append(path)
+    return paths
+
+
+def _figures(net, mnist, history, rng) -> Iterator[tuple[str, Figure]]:
+    figure, ax = _subplots(14, 1.7)
+    plotting.plot_samples(_choose(mnist["train_data"], rng), ax)
+    yield "data_samples", figure
+
+    figure, ax = _subplots(6.4, 4.8)
+    plotting.plot_elbo(history["train"], history["val"], ax)
+    yield "elbo", figure
+
+    originals = _choose(mnist["test_data"], rng)
+    figure, ax = _subplots(14, 3)
+    plotting.plot_reconstructions(originals, latent.reconstruct(net, originals), ax)
+    yield "reconstructions", figure
+
+    z = latent.sample_prior(N_CANVAS**2, net.n_latent, rng)
+    figure, ax = _subplots(6, 6)
+    plotting.plot_grid(latent.decode(net, z), ax)
+    yield f"generated_samples_with_{net.n_latent}D_latent_space", figure
+
+    if net.n_latent == 2:
+        yield from _plane_figures(net, mnist)
+
+
+def _plane_figures(net, mnist) -> Iterator[tuple[str, Figure]]:
+    """Draw the two pictures that need a latent plane."""
+    mu, _ = latent.encode(net, mnist["test_data"])
+    figure, axes = _subplots(13, 5.6, n_columns=2)
+    plotting.plot_latent(mu, mnist["test_label"], axes[0])
+    plotting.plot_latent_cdf(mu, mnist["test_label"], axes[1])
+    yield "2d_latent_space_for_test_samples", figure
+
+    z = latent.ndtri_grid(N_SCAN)
+    figure, ax = _subplots(8, 8)
+    plotting.plot_scan(latent.decode(net, z), z, ax)
+    yield "2d_latent_space_scan_for_generation", figure
+
+
+def _subplots(width, height, n_columns=1):
+    """Make a figure that pyplot does not know of, so that none is left open."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(1, n_columns)
+
+
+def _choose(images, rng):
+    return images[rng.choice(len(images), min(N_ROW, len(images)), replace=False)]
