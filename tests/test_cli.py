@@ -1,0 +1,251 @@
+"""The command, run as a user runs it."""
+
+import json
+import re
+import subprocess
+import sys
+
+import mxnet as mx
+import pytest
+
+import vae_gluon
+from vae_gluon import VAE, cli
+
+QUICK = ["--epochs", "2", "--n-hidden", "16", "--n-layers", "1"]
+
+
+@pytest.fixture(autouse=True)
+def _few_digits(monkeypatch, digits):
+    monkeypatch.setattr(cli, "make_digits", lambda: digits)
+
+
+def run(*words):
+    """Return the exit code, as the shell would see it."""
+    try:
+        return cli.main([str(word) for word in words])
+    except SystemExit as stop:  # argparse's way
+        return stop.code
+
+
+def read(path):
+    return json.loads(path.read_text())
+
+
+def test_train_writes_the_whole_run(tmp_path, digits_folder, capsys):
+    out = tmp_path / "run"
+    assert run("train", "--data-dir", digits_folder, "--out", out, *QUICK) == 0
+    assert {path.name for path in out.iterdir()} == {
+        "vae_gluon_2d1l16h.params",
+        "config.json",
+        "history.json",
+        "data_samples.png",
+        "elbo.png",
+        "reconstructions.png",
+        "2d_latent_space_for_test_samples.png",
+        "generated_samples_with_2D_latent_space.png",
+        "2d_latent_space_scan_for_generation.png",
+    }
+    history = read(out / "history.json")
+    assert {key: len(numbers) for key, numbers in history.items()} == {
+        "train": 2,
+        "val": 2,
+        "seconds": 2,
+    }
+    assert "600 images of mnist" in capsys.readouterr().out
+
+
+def test_config_records_the_run(tmp_path, digits_folder):
+    run("train", "--data-dir", digits_folder, "--out", tmp_path / "run", "--seed", "7", *QUICK)
+    config = read(tmp_path / "run/config.json")
+    assert config["dataset"] == "mnist"
+    assert config["data_dir"] == str(digits_folder)
+    expected = {"epochs": 2, "batch_size": 100, "n_latent": 2, "n_hidden": 16, "n_layers": 1}
+    expected |= {"lr": 0.001, "seed": 7, "version": vae_gluon.__version__}
+    assert {key: config[key] for key in expected} == expected
+
+
+def test_trained_parameters_load(tmp_path, digits_folder, digits):
+    run("train", "--data-dir", digits_folder, "--out", tmp_path / "run", *QUICK)
+    net = VAE(n_hidden=16, n_latent=2, n_layers=1)
+    net.load_parameters(str(tmp_path / "run/vae_gluon_2d1l16h.params"))
+    loss = vae_gluon.evaluate(net, vae_gluon.mnist_iterators(digits)[1])
+    # The same images and weights, other noise.
+    assert loss == pytest.approx(read(tmp_path / "run/history.json")["val"][-1], rel=0.02)
+
+
+def test_same_seed_gives_the_same_history_and_another_another(tmp_path):
+    losses = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run("train", "--dataset", "digits", "--out", tmp_path / name, "--seed", seed, *QUICK)
+        history = read(tmp_path / name / "history.json")
+        losses.append((history["train"], history["val"]))
+    assert losses[0] == losses[1]
+    assert losses[0] != losses[2]
+
+
+def test_without_mnist_the_digits_stand_in_and_that_is_said(tmp_path, capsys):
+    assert run("train", "--out", tmp_path / "run", *QUICK) == 0
+    err = capsys.readouterr().err
+    assert "NOT MNIST" in err
+    assert "could not be" in err
+    config = read(tmp_path / "run/config.json")
+    assert config["dataset"] == "digits"
+    assert config["dataset_asked_for"] is None
+
+
+def test_digits_asked_for_are_used_without_a_word(tmp_path, digits_folder, monkeypatch, capsys):
+    monkeypatch.setenv("VAE_GLUON_DATA", str(digits_folder))
+    assert run("train", "--dataset", "digits", "--out", tmp_path / "run", *QUICK) == 0
+    assert "NOT MNIST" not in capsys.readouterr().err
+    assert read(tmp_path / "run/config.json")["dataset"] == "digits"
+
+
+def test_mnist_asked_for_is_not_replaced(tmp_path, capsys):
+    assert run("train", "--dataset", "mnist", "--out", tmp_path / "run", *QUICK) == 2
+    assert "could not be downloaded" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_default_folder_is_named_after_data_and_net(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run("train", "--dataset", "digits", *QUICK)
+    assert (tmp_path / "runs/digits_vae_gluon_2d1l16h/history.json").is_file()
+
+
+def test_without_a_latent_plane_its_pictures_are_left_out_with_a_note(tmp_path, capsys):
+    out = tmp_path / "run"
+    assert run("train", "--dataset", "digits", "--out", out, "--n-latent", "3", *QUICK) == 0
+    assert "n_latent is 3, not 2" in capsys.readouterr().out
+    assert (out / "generated_samples_with_3D_latent_space.png").is_file()
+    assert not list(out.glob("2d_*"))
+
+
+def test_figures_are_drawn_again_from_the_run(tmp_path, digits_folder):
+    out = tmp_path / "run"
+    run("train", "--data-dir", digits_folder, "--out", out, *QUICK)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    for path in out.glob("*.png"):
+        path.unlink()
+    assert run("figures", out) == 0
+    after = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert set(after) == set(before)
+    for name in before:
+        assert after[name] == before[name], name
+
+
+def test_figures_can_be_told_where_the_data_went(tmp_path, digits_folder, capsys):
+    out = tmp_path / "run"
+    run("train", "--data-dir", digits_folder, "--out", out, *QUICK)
+    moved = digits_folder.rename(tmp_path / "moved")
+    assert run("figures", out) == 2
+    assert "no such folder" in capsys.readouterr().err
+    assert run("figures", out, "--data-dir", moved) == 0
+
+
+# Wrong words: one line, exit code 2, nothing written
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["dance"], "invalid choice: 'dance'"),
+        (["train", "--epochs", "0"], "--epochs: expected an integer of at least 1, got '0'"),
+        (["train", "--epochs", "many"], "--epochs: expected an integer of at least 1, got 'many'"),
+        (["train", "--batch-size", "-1"], "--batch-size: expected an integer of at least 1"),
+        (["train", "--n-latent", "0"], "--n-latent: expected an integer of at least 1, got '0'"),
+        (["train", "--n-layers", "-1"], "--n-layers: expected an integer of at least 0"),
+        (["train", "--lr", "0"], "--lr: expected a number above 0, got '0'"),
+        (["train", "--lr", "nan"], "--lr: expected a number above 0, got 'nan'"),
+        (["train", "--seed", "2147483648"], "--seed: .*at least 0 and below 2147483648"),
+        (["train", "--dataset", "cats"], "invalid choice: 'cats'"),
+        (["train", "--dataset", "digits", "--data-dir", "x"], "--data-dir is for the files"),
+        (["train", "--data-dir", "nowhere"], "nowhere, found no such folder"),
+        (["train", "--wings"], "unrecognized arguments: --wings"),
+        (["figures"], "required: RUN"),
+        (["figures", "nowhere"], "nowhere holds no finished run: no config.json"),
+    ],
+)
+def test_wrong_words_get_one_line(tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    assert run(*words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("vae-gluon")
+    assert re.search(message, err)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_a_run_is_left_alone(tmp_path, capsys):
+    out = tmp_path / "run"
+    run("train", "--dataset", "digits", "--out", out, *QUICK)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert run("train", "--dataset", "digits", "--out", out, *QUICK) == 2
+    assert "already holds a run" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file", tmp_path / "file/run"):
+        assert run("train", "--dataset", "digits", "--out", out, *QUICK) == 2
+        assert "a file is in its place" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("damage", ["other net", "no parameters", "bytes", "missing"])
+def test_parameters_that_do_not_fit_are_told(tmp_path, capsys, damage):
+    out = tmp_path / "run"
+    run("train", "--dataset", "digits", "--out", out, *QUICK)
+    capsys.readouterr()
+    path = out / "vae_gluon_2d1l16h.params"
+    if damage == "other net":
+        other = VAE(n_hidden=17)
+        other.initialize()
+        other.save_parameters(str(path))
+    elif damage == "no parameters":
+        mx.nd.save(str(path), {"encoder.0.weight": mx.nd.zeros((1,))})
+    elif damage == "bytes":
+        path.write_bytes(b"nothing that MXNet wrote")
+    else:
+        path.unlink()
+    assert run("figures", out) == 2
+    err = capsys.readouterr().err
+    assert str(path) in err
+    assert err.count("\n") == 1
+
+
+def test_a_history_that_is_not_json_is_told(tmp_path, capsys):
+    out = tmp_path / "run"
+    run("train", "--dataset", "digits", "--out", out, *QUICK)
+    (out / "history.json").write_text("{")
+    assert run("figures", out) == 2
+    assert "history.json is not JSON" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_with_a_word(tmp_path, monkeypatch, capsys):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "train", interrupted)
+    assert run("train", "--dataset", "digits", "--out", tmp_path / "run", *QUICK) == 130
+    assert capsys.readouterr().err == "vae-gluon train: interrupted\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["figures", "--help"]])
+def test_help_fits_a_terminal(words, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(*words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("usage: vae-gluon")
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("command", [[sys.executable, "-m", "vae_gluon"], ["vae-gluon"]])
+def test_both_ways_to_call_it(command):
+    if command == ["vae-gluon"]:
+        command = [str(cli.Path(sys.executable).parent / "vae-gluon")]
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"vae-gluon {vae_gluon.__version__}\n"
+    assert done.stderr == ""

@@ -1,0 +1,8 @@
+"""``python -m vae_gluon`` is the command ``vae-gluon``."""
+
+import sys
+
+from vae_gluon.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
