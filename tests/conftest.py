@@ -1,0 +1,73 @@
+"""What all tests share: seeds, small data, and a machine with nothing on it."""
+
+import os
+from pathlib import Path
+
+import idx
+import matplotlib
+import mxnet as mx
+import numpy as np
+import pytest
+
+import vae_gluon
+from vae_gluon.data import FILES
+
+matplotlib.use("Agg")
+
+
+def _find_mnist():
+    """Return the folder of real MNIST on this machine, None if it has none."""
+    for folder in (os.environ.get("VAE_GLUON_DATA"), Path(mx.base.data_dir(), "datasets/mnist")):
+        if folder and (Path(folder) / f"{FILES['train_data'][0]}.gz").is_file():
+            return Path(folder).resolve()
+    return None
+
+
+MNIST = _find_mnist()
+
+
+@pytest.fixture(autouse=True)
+def _seeds():
+    vae_gluon.seed(1)
+
+
+@pytest.fixture(autouse=True)
+def _bare_machine(monkeypatch, tmp_path_factory):
+    """Hide the MNIST of this machine, and let no test reach for the network."""
+    monkeypatch.delenv("VAE_GLUON_DATA", raising=False)
+    monkeypatch.setenv("MXNET_HOME", str(tmp_path_factory.mktemp("mxnet_home")))
+    monkeypatch.setenv("MXNET_GLUON_REPO", "http://127.0.0.1:9")  # the port that discards
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """600 + 200 embedded digits, as ``load_mnist`` would return them."""
+    return vae_gluon.make_digits(600, 200, seed=3)
+
+
+@pytest.fixture
+def digits_folder(tmp_path, digits):
+    """A folder with the digits in MNIST's files."""
+    return idx.write(tmp_path / "mnist", idx.idx_files(digits))
+
+
+@pytest.fixture
+def mnist_folder():
+    """The folder of real MNIST."""
+    if MNIST is None:
+        pytest.skip("needs MNIST in VAE_GLUON_DATA or in MXNet's cache")
+    return MNIST
+
+
+@pytest.fixture
+def net():
+    """An initialized net, small and quick."""
+    net = vae_gluon.VAE(n_hidden=32, n_latent=2, n_layers=1)
+    net.initialize(mx.init.Xavier())
+    return net
+
+
+@pytest.fixture
+def images():
+    """A batch of 12 images in [0, 1], with exact zeros and ones among their pixels."""
+    return mx.nd.array(np.clip(np.random.uniform(-0.5, 1.5, (12, 784)), 0, 1))

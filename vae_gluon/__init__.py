@@ -1,0 +1,45 @@
+"""The Gluon tutorial on variational autoencoders, as a package.
+
+>>> from vae_gluon import VAE, make_digits, mnist_iterators, train
+>>> train_iter, test_iter = mnist_iterators(make_digits(200, 100))  # or load_mnist()
+>>> net = VAE(n_hidden=400, n_latent=2, n_layers=2)
+>>> net.hybridize()
+>>> history = train(net, train_iter, test_iter, epochs=2, progress=False)
+>>> len(history.train), len(history.val)
+(2, 2)
+
+``vae_gluon.plotting`` draws the pictures, from arrays that ``vae_gluon.latent`` makes.
+"""
+
+from vae_gluon.data import MNISTUnavailableError, load_mnist, mnist_iterators
+from vae_gluon.digits import make_digits
+from vae_gluon.latent import decode, encode, ndtri_grid, reconstruct, sample_prior
+from vae_gluon.losses import BernoulliNLL, GaussianKL
+from vae_gluon.model import VAE
+from vae_gluon.runtime import default_context, gpu_exists, seed
+from vae_gluon.sampler import GaussianSampler
+from vae_gluon.training import History, evaluate, train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "VAE",
+    "BernoulliNLL",
+    "GaussianKL",
+    "GaussianSampler",
+    "History",
+    "MNISTUnavailableError",
+    "decode",
+    "default_context",
+    "encode",
+    "evaluate",
+    "gpu_exists",
+    "load_mnist",
+    "make_digits",
+    "mnist_iterators",
+    "ndtri_grid",
+    "reconstruct",
+    "sample_prior",
+    "seed",
+    "train",
+]
