@@ -1,0 +1,78 @@
+"""The arrows between the rooms, read from the imports."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import vae_gluon
+
+PACKAGE = Path(vae_gluon.__file__).parent
+
+# Each room, and the rooms it may know.
+ARROWS = {
+    "runtime": set(),
+    "sampler": set(),
+    "losses": set(),
+    "digits": set(),
+    "data": set(),
+    "model": {"sampler", "losses"},
+    "training": {"data", "runtime"},
+    "latent": {"data", "runtime"},
+    "plotting.curves": set(),
+    "plotting.images": set(),
+    "plotting.latent": set(),
+    "plotting.scan": {"plotting.images"},
+    "plotting": {"plotting.curves", "plotting.images", "plotting.latent", "plotting.scan"},
+    "figures": {"latent", "plotting"},
+    "cli": {"", "data", "digits", "figures", "model", "runtime", "training"},
+    "__main__": {"cli"},
+    "": {"data", "digits", "latent", "losses", "model", "runtime", "sampler", "training"},
+}
+
+
+def name_of(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports(path):
+    """Return the full names of all modules that a file imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def rooms_known(path):
+    """Return the rooms of the package that a file imports from."""
+    known = set()
+    for name in imports(path):
+        if name.split(".")[0] != "vae_gluon":
+            continue
+        inside = name.split(".")[1:]
+        while inside and ".".join(inside) not in ARROWS:
+            inside.pop()  # a name in the room
+        known.add(".".join(inside))
+    return known
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def test_every_room_is_on_the_map():
+    assert {name_of(path) for path in FILES} == set(ARROWS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_rooms_know_no_others_than_the_map_says(path):
+    assert rooms_known(path) <= ARROWS[name_of(path)]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("plotting/*.py")), ids=name_of)
+def test_plotting_takes_arrays_and_knows_no_net(path):
+    assert not {name for name in imports(path) if name.split(".")[0] == "mxnet"}
