@@ -1,0 +1,63 @@
+# make demo       install into .venv, train for 10 epochs, draw the pictures: runs/demo
+# make test       install into .venv, run the tests
+# make test-slow  the long checks: 50 epochs on MNIST (minutes)
+# make lint       install into .venv, run ruff
+# make clean      remove what the others made, runs/ apart from runs/demo kept
+#
+# PYTHON=/path/to/python names the interpreter that .venv is made with.
+
+PYTHON ?= python3.11 python3.10 python3.9 python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# MXNet 1.9.1 runs on numpy below 1.24 alone, which exists for Python up to 3.11.
+FITS := import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
+
+.PHONY: demo test test-slow lint clean
+.NOTPARALLEL:
+
+demo: $(VENV)/installed
+	rm -rf runs/demo
+	$(BIN)/vae-gluon train --epochs 10 --out runs/demo
+
+test: $(VENV)/installed-test
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/installed-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf $(VENV) runs/demo build *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp for each set of dependencies, older than pyproject.toml when that has changed.
+$(VENV)/installed: pyproject.toml | $(BIN)/pip
+	@echo "Installing vae_gluon into $(VENV) (a minute or so, the first time)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/installed-%: pyproject.toml | $(BIN)/pip
+	@echo "Installing vae_gluon[$*] into $(VENV) (a minute or so, the first time)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[$*]'
+	@touch $@
+
+# A name on the PATH may be a shim that only says it cannot run, so each is tried.
+$(BIN)/pip:
+	@for python in $(PYTHON); do \
+	    if $$python -c '$(FITS)' >/dev/null 2>&1; then \
+	        $$python -m venv $(VENV) && exit; \
+	        rm -rf $(VENV); \
+	        echo "$$python cannot make a virtual environment: install its venv module" \
+	            "(on Debian and Ubuntu the package python3-venv)." >&2; \
+	        exit 1; \
+	    fi; \
+	    version=$$($$python --version 2>/dev/null) && found="$$found $$python is $$version."; \
+	done; \
+	echo "vae_gluon needs Python 3.9, 3.10 or 3.11: MXNet 1.9.1 has no numpy to run on with" \
+	    "any other.$${found:- No Python was found.} Install one of the three, or name it:" \
+	    "make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; \
+	exit 1
