@@ -1,0 +1,43 @@
+"""What the README says is so."""
+
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pytest
+
+import vae_gluon
+from vae_gluon import cli
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_python_runs(monkeypatch, digits_folder):
+    monkeypatch.setenv("VAE_GLUON_DATA", str(digits_folder))
+    namespace = {}
+    for block in blocks("python"):
+        exec(block.replace("epochs=10", "epochs=1"), namespace)
+    assert len(namespace["history"].train) == 1
+    assert len(plt.get_fignums()) == 1
+    plt.close("all")
+
+
+def test_the_commands_are_ones():
+    for line in "".join(blocks("sh")).splitlines():
+        words = line.split("#")[0].split()
+        if words[0] == "make":
+            assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        elif "--help" not in words:
+            assert words.pop(0) == ".venv/bin/vae-gluon"
+            assert cli.build_parser().parse_args(words).command == words[0]
+
+
+@pytest.mark.parametrize("path", sorted(Path(vae_gluon.__file__).parent.glob("*.py")))
+def test_every_room_is_on_the_map(path):
+    if not path.name.startswith("__"):
+        assert f"`{path.name}`" in README
