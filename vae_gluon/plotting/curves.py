@@ -33,7 +33,7 @@ def plot_elbo(train: Sequence[float], val: Sequence[float], ax: Axes | None = No
         ax.plot(epochs, -np.asarray(losses, float), label=name, marker="." * (len(losses) == 1))
     ax.set_xlabel("epoch")
     ax.set_ylabel("ELBO (nats per image)")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     ax.grid(alpha=0.3)
     ax.legend()
     return ax
