@@ -3,14 +3,14 @@
 import os
 from pathlib import Path
 
-import idx
+import idx_files
 import matplotlib
 import mxnet as mx
 import numpy as np
 import pytest
 
 import vae_gluon
-from vae_gluon.data import FILES
+from vae_gluon.download import FILES
 
 matplotlib.use("Agg")
 
@@ -46,9 +46,15 @@ def digits():
 
 
 @pytest.fixture
+def contents():
+    """Four small files as ``load_mnist`` reads them, by name."""
+    return idx_files.small_files()
+
+
+@pytest.fixture
 def digits_folder(tmp_path, digits):
     """A folder with the digits in MNIST's files."""
-    return idx.write(tmp_path / "mnist", idx.idx_files(digits))
+    return idx_files.write(tmp_path / "mnist", idx_files.idx_files(digits))
 
 
 @pytest.fixture

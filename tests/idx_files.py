@@ -5,7 +5,10 @@ import struct
 
 import numpy as np
 
-from vae_gluon.data import FILES, IMAGE_MAGIC, LABEL_MAGIC
+from vae_gluon.download import FILES
+from vae_gluon.idx import IMAGE_MAGIC, LABEL_MAGIC
+
+TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = (name for name, _ in FILES.values())
 
 
 def idx(array, magic, shape=None):
@@ -32,3 +35,22 @@ def write(folder, contents, packed=True):
         path = folder / (f"{name}.gz" if packed else name)
         path.write_bytes(gzip.compress(content, 1) if packed else content)
     return folder
+
+
+def small_files():
+    """Return four small files: 7 training and 5 test images of noise."""
+    return {
+        TRAIN_IMAGES: idx_images(7),
+        TRAIN_LABELS: idx_labels([0, 1, 2, 3, 4, 5, 9]),
+        TEST_IMAGES: idx_images(5, seed=1),
+        TEST_LABELS: idx_labels([9, 8, 7, 6, 5]),
+    }
+
+
+def idx_images(n, seed=0, shape=None):
+    pixels = np.random.RandomState(seed).randint(0, 256, (n, 28, 28))
+    return idx(pixels, IMAGE_MAGIC, shape)
+
+
+def idx_labels(labels):
+    return idx(np.array(labels), LABEL_MAGIC)

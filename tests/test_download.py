@@ -1,0 +1,155 @@
+"""MNIST is fetched whole or not at all, from mirrors on this machine."""
+
+import gzip
+import hashlib
+import http.server
+import socket
+import threading
+import time
+
+import pytest
+from idx_files import TRAIN_LABELS
+
+from vae_gluon import MNISTUnavailableError, download, load_mnist
+
+
+class Mirror(http.server.ThreadingHTTPServer):
+    """Serves ``files`` by name, on a free port of this machine."""
+
+    daemon_threads = True
+
+    def __init__(self, files, status=200):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                content = files.get(self.path.rpartition("/")[2])
+                self.send_response(status if content is not None else 404)
+                self.end_headers()
+                self.wfile.write(content or b"")
+
+            def log_message(self, *args):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}/"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def mirror(monkeypatch):
+    """A function that starts a mirror and makes it MXNet's repository."""
+    started = []
+
+    def start(files, status=200):
+        started.append(Mirror(files, status))
+        monkeypatch.setenv("MXNET_GLUON_REPO", started[-1].url)
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("MXNET_HOME", str(tmp_path / "home"))
+    return tmp_path / "home/datasets/mnist"
+
+
+@pytest.fixture
+def packed(contents, monkeypatch):
+    """The four files as a mirror has them, their checksums published."""
+    files = {f"{name}.gz": gzip.compress(content) for name, content in contents.items()}
+    checksums = {
+        key: (name, hashlib.sha1(files[f"{name}.gz"]).hexdigest())
+        for key, (name, _) in download.FILES.items()
+    }
+    monkeypatch.setattr(download, "FILES", checksums)
+    return files
+
+
+def test_download_fills_mxnets_cache(mirror, cache, packed, capsys):
+    mirror(packed)
+    assert load_mnist()["test_label"][0] == 9
+    assert sorted(path.name for path in cache.iterdir()) == sorted(packed)
+    assert "MNIST from" in capsys.readouterr().err  # the bar
+    mirror({})  # now nothing need be asked for
+    assert load_mnist()["test_label"][0] == 9
+
+
+@pytest.mark.parametrize(
+    ("files", "status", "reason"),
+    [
+        ({}, 404, "does not have the files"),
+        ("packed", 500, "does not have the files"),
+        ("html", 200, "checksum is not the published one"),
+        ("one", 200, "does not have the files"),
+    ],
+)
+def test_a_failed_download_leaves_nothing_behind(mirror, cache, packed, files, status, reason):
+    files = (
+        {
+            "packed": packed,
+            "html": dict.fromkeys(packed, b"<html>Log in to this network</html>"),
+            "one": {f"{TRAIN_LABELS}.gz": packed[f"{TRAIN_LABELS}.gz"]},
+        }.get(files, files)
+        if isinstance(files, str)
+        else files
+    )
+    mirror(files, status)
+    with pytest.raises(MNISTUnavailableError, match=reason) as error:
+        load_mnist()
+    assert str(cache) in str(error.value)
+    assert not list(cache.iterdir())
+
+
+def test_mirrors_are_asked_in_turn(mirror, cache, packed, monkeypatch):
+    urls = [mirror({}).url, mirror(packed).url]
+    monkeypatch.delenv("MXNET_GLUON_REPO")
+    monkeypatch.setattr(download, "MIRRORS", urls)
+    assert load_mnist()["test_label"][0] == 9
+
+
+def test_a_network_that_refuses_is_told_at_once(cache):
+    start = time.monotonic()
+    with pytest.raises(MNISTUnavailableError, match="could not be reached"):
+        load_mnist()
+    assert time.monotonic() - start < 5  # far from the 18 s of patience
+    assert not list(cache.iterdir())
+
+
+@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.0 200 OK\r\nContent-Length: 99\r\n\r\nabc"])
+def test_a_network_that_never_answers_is_given_up(cache, monkeypatch, beginning):
+    monkeypatch.setattr(download, "PATIENCE", 0.6)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connections = []
+
+        def accept():
+            while True:
+                try:
+                    connections.append(server.accept()[0])
+                    connections[-1].sendall(beginning)
+                except OSError:
+                    return
+
+        threading.Thread(target=accept, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        monkeypatch.delenv("MXNET_GLUON_REPO")
+        monkeypatch.setattr(download, "MIRRORS", [url, url])
+        with pytest.raises(MNISTUnavailableError, match="sent nothing for"):
+            load_mnist()
+        for connection in connections:
+            connection.close()
+    assert not list(cache.iterdir())
+
+
+def test_the_patience_with_all_mirrors_is_under_twenty_seconds():
+    assert download.PATIENCE < 20
+    assert len(download.MIRRORS) > 1
+
+
+def test_a_cache_that_cannot_be_made_is_told(tmp_path, monkeypatch):
+    (tmp_path / "home").write_text("a file")
+    monkeypatch.setenv("MXNET_HOME", str(tmp_path / "home"))
+    with pytest.raises(MNISTUnavailableError, match=r"could not be downloaded: .*home"):
+        load_mnist()

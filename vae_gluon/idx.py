@@ -1,0 +1,99 @@
+"""IDX files, MNIST's format, judged by what is in them.
+
+The format is described with MNIST itself (http://yann.lecun.com/exdb/mnist/): a magic number and
+each dimension as big-endian 32-bit integers, then one byte for each item.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+IMAGE_MAGIC = 2051  # 0x00000803: unsigned bytes in three dimensions
+LABEL_MAGIC = 2049  # 0x00000801: unsigned bytes in one dimension
+SIDE = 28
+N_CLASSES = 10
+CHUNK = 1 << 20
+
+
+def read_images(path: Path) -> np.ndarray:
+    """Read images of 28x28, plain or gzip: float32 in [0, 1], (N, 1, 28, 28).
+
+    Raises
+    ------
+    ValueError
+        If the file is not just what its header says, or not images of this size: the message
+        names the file, what was found and what was expected.
+    """
+    pixels, (n, *sides) = _read_idx(path, IMAGE_MAGIC, n_dims=3, item_shape=(SIDE, SIDE))
+    # One pass, and to the last bit what astype(float32) / 255 gives.
+    return np.divide(pixels, np.float32(255), dtype=np.float32).reshape(n, 1, *sides)
+
+
+def read_labels(path: Path) -> np.ndarray:
+    """Read labels, plain or gzip: int8 from 0 to 9, (N,). Errors are those of ``read_images``."""
+    labels, _ = _read_idx(path, LABEL_MAGIC, n_dims=1, item_shape=())
+    if labels.max() >= N_CLASSES:
+        raise ValueError(f"{path}: expected labels from 0 to {N_CLASSES - 1}, found {labels.max()}")
+    return labels.astype(np.int8)
+
+
+def _read_idx(path, magic, n_dims, item_shape):
+    """Read the items of an IDX file as bytes, and its shape."""
+    with _open(path) as file:
+        try:
+            shape = _read_shape(file, path, magic, n_dims)
+            if shape[0] == 0 or shape[1:] != item_shape:
+                expected = f"{('N', *item_shape)} with N of at least 1"
+                raise ValueError(f"{path}: expected the shape {expected}, found {shape}")
+            size = math.prod(shape)
+            data = _read_at_most(file, size + 1)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(f"{path}: expected a whole gzip file, found: {error}") from error
+    if len(data) != size:
+        found = "more" if len(data) > size else f"only {len(data)}"
+        raise ValueError(
+            f"{path}: expected {size} bytes after the header, for its shape {shape}, found {found}"
+        )
+    return np.frombuffer(data, np.uint8), shape
+
+
+def _read_shape(file, path, magic, n_dims):
+    """Read the header of an IDX file, of which this is the magic number: its shape."""
+    size = 4 * (1 + n_dims)
+    header = file.read(size)
+    if len(header) < size:
+        raise ValueError(f"{path}: expected a header of {size} bytes, found only {len(header)}")
+    found, *shape = (int(number) for number in np.frombuffer(header, ">u4"))
+    if found != magic:
+        raise ValueError(
+            f"{path}: expected an IDX file with the magic number {magic}, found {found}: "
+            f"the file begins with {header[:4]!r}"
+        )
+    return tuple(shape)
+
+
+def _open(path):
+    """Open a file for its content, unpacking it if it is gzip, whatever its name says."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path) if packed else path.open("rb")
+
+
+def _read_at_most(file, size):
+    """Read up to ``size`` bytes, using memory only for those that are there.
+
+    ``file.read(size)`` sets aside ``size`` bytes first, and a header may claim anything.
+    """
+    data = io.BytesIO()
+    while size > data.tell():
+        chunk = file.read(min(CHUNK, size - data.tell()))
+        if not chunk:
+            break
+        data.write(chunk)
+    return data.getvalue()
