@@ -26,7 +26,7 @@ class GaussianKL(gluon.HybridBlock):
         - **kl**: nats, summed over the latent axes, (N,)
     """
 
-    def hybrid_forward(self, F, mu, lv):  # noqa: D102
+    def hybrid_forward(self, F, mu, lv):
         return 0.5 * F.sum(F.exp(lv) + F.square(mu) - 1 - lv, axis=1)
 
 
@@ -50,7 +50,7 @@ class BernoulliNLL(gluon.HybridBlock):
         - **nll**: nats, summed over the pixels, (N,)
     """
 
-    def hybrid_forward(self, F, logits, x):  # noqa: D102
+    def hybrid_forward(self, F, logits, x):
         # softrelu is log(1 + exp(l)), good to 2e-6 a pixel. The textbook form with
         # relu(l) and |l| has a gradient of 0 instead of 1/2 at l = 0.
         softplus = F.Activation(logits, act_type="softrelu")

@@ -23,7 +23,7 @@ class Decoder(nn.HybridSequential):
         - **y**: pixel probabilities, (N, n_output)
     """
 
-    def hybrid_forward(self, F, z):  # noqa: D102
+    def hybrid_forward(self, F, z):
         return F.sigmoid(self.logits(z))
 
     def logits(self, z):

@@ -21,7 +21,7 @@ class GaussianSampler(gluon.HybridBlock):
         - **z**: one sample for each row, (N, n_latent)
     """
 
-    def hybrid_forward(self, F, mu, lv):  # noqa: D102
+    def hybrid_forward(self, F, mu, lv):
         # The noise takes shape and device from mu, so no batch size is built in.
         eps = F.random.normal_like(mu)
         return mu + F.exp(0.5 * lv) * eps
