@@ -37,7 +37,21 @@ def test_real_mnist_is_as_published(mnist_folder):
     assert mnist["train_data"].std() == pytest.approx(0.3081, abs=1e-4)
 
 
+def test_plain_files_are_taken_before_packed_ones(tmp_path, contents):
+    write(tmp_path, contents)
+    contents[TEST_LABELS] = idx_labels([3, 8, 7, 6, 5])
+    assert load_mnist(write(tmp_path, contents, packed=False))["test_label"][0] == 3
+
+
 # Where it is looked for
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, contents, monkeypatch):
+    write(tmp_path / "own", contents)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_mnist("~/own")["test_label"][0] == 9
+    monkeypatch.setenv("VAE_GLUON_DATA", "~/own")
+    assert load_mnist()["test_label"][0] == 9
 
 
 def test_the_environment_variable_comes_before_mxnets_cache(tmp_path, contents, monkeypatch):
@@ -138,9 +152,10 @@ def test_no_images_are_refused():
         check_pixels("x", np.zeros((0, 784)))
 
 
-def test_iterators_refuse_wrong_pixels(digits):
-    wrong = dict(digits, test_data=digits["test_data"] * 255)
-    with pytest.raises(ValueError, match=r"test_data: .* in \[0, 1\], got from 0 to 255"):
+@pytest.mark.parametrize("name", ["train_data", "test_data"])
+def test_iterators_refuse_wrong_pixels(digits, name):
+    wrong = {**digits, name: digits[name] * 255}
+    with pytest.raises(ValueError, match=rf"{name}: .* in \[0, 1\], got from 0 to 255"):
         mnist_iterators(wrong)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vae_gluon import load_mnist, make_digits
+from vae_gluon import digits, load_mnist, make_digits
 from vae_gluon.digits import BOX, SKELETONS
 
 
@@ -90,6 +90,34 @@ def test_edges_are_soft(drawn):
     images = drawn["train_data"]
     inked = images[images > 0]
     assert 0.3 < (inked < 0.98).mean() < 0.7  # of MNIST's inked pixels, 0.6
+
+
+def slant_of(images):
+    """Return how far each image leans: the slope of its centres of mass from row to row."""
+    pixels = np.arange(28.0)
+    mass = images.sum(axis=(1, 2))
+    y, x = pixels[:, None] - 14, pixels[None] - 14
+    return -(images * x * y).sum(axis=(1, 2)) / ((images * y * y).sum(axis=(1, 2))) * (mass > 0)
+
+
+def test_hands_differ_in_slant_width_and_pen(drawn):
+    images, labels = drawn["train_data"][:, 0].astype(float), drawn["train_label"]
+    ones, zeros = images[labels == 1], images[labels == 0]
+    slants = slant_of(ones)
+    assert slants.mean() > 0.05  # most people lean to the right
+    assert slants.std() > 0.1
+    assert (slants < 0).any()
+    assert extent(zeros.transpose(0, 2, 1)).std() > 1.5
+    # A stem's ink by its length is its width.
+    widths = ones.sum(axis=(1, 2)) / extent(ones)
+    assert widths.max() > 1.8 * widths.min()
+
+
+def test_the_pen_swells_along_a_stroke():
+    path = np.stack([np.full((50, 128), 14.0), np.linspace(4, 24, 128) * np.ones((50, 1))], axis=2)
+    image = digits._ink(path, [], np.random.default_rng(0))
+    along = image[:, 8:20].sum(axis=2)  # the ink of each row, away from the ends
+    assert np.median(along.std(axis=1) / along.mean(axis=1)) > 0.01
 
 
 def test_every_digit_has_its_variants():

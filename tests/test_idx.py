@@ -18,9 +18,11 @@ from vae_gluon import load_mnist
         (TRAIN_LABELS, idx_images(7), "magic number 2049, found 2051"),
         (TRAIN_IMAGES, b"<!DOCTYPE html><html>", "found 1008813135: .*begins with b'<!DO'"),
         (TRAIN_IMAGES, idx_images(7, shape=(7, 32, 32)), r"\('N', 28, 28\) .*found \(7, 32, 32\)"),
+        (TRAIN_IMAGES, idx_images(7, shape=(7, 14, 56)), r"found \(7, 14, 56\)"),
         (TRAIN_IMAGES, idx_images(0), r"N of at least 1, found \(0, 28, 28\)"),
         (TRAIN_IMAGES, idx_images(7, shape=(2**31, 28, 28)), "expected 1683627180032 bytes"),
         (TRAIN_LABELS, idx_labels([0, 1, 2, 3, 4, 5, 10]), "labels from 0 to 9, found 10"),
+        (TRAIN_LABELS, idx_labels([0, 1, 2, 3, 4, 5, 200]), "labels from 0 to 9, found 200"),
         (TRAIN_LABELS, idx_labels([0] * 6), "holds 7 images and .* 6 labels"),
     ],
 )

@@ -1,5 +1,6 @@
 """The VAE: the tutorial's numbers, any batch size, hybridized or not."""
 
+import inspect
 import warnings
 
 import mxnet as mx
@@ -180,8 +181,9 @@ def test_loss_of_one_image_is_one_number(net, images):
 
 @pytest.mark.parametrize("shape", [(5, 783), (5, 1, 28, 28), (784,), (5, 28, 28)])
 def test_images_of_another_shape_are_refused(net, shape):
-    with pytest.raises(ValueError, match=r"\(N, 784\), got \("):
-        net(nd.zeros(shape))
+    for call in (net, net.encode):
+        with pytest.raises(ValueError, match=r"\(N, 784\), got \("):
+            call(nd.zeros(shape))
 
 
 def test_arrays_that_are_not_ndarrays_are_refused(net):
@@ -205,6 +207,34 @@ def test_the_tutorials_batch_size_is_accepted_and_not_needed(images):
     net = VAE(n_hidden=8, batch_size=100)
     net.initialize()
     assert net(images).shape == (12,)
+
+
+def test_arguments_are_the_tutorials_in_its_order():
+    parameters = inspect.signature(VAE).parameters
+    assert {name: parameter.default for name, parameter in parameters.items()} == {
+        "n_hidden": 400,
+        "n_latent": 2,
+        "n_layers": 1,
+        "n_output": 784,
+        "batch_size": None,
+        "act_type": "relu",
+        "kwargs": inspect.Parameter.empty,
+    }
+    assert list(parameters)[:6] == [
+        "n_hidden",
+        "n_latent",
+        "n_layers",
+        "n_output",
+        "batch_size",
+        "act_type",
+    ]
+
+
+def test_activation_is_that_of_all_hidden_layers():
+    net = VAE(n_layers=2, act_type="tanh")
+    layers = [*net.encoder, *net.decoder]
+    names = [layer.act and layer.act._act_type for layer in layers]
+    assert names == ["tanh", "tanh", None, "tanh", "tanh", None]
 
 
 @pytest.mark.parametrize("n_layers", [0, 1, 3])

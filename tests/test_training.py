@@ -1,5 +1,6 @@
 """The loop trains, counts each image once, and repeats bit for bit."""
 
+import inspect
 import math
 
 import mxnet as mx
@@ -8,7 +9,8 @@ import pytest
 from mxnet import autograd, gluon, nd
 
 import vae_gluon
-from vae_gluon import VAE, History, evaluate, load_mnist, mnist_iterators, train
+from vae_gluon import VAE, History, evaluate, load_mnist, mnist_iterators, train, training
+from vae_gluon.training import train_epoch
 
 
 def small_net():
@@ -77,6 +79,21 @@ def test_a_step_is_adams_on_the_mean_loss_of_the_batch(digits):
         np.testing.assert_allclose(step, -0.01 * np.sign(gradient[large]), rtol=5e-4)
 
 
+def test_a_step_is_on_the_mean_of_the_batch_and_not_on_its_sum(net):
+    """Adam hardly knows the difference, plain gradient descent does."""
+    x = nd.random.uniform(shape=(8, 784))
+    mx.random.seed(9)
+    with autograd.record():
+        loss = net(x).mean()
+    loss.backward()
+    weight = net.encoder[0].weight
+    expected = weight.data().asnumpy() - 0.01 * weight.grad().asnumpy()
+    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.01})
+    mx.random.seed(9)
+    train_epoch(net, trainer, mx.io.NDArrayIter(x, batch_size=8))
+    np.testing.assert_allclose(weight.data().asnumpy(), expected, rtol=1e-5, atol=1e-7)
+
+
 class Constant(gluon.HybridBlock):
     """A net whose loss is the first pixel times a weight of 1: its mean is known."""
 
@@ -110,6 +127,30 @@ def test_training_counts_each_image_once_with_a_short_last_batch(digits):
     history = train(net, *iterators, epochs=1, learning_rate=1e-12, progress=False)
     expected = digits["train_data"][:, 0, 0, 0].mean(dtype=float)
     assert history.train[0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_validation_is_of_the_validation_images(digits):
+    digits = dict(digits, test_data=digits["test_data"].copy())
+    digits["test_data"][:, 0, 0, 0] = 0.75  # the training images are white there
+    net = Constant()
+    net.initialize()
+    history = train(net, *mnist_iterators(digits), epochs=1, learning_rate=1e-12, progress=False)
+    assert history.train == [0]
+    assert history.val == pytest.approx([0.75])
+
+
+def test_seconds_are_those_of_the_whole_epoch(digits, monkeypatch):
+    ticks = iter(range(100))
+    monkeypatch.setattr(training.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr(training, "_validate", lambda *args: float(10 * next(ticks)))
+    _, history = run(digits, epochs=2)
+    assert history.seconds == [2, 2]  # one tick for the validation between its beginning and end
+
+
+def test_defaults_are_the_tutorials():
+    defaults = {name: p.default for name, p in inspect.signature(train).parameters.items()}
+    assert (defaults["epochs"], defaults["learning_rate"]) == (50, 0.001)
+    assert inspect.signature(mnist_iterators).parameters["batch_size"].default == 100
 
 
 def test_validation_leaves_the_weights_alone(net, digits):
@@ -171,9 +212,12 @@ def test_learning_rates_that_are_not_positive_are_refused(digits, learning_rate)
 
 def test_wrong_pixels_are_refused_before_the_first_step(net, digits):
     before = parameters(net)
-    train_iter = mx.io.NDArrayIter(digits["train_data"].reshape(600, 784) * 2, batch_size=100)
+    wrong = mx.io.NDArrayIter(digits["train_data"].reshape(600, 784) * 2, batch_size=100)
+    right = mnist_iterators(digits)[1]
     with pytest.raises(ValueError, match=r"train_iter: .* in \[0, 1\], got from 0 to 2"):
-        train(net, train_iter, mnist_iterators(digits)[1])
+        train(net, wrong, right)
+    with pytest.raises(ValueError, match=r"val_iter: .* in \[0, 1\], got from 0 to 2"):
+        train(net, right, wrong)
     for one, other in zip(before, parameters(net)):
         np.testing.assert_array_equal(one, other)
 
