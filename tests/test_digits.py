@@ -149,5 +149,7 @@ def test_someone_who_only_knows_mnist_can_read_them(drawn, mnist_folder):
 
 @pytest.mark.parametrize("n", [0, -3])
 def test_no_images_are_refused(n):
-    with pytest.raises(ValueError, match=f"got {n} and 10"):
+    with pytest.raises(ValueError, match=f"n_train .*got {n}"):
         make_digits(n, 10)
+    with pytest.raises(ValueError, match=f"n_test .*got {n}"):
+        make_digits(10, n)

@@ -1,6 +1,8 @@
 """The arrows between the rooms, read from the imports."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,16 +13,17 @@ PACKAGE = Path(vae_gluon.__file__).parent
 
 # Each room, and the rooms it may know.
 ARROWS = {
-    "runtime": set(),
+    "checks": set(),
+    "runtime": {"checks"},
     "sampler": set(),
     "losses": set(),
-    "digits": set(),
+    "digits": {"checks"},
     "idx": set(),
     "download": set(),
-    "data": {"idx", "download"},
-    "model": {"sampler", "losses"},
-    "training": {"data", "runtime"},
-    "latent": {"data", "runtime"},
+    "data": {"checks", "download", "idx"},
+    "model": {"checks", "losses", "sampler"},
+    "training": {"checks", "data", "runtime"},
+    "latent": {"checks", "runtime"},
     "plotting.curves": set(),
     "plotting.images": set(),
     "plotting.latent": set(),
@@ -78,3 +81,18 @@ def test_rooms_know_no_others_than_the_map_says(path):
 @pytest.mark.parametrize("path", sorted(PACKAGE.glob("plotting/*.py")), ids=name_of)
 def test_plotting_takes_arrays_and_knows_no_net(path):
     assert not {name for name in imports(path) if name.split(".")[0] == "mxnet"}
+
+
+def test_importing_the_package_leaves_matplotlib_for_later():
+    code = "import sys, vae_gluon; assert 'matplotlib' not in sys.modules"
+    code += "; assert vae_gluon.plotting.plot_elbo; assert 'matplotlib' in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_other_names_are_not_there():
+    with pytest.raises(AttributeError, match="'vae_gluon' has no attribute 'plots'"):
+        vae_gluon.plots  # noqa: B018
+
+
+def test_public_names_are_there():
+    assert all(hasattr(vae_gluon, name) for name in vae_gluon.__all__)

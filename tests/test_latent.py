@@ -80,7 +80,24 @@ def test_grid_reaches_its_limits_and_is_symmetric():
     np.testing.assert_allclose(grid, -grid[::-1], atol=1e-9)
 
 
-@pytest.mark.parametrize(("n", "limit"), [(0, 3.0), (20, 0.0), (20, float("nan"))])
-def test_impossible_grids_are_refused(n, limit):
-    with pytest.raises(ValueError, match=f"got {n} and {limit}"):
-        ndtri_grid(n, limit)
+@pytest.mark.parametrize("n", [0, 1, 2.5])
+def test_grids_of_no_two_points_are_refused(n):
+    with pytest.raises(ValueError, match=f"n to be an integer of at least 2, got {n}"):
+        ndtri_grid(n)
+
+
+@pytest.mark.parametrize("limit", [0.0, -3.0, 9.0, float("inf"), float("nan")])
+def test_limits_where_the_normal_distribution_ends_are_refused(limit):
+    with pytest.raises(ValueError, match=f"above 0 and up to 8, got {limit}"):
+        ndtri_grid(20, limit)
+
+
+def test_the_largest_limit_is_finite():
+    assert np.isfinite(ndtri_grid(20, latent.MAX_LIMIT)).all()
+
+
+def test_ndarrays_are_taken_too(net, digits):
+    images = digits["test_data"]
+    mu, _ = encode(net, nd.array(images))
+    np.testing.assert_array_equal(mu, encode(net, images)[0])
+    np.testing.assert_array_equal(decode(net, nd.array(mu)), decode(net, mu))

@@ -222,6 +222,18 @@ def test_wrong_pixels_are_refused_before_the_first_step(net, digits):
         np.testing.assert_array_equal(one, other)
 
 
+def test_arrays_in_the_place_of_an_iterator_are_refused(net, digits):
+    train_iter, _ = mnist_iterators(digits)
+    with pytest.raises(ValueError, match=r"val_iter: expected an mx.io.DataIter, .* got ndarray"):
+        train(net, train_iter, digits["test_data"])
+
+
+def test_an_iterator_without_a_whole_batch_is_refused(net):
+    few = mx.io.NDArrayIter(np.zeros((5, 784)), batch_size=9, last_batch_handle="discard")
+    with pytest.raises(ValueError, match="expected batches of images, got none"):
+        evaluate(net, few)
+
+
 def test_evaluation_refuses_wrong_pixels(net):
     data_iter = mx.io.NDArrayIter(np.full((5, 784), np.nan, "float32"), batch_size=5)
     with pytest.raises(ValueError, match=r"data_iter: .*NaN"):

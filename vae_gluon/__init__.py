@@ -11,6 +11,11 @@
 ``vae_gluon.plotting`` draws the pictures, from arrays that ``vae_gluon.latent`` makes.
 """
 
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
 from vae_gluon.data import MNISTUnavailableError, load_mnist, mnist_iterators
 from vae_gluon.digits import make_digits
 from vae_gluon.latent import decode, encode, ndtri_grid, reconstruct, sample_prior
@@ -43,3 +48,10 @@ __all__ = [
     "seed",
     "train",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import ``vae_gluon.plotting`` when it is first used: matplotlib takes its time."""
+    if name == "plotting":
+        return importlib.import_module("vae_gluon.plotting")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,6 @@ download is gone.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import mxnet as mx
 import numpy as np
 
+from vae_gluon.checks import check_integer, check_pixels
 from vae_gluon.download import FILES, download_mnist
 from vae_gluon.idx import read_images, read_labels
 
@@ -106,19 +106,20 @@ def mnist_iterators(
     Raises
     ------
     ValueError
-        If a pixel is not in [0, 1].
+        If a pixel is not in [0, 1], or there are not as many labels as images.
     """
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"expected batch_size to be an integer of at least 1, got {batch_size!r}")
+    check_integer("batch_size", batch_size)
     iterators = []
     for part in ("train", "test"):
-        images = mnist[f"{part}_data"]
+        images, labels = mnist[f"{part}_data"], mnist[f"{part}_label"]
         check_pixels(f"{part}_data", images)
+        if len(labels) != len(images):
+            raise ValueError(f"{part}: expected {len(images)} labels, got {len(labels)}")
         iterators.append(
             mx.io.NDArrayIter(
                 data={"data": images.reshape(len(images), -1)},
-                label={"label": mnist[f"{part}_label"]},
-                batch_size=batch_size,
+                label={"label": labels},
+                batch_size=int(batch_size),
                 shuffle=shuffle and part == "train",
             )
         )
@@ -142,31 +143,21 @@ def batches(data_iter: mx.io.DataIter, ctx: mx.Context) -> Iterator[mx.nd.NDArra
 
 
 def check_iterator(name: str, data_iter: mx.io.DataIter) -> None:
-    """Raise a ValueError unless all pixels of an iterator are in [0, 1].
+    """Raise a ValueError unless this is a ``DataIter`` and all its pixels are in [0, 1].
 
     The arrays of an ``NDArrayIter`` are looked at whole; another iterator is run through
     once, so that training need not look at every batch again.
     """
+    if not isinstance(data_iter, mx.io.DataIter):
+        raise ValueError(
+            f"{name}: expected an mx.io.DataIter, as mnist_iterators makes them, "
+            f"got {type(data_iter).__name__}"
+        )
     if isinstance(data_iter, mx.io.NDArrayIter):
         check_pixels(name, data_iter.data[0][1])
         return
     for x in batches(data_iter, mx.cpu()):
         check_pixels(name, x)
-
-
-def check_pixels(name: str, images: np.ndarray | mx.nd.NDArray) -> None:
-    """Raise a ValueError unless there are images and all their pixels are in [0, 1]."""
-    if 0 in images.shape:
-        raise ValueError(f"{name}: expected images, got none: the shape is {images.shape}")
-    # NaN is neither less nor more than anything, but min and max pass it on.
-    low, high = (float(value) for value in (_numpy(images.min()), _numpy(images.max())))
-    if not (low >= 0 and high <= 1):
-        found = "NaN" if math.isnan(low) or math.isnan(high) else f"from {low:g} to {high:g}"
-        raise ValueError(f"{name}: expected pixels in [0, 1], got {found}")
-
-
-def _numpy(value):
-    return value.asscalar() if isinstance(value, mx.nd.NDArray) else value
 
 
 # Reading

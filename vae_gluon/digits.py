@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from vae_gluon.checks import check_integer
+
 SIDE = 28
 BOX = 20  # MNIST's digits are at most 20 pixels wide and high
 N_CLASSES = 10
@@ -81,10 +83,10 @@ def make_digits(n_train: int = 12_000, n_test: int = 2_000, seed: int = 0) -> di
     Raises
     ------
     ValueError
-        If a number of images is not positive.
+        If a number of images is not a positive integer.
     """
-    if n_train < 1 or n_test < 1:
-        raise ValueError(f"expected at least 1 image in each part, got {n_train} and {n_test}")
+    check_integer("n_train", n_train)
+    check_integer("n_test", n_test)
     rng = np.random.default_rng(seed)
     digits = {}
     for part, n in (("train", n_train), ("test", n_test)):

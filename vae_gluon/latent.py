@@ -1,6 +1,6 @@
 """From a trained net to arrays: encode a set, reconstruct, draw from the prior, scan.
 
-NumPy arrays in and out; the net works in batches on its own device.
+NumPy arrays or NDArrays in, NumPy arrays out; the net works in batches on its own device.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from collections.abc import Callable
 
 import mxnet as mx
 import numpy as np
+from scipy.special import ndtr, ndtri
 
-from vae_gluon.data import check_pixels
+from vae_gluon.checks import check_integer, check_pixels
 from vae_gluon.runtime import context_of
 
 BATCH_SIZE = 1000
+MAX_LIMIT = 8.0  # the distribution function of more is 1 in double precision
 
 
 def encode(net: mx.gluon.Block, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -75,9 +77,9 @@ def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:
     Parameters
     ----------
     n : int, default 20
-        Points along each axis.
+        Points along each axis, at least 2.
     limit : float, default 3.0
-        The outermost points, in standard deviations of the prior.
+        The outermost points, in standard deviations of the prior, up to 8.
 
     Returns
     -------
@@ -88,12 +90,11 @@ def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:
     Raises
     ------
     ValueError
-        If ``n`` or ``limit`` is not positive.
+        If ``n`` or ``limit`` is not such a number.
     """
-    from scipy.special import ndtr, ndtri  # here, so that importing the package stays quick
-
-    if n < 1 or not limit > 0:
-        raise ValueError(f"expected n of at least 1 and a limit above 0, got {n} and {limit}")
+    check_integer("n", n, least=2)
+    if not 0 < limit <= MAX_LIMIT:
+        raise ValueError(f"expected a limit above 0 and up to {MAX_LIMIT:g}, got {limit}")
     steps = ndtri(np.linspace(ndtr(-limit), ndtr(limit), n))
     first, second = np.meshgrid(steps, steps)
     return np.stack([first.ravel(), second.ravel()], axis=1)
@@ -101,9 +102,14 @@ def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:
 
 def _flat(images):
     """Return the images as rows of pixels, after a look at them."""
-    images = np.asarray(images)
+    images = _numpy(images)
     check_pixels("images", images)
     return images.reshape(len(images), -1)
+
+
+def _numpy(array):
+    """Return a NumPy array, of an NDArray too: numpy alone would go through it item by item."""
+    return array.asnumpy() if isinstance(array, mx.nd.NDArray) else np.asarray(array)
 
 
 def _in_batches(
@@ -112,7 +118,7 @@ def _in_batches(
     rows: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
     """Apply ``function`` to batches of rows on the net's device; join each of its results."""
-    rows = np.asarray(rows)
+    rows = _numpy(rows)
     if rows.size == 0:
         raise ValueError(f"expected at least one row, got an array of shape {rows.shape}")
     ctx = context_of(net)

@@ -6,6 +6,7 @@ import mxnet as mx
 from mxnet import gluon
 from mxnet.gluon import nn
 
+from vae_gluon.checks import check_integer
 from vae_gluon.losses import BernoulliNLL, GaussianKL
 from vae_gluon.sampler import GaussianSampler
 
@@ -102,10 +103,10 @@ class VAE(gluon.HybridBlock):
         act_type: str = "relu",
         **kwargs,
     ) -> None:
-        _check_size("n_hidden", n_hidden)
-        _check_size("n_latent", n_latent)
-        _check_size("n_layers", n_layers, least=0)
-        _check_size("n_output", n_output)
+        check_integer("n_hidden", n_hidden)
+        check_integer("n_latent", n_latent)
+        check_integer("n_layers", n_layers, least=0)
+        check_integer("n_output", n_output)
         super().__init__(**kwargs)
         self.n_latent = n_latent
         self.n_output = n_output
@@ -165,11 +166,6 @@ def _add_dense(net, n_input, n_hidden, n_layers, n_output, act_type):
         net.add(nn.Dense(n_hidden, activation=act_type, in_units=n_input))
         n_input = n_hidden
     net.add(nn.Dense(n_output, in_units=n_input))
-
-
-def _check_size(name, value, least=1):
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"expected {name} to be an integer of at least {least}, got {value!r}")
 
 
 def _check_batch(what, array, width):

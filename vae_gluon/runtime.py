@@ -5,6 +5,8 @@ from __future__ import annotations
 import mxnet as mx
 import numpy as np
 
+from vae_gluon.checks import check_integer
+
 SEED_LIMIT = 2**31  # MXNet takes a seed as a signed 32-bit integer
 
 
@@ -62,7 +64,8 @@ def seed(number: int) -> None:
     ValueError
         If ``number`` is not such an integer.
     """
-    if not isinstance(number, (int, np.integer)) or not 0 <= number < SEED_LIMIT:
-        raise ValueError(f"expected a seed from 0 to {SEED_LIMIT - 1}, got {number!r}")
+    check_integer("seed", number, least=0)
+    if number >= SEED_LIMIT:
+        raise ValueError(f"expected a seed below {SEED_LIMIT}, got {number}")
     mx.random.seed(int(number))
     np.random.seed(int(number))

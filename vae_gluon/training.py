@@ -10,6 +10,7 @@ import mxnet as mx
 import numpy as np
 from mxnet import autograd, gluon
 
+from vae_gluon.checks import check_integer
 from vae_gluon.data import batches, check_iterator
 from vae_gluon.runtime import context_of, default_context
 
@@ -69,8 +70,7 @@ def train(
     ValueError
         If ``epochs`` or ``learning_rate`` is not positive, or a pixel is not in [0, 1].
     """
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1:
-        raise ValueError(f"expected epochs to be an integer of at least 1, got {epochs!r}")
+    check_integer("epochs", epochs)
     if not 0 < learning_rate < float("inf"):
         raise ValueError(f"expected a finite learning_rate above 0, got {learning_rate!r}")
     check_iterator("train_iter", train_iter)
@@ -140,6 +140,8 @@ def _initialize_if_new(net):
 
 def _mean(losses):
     """Average arrays of losses over all their images, in double precision."""
+    if not losses:
+        raise ValueError("expected batches of images, got none from the iterator")
     return float(np.concatenate([loss.asnumpy() for loss in losses]).mean(dtype=np.float64))
 
 

@@ -1,0 +1,41 @@
+"""What comes in wrong is told, with what was got and what was expected."""
+
+import mxnet as mx
+import numpy as np
+import pytest
+
+from vae_gluon.checks import check_integer, check_pixels
+
+
+@pytest.mark.parametrize("value", [1, 7, np.int64(1), np.uint8(200)])
+def test_integers_pass(value):
+    check_integer("n", value)
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.0, True, None, "3", np.float32(1)])
+def test_what_is_no_positive_integer_is_refused(value):
+    with pytest.raises(ValueError, match=f"n to be an integer of at least 1, got {value!r}"):
+        check_integer("n", value)
+
+
+def test_the_least_can_be_another():
+    check_integer("n", 0, least=0)
+    with pytest.raises(ValueError, match="at least 2, got 1"):
+        check_integer("n", 1, least=2)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [(np.nan, "NaN"), (1.01, "0 to 1.01"), (-0.01, "-0.01 to 0"), (255, "255")]
+)
+@pytest.mark.parametrize("place", [0, 391, 783])
+def test_pixels_outside_the_unit_interval_are_refused(value, found, place):
+    images = np.zeros((3, 784), "float32")
+    images[1, place] = value
+    for array in (images, mx.nd.array(images)):
+        with pytest.raises(ValueError, match=rf"some images: .* in \[0, 1\], got .*{found}"):
+            check_pixels("some images", array)
+
+
+def test_no_images_are_refused():
+    with pytest.raises(ValueError, match=r"x: expected images, got none"):
+        check_pixels("x", np.zeros((0, 784)))

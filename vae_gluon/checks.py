@@ -1,0 +1,33 @@
+"""Whether what comes in is what it should be: clear errors where it is not."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral
+
+import mxnet as mx
+import numpy as np
+
+
+def check_integer(name: str, value: int, least: int = 1) -> None:
+    """Raise a ValueError unless ``value`` is an integer, NumPy's included, of at least ``least``.
+
+    True and False are none.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"expected {name} to be an integer of at least {least}, got {value!r}")
+
+
+def check_pixels(name: str, images: np.ndarray | mx.nd.NDArray) -> None:
+    """Raise a ValueError unless there are images and all their pixels are in [0, 1]."""
+    if 0 in images.shape:
+        raise ValueError(f"{name}: expected images, got none: the shape is {images.shape}")
+    # NaN is neither less nor more than anything, but min and max pass it on.
+    low, high = (float(value) for value in (_numpy(images.min()), _numpy(images.max())))
+    if not (low >= 0 and high <= 1):
+        found = "NaN" if math.isnan(low) or math.isnan(high) else f"from {low:g} to {high:g}"
+        raise ValueError(f"{name}: expected pixels in [0, 1], got {found}")
+
+
+def _numpy(value):
+    return value.asscalar() if isinstance(value, mx.nd.NDArray) else value
