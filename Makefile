@@ -1,6 +1,7 @@
 # make demo       install into .venv, train for 10 epochs, draw the pictures: runs/demo
 # make test       install into .venv, run the tests
 # make test-slow  the long checks: 50 epochs on MNIST (minutes)
+# make notebook   install Jupyter as well, open the notebook
 # make lint       install into .venv, run ruff
 # make clean      remove what the others made, runs/ apart from runs/demo kept
 #
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 # MXNet 1.9.1 runs on numpy below 1.24 alone, which exists for Python up to 3.11.
 FITS := import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow notebook lint clean
 .NOTPARALLEL:
 
 demo: $(VENV)/installed
@@ -25,6 +26,9 @@ test: $(VENV)/installed-test
 
 test-slow: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow
+
+notebook: $(VENV)/installed-notebook
+	$(BIN)/jupyter lab notebooks/vae_gluon.ipynb
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
