@@ -185,12 +185,35 @@ def test_progress_is_a_bar_with_lines_and_the_time(digits, capsys):
     train(small_net(), *mnist_iterators(digits), epochs=20)
     out, err = capsys.readouterr()
     lines = out.strip().splitlines()
-    assert [line.split(",")[0] for line in lines[:-1]] == [f"Epoch {n}" for n in range(0, 20, 2)]
+    epochs = [*range(0, 20, 2), 19]
+    assert [line.split(",")[0] for line in lines[:-1]] == [f"Epoch {n}" for n in epochs]
     assert "training loss" in lines[0]
     assert "validation loss" in lines[0]
     assert lines[-1].startswith("Time elapsed: ")
     assert "20/20" in err
     assert "val=" in err
+
+
+@pytest.mark.parametrize("epochs", [1, 9, 10, 19, 50, 101])
+def test_a_run_of_any_length_leaves_ten_lines_and_its_last(epochs):
+    lines = []
+
+    class Bar:
+        disable = False
+        write = staticmethod(lines.append)
+        set_postfix = update = staticmethod(lambda *args, **kwargs: None)
+
+    history = History([100.0], [100.0], [1.0])
+    for epoch in range(epochs):
+        training._report(Bar, epoch, epochs, history)
+    assert min(epochs, 10) <= len(lines) <= 11
+    assert lines[0].startswith("Epoch 0,")
+    assert lines[-1].startswith(f"Epoch {epochs - 1},")
+
+
+def test_a_run_that_diverges_stops(digits):
+    with pytest.raises(FloatingPointError, match=r"training loss of epoch \d is (nan|inf)"):
+        run(digits, epochs=5, learning_rate=1e4)
 
 
 def test_no_progress_is_silent(digits, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from typing import NamedTuple
@@ -44,8 +45,8 @@ def train(
     """Fit ``net`` with Adam to the images of ``train_iter``.
 
     A net that is not initialized yet gets Xavier weights on ``default_context()``; one
-    that is goes on from the parameters it has, where they are. For the same losses
-    bit for bit (on the CPU), call ``seed`` before the iterators are made.
+    that is goes on from the parameters it has, where they are, with Adam starting anew. For
+    the same losses bit for bit (on the CPU), call ``seed`` before the iterators are made.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def train(
     learning_rate : float, default 0.001
         Of Adam.
     progress : bool, default True
-        Draw a bar, write a line every tenth of the run and the time at its end.
+        Draw a bar, write a line every tenth of the run and at its end, and the time.
 
     Returns
     -------
@@ -69,6 +70,8 @@ def train(
     ------
     ValueError
         If ``epochs`` or ``learning_rate`` is not positive, or a pixel is not in [0, 1].
+    FloatingPointError
+        If a loss is not finite.
     """
     check_integer("epochs", epochs)
     if not 0 < learning_rate < float("inf"):
@@ -85,6 +88,7 @@ def train(
             history.train.append(train_epoch(net, trainer, train_iter))
             history.val.append(_validate(net, val_iter))
             history.seconds.append(time.perf_counter() - start)
+            _check_finite(history)
             _report(bar, epoch, epochs, history)
         if progress:
             bar.write(f"Time elapsed: {sum(history.seconds):.2f}s")
@@ -93,18 +97,7 @@ def train(
 
 def train_epoch(net: gluon.HybridBlock, trainer: gluon.Trainer, data_iter: mx.io.DataIter) -> float:
     """Take one optimizer step for each batch; return the mean loss in nats per image."""
-    losses = []
-    for x in batches(data_iter, context_of(net)):
-        with autograd.record():
-            loss = net(x)
-        loss.backward()
-        trainer.step(len(x))
-        if losses:
-            # Stay one batch ahead of the device, no more: it never waits for Python,
-            # and Python never queues up an epoch of work.
-            losses[-1].wait_to_read()
-        losses.append(loss.detach())  # without its graph, which would outlive the batch
-    return _mean(losses)
+    return _mean(_step(net, trainer, x) for x in batches(data_iter, context_of(net)))
 
 
 def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter) -> float:
@@ -127,8 +120,17 @@ def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter) -> float:
 
 
 def _validate(net, data_iter):
-    """Evaluate without another look at the pixels, for every epoch."""
-    return _mean([net(x) for x in batches(data_iter, context_of(net))])
+    """Evaluate on pixels that have been looked at before."""
+    return _mean(net(x) for x in batches(data_iter, context_of(net)))
+
+
+def _step(net, trainer, x):
+    """Move the weights against the gradient of the batch's mean loss; return its losses."""
+    with autograd.record():
+        loss = net(x)
+    loss.backward()
+    trainer.step(len(x))
+    return loss.detach()  # without its graph, which would outlive the batch
 
 
 def _initialize_if_new(net):
@@ -139,16 +141,34 @@ def _initialize_if_new(net):
 
 
 def _mean(losses):
-    """Average arrays of losses over all their images, in double precision."""
-    if not losses:
+    """Average the losses of batches over all their images, in double precision."""
+    computed = []
+    for loss in losses:
+        if computed:
+            # Stay one batch ahead of the device, no more: it never waits for Python, and
+            # Python never queues up an epoch of work.
+            computed[-1].wait_to_read()
+        computed.append(loss)
+    if not computed:
         raise ValueError("expected batches of images, got none from the iterator")
-    return float(np.concatenate([loss.asnumpy() for loss in losses]).mean(dtype=np.float64))
+    return float(np.concatenate([loss.asnumpy() for loss in computed]).mean(dtype=np.float64))
+
+
+def _check_finite(history):
+    """Stop a run that has diverged."""
+    for name, losses in (("training", history.train), ("validation", history.val)):
+        if not math.isfinite(losses[-1]):
+            raise FloatingPointError(
+                f"the {name} loss of epoch {len(losses) - 1} is {losses[-1]}: the run has "
+                "diverged, a smaller learning rate may help"
+            )
 
 
 def _report(bar, epoch, epochs, history):
-    """Advance the bar; every tenth of the run, leave a line."""
+    """Advance the bar; at the beginning of each tenth of the run, and at its end, leave a line."""
     train_loss, val_loss = history.train[-1], history.val[-1]
     bar.set_postfix(train=f"{train_loss:.2f}", val=f"{val_loss:.2f}", refresh=False)
     bar.update()
-    if not bar.disable and epoch % max(epochs // 10, 1) == 0:
+    begins_tenth = epoch == 0 or 10 * epoch // epochs > 10 * (epoch - 1) // epochs
+    if not bar.disable and (begins_tenth or epoch == epochs - 1):
         bar.write(f"Epoch {epoch}, training loss {train_loss:.2f}, validation loss {val_loss:.2f}")
