@@ -53,24 +53,30 @@ def load_mnist(root: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
         If a file is not what its name says: the message names the file, what was
         found and what was expected.
     """
+    return _load(_find(locate_mnist(root)))
+
+
+def locate_mnist(root: str | os.PathLike | None = None) -> Path:
+    """Return the folder that ``load_mnist`` reads, after a download if there is none yet.
+
+    Parameters and errors about missing files are those of ``load_mnist``.
+    """
     if root is not None:
         folder = Path(root).expanduser()
-        paths = _find(folder)
-        if paths is None:
+        if _find(folder) is None:
             raise FileNotFoundError(
                 f"expected {_names()} (each plain or .gz) in {folder}, found "
                 + ("none of them" if folder.is_dir() else "no such folder")
             )
-        return _load(paths)
+        return folder
 
-    cache = Path(mx.base.data_dir(), "datasets", "mnist")
+    cache = Path(mx.base.data_dir(), "datasets", "mnist").expanduser()
     looked_in = [cache]
     if os.environ.get("VAE_GLUON_DATA"):
         looked_in.insert(0, Path(os.environ["VAE_GLUON_DATA"]).expanduser())
     for folder in looked_in:
-        paths = _find(folder)
-        if paths is not None:
-            return _load(paths)
+        if _find(folder) is not None:
+            return folder
     try:
         download_mnist(cache)
     except OSError as error:
@@ -79,7 +85,7 @@ def load_mnist(root: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
             f"downloaded: {error}. Put {_names()} (each plain or .gz) into one folder "
             "and name it, by load_mnist(root) or VAE_GLUON_DATA"
         ) from error
-    return _load(_find(cache))
+    return cache
 
 
 def mnist_iterators(
@@ -130,9 +136,11 @@ def batches(data_iter: mx.io.DataIter, ctx: mx.Context) -> Iterator[mx.nd.NDArra
     """Go once through an iterator, from its beginning: batches of images on ``ctx``.
 
     Each image comes once: the rows that fill up a last batch are left out, so that the
-    last batch may be shorter than the others.
+    last batch may be shorter than the others. An iterator that rolls over must not be wrapped
+    in another one, which hides that it does.
     """
-    # An iterator that rolls over calls the rows it kept from the last epoch padding.
+    # NDArrayIter gives a pad also where it rolls over: the number of rows that it kept from
+    # the epoch before, which are images like the others.
     pads = getattr(data_iter, "last_batch_handle", "pad") == "pad"
     data_iter.reset()
     for batch in data_iter:
@@ -179,7 +187,8 @@ def _find(folder):
     if found and missing:
         raise FileNotFoundError(
             f"{folder} holds {len(found)} of the four files: {', '.join(missing)} (plain or .gz) "
-            f"not found beside {', '.join(path.name for path in found.values())}"
+            f"not found beside {', '.join(path.name for path in found.values())}. Add what is "
+            "missing, or take the others away"
         )
     return found or None
 

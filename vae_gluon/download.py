@@ -37,8 +37,8 @@ def download_mnist(folder: Path) -> None:
     """Download the four files into ``folder``, all of them or none.
 
     The mirrors are asked in turn; the one that ``MXNET_GLUON_REPO`` names is asked alone. The
-    files arrive in a temporary folder beside their place, and move when all are there and have
-    the published checksums.
+    files arrive in a temporary folder beside ``folder``, which takes its place when all are
+    there and have the published checksums.
 
     Raises
     ------
@@ -47,20 +47,29 @@ def download_mnist(folder: Path) -> None:
     """
     own_repo = os.environ.get("MXNET_GLUON_REPO")
     mirrors = (own_repo.rstrip("/") + "/gluon/dataset/mnist/",) if own_repo else MIRRORS
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     failures = []
     for mirror in mirrors:
-        arrivals = Path(tempfile.mkdtemp(dir=folder, prefix="download-"))
+        arrivals = Path(tempfile.mkdtemp(dir=folder.parent, prefix="download-"))
         try:
             failure = _fetch_all(mirror, arrivals, PATIENCE / len(mirrors))
             if failure is None:
-                for path in arrivals.iterdir():
-                    path.replace(folder / path.name)
+                _move(arrivals, folder)
                 return
         finally:
             shutil.rmtree(arrivals, ignore_errors=True)
         failures.append(f"{mirror} {failure}")
     raise ConnectionError("; ".join(failures))
+
+
+def _move(arrivals, folder):
+    """Put one folder in the place of another, or its files into it where it holds others."""
+    arrivals.chmod(0o755)  # a temporary folder is its owner's alone
+    try:
+        arrivals.replace(folder)
+    except OSError:
+        for path in arrivals.iterdir():
+            path.replace(folder / path.name)
 
 
 def _fetch_all(mirror, arrivals, patience):
@@ -84,11 +93,13 @@ def _fetch_all(mirror, arrivals, patience):
 
     thread = threading.Thread(target=fetch, name="MNIST download", daemon=True)
     last_byte = time.monotonic()
-    # The bar says what the downloader would print, so that is caught (from here and not
-    # from the thread, which may never end).
+    # The downloader prints over the bar, so that is caught: from here and not from the thread,
+    # which may never end.
     silence = contextlib.redirect_stdout(io.StringIO())
-    title = f"MNIST from {mirror}"
-    with silence, tqdm(total=DOWNLOAD_BYTES, unit="B", unit_scale=True, desc=title) as bar:
+    bar = tqdm(
+        total=DOWNLOAD_BYTES, unit="B", unit_scale=True, desc=f"MNIST from {mirror}", leave=False
+    )
+    with silence, bar:
         thread.start()
         while thread.is_alive():
             thread.join(0.05)
@@ -97,7 +108,7 @@ def _fetch_all(mirror, arrivals, patience):
                 last_byte = time.monotonic()
                 bar.update(arrived - bar.n)
             elif time.monotonic() - last_byte > patience:
-                return f"sent nothing for {patience:.0f} s"
+                return f"sent next to nothing for {patience:.0f} s"
     return outcome["failure"]
 
 
@@ -115,7 +126,7 @@ def _explain(error):
     if isinstance(error, UserWarning):
         return "sent a file whose checksum is not the published one"
     if isinstance(error, RuntimeError):
-        return "does not have the files"
+        return "did not send the files"  # a status other than 200, which it does not tell
     if isinstance(error, OSError) and error.errno is None:  # those of requests have no number
-        return "could not be reached"
+        return f"could not be reached ({type(error).__name__})"
     return f"failed with {type(error).__name__}: {error}"

@@ -27,27 +27,27 @@ def read_images(path: Path) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the file is not just what its header says, or not images of this size: the message
-        names the file, what was found and what was expected.
+        If the file has more or less than its header says, or holds no images of this size: the
+        message names the file, what was found and what was expected.
     """
-    pixels, (n, *sides) = _read_idx(path, IMAGE_MAGIC, n_dims=3, item_shape=(SIDE, SIDE))
+    pixels, (n, *sides) = _read_idx(path, IMAGE_MAGIC, item_shape=(SIDE, SIDE))
     # One pass, and to the last bit what astype(float32) / 255 gives.
     return np.divide(pixels, np.float32(255), dtype=np.float32).reshape(n, 1, *sides)
 
 
 def read_labels(path: Path) -> np.ndarray:
     """Read labels, plain or gzip: int8 from 0 to 9, (N,). Errors are those of ``read_images``."""
-    labels, _ = _read_idx(path, LABEL_MAGIC, n_dims=1, item_shape=())
+    labels, _ = _read_idx(path, LABEL_MAGIC, item_shape=())
     if labels.max() >= N_CLASSES:
         raise ValueError(f"{path}: expected labels from 0 to {N_CLASSES - 1}, found {labels.max()}")
     return labels.astype(np.int8)
 
 
-def _read_idx(path, magic, n_dims, item_shape):
-    """Read the items of an IDX file as bytes, and its shape."""
+def _read_idx(path, magic, item_shape):
+    """Read the items of an IDX file as bytes, and its shape, (N, *item_shape)."""
     with _open(path) as file:
         try:
-            shape = _read_shape(file, path, magic, n_dims)
+            shape = _read_shape(file, path, magic, n_dims=1 + len(item_shape))
             if shape[0] == 0 or shape[1:] != item_shape:
                 expected = f"{('N', *item_shape)} with N of at least 1"
                 raise ValueError(f"{path}: expected the shape {expected}, found {shape}")
@@ -64,7 +64,7 @@ def _read_idx(path, magic, n_dims, item_shape):
 
 
 def _read_shape(file, path, magic, n_dims):
-    """Read the header of an IDX file, of which this is the magic number: its shape."""
+    """Read the header of an IDX file, check its magic number, return the shape it gives."""
     size = 4 * (1 + n_dims)
     header = file.read(size)
     if len(header) < size:
