@@ -86,14 +86,18 @@ def test_grids_of_no_two_points_are_refused(n):
         ndtri_grid(n)
 
 
-@pytest.mark.parametrize("limit", [0.0, -3.0, 9.0, float("inf"), float("nan")])
+@pytest.mark.parametrize("limit", [0.0, -3.0, 38.0, float("inf"), float("nan")])
 def test_limits_where_the_normal_distribution_ends_are_refused(limit):
-    with pytest.raises(ValueError, match=f"above 0 and up to 8, got {limit}"):
+    with pytest.raises(ValueError, match=f"above 0 and up to 37, got {limit}"):
         ndtri_grid(20, limit)
 
 
-def test_the_largest_limit_is_finite():
-    assert np.isfinite(ndtri_grid(20, latent.MAX_LIMIT)).all()
+@pytest.mark.parametrize("limit", [3.0, 8.0, latent.MAX_LIMIT])
+@pytest.mark.parametrize("n", [5, 20])
+def test_any_limit_is_reached_on_both_sides(n, limit):
+    grid = ndtri_grid(n, limit)
+    np.testing.assert_allclose([grid.min(), grid.max()], [-limit, limit])
+    np.testing.assert_array_equal(grid, -grid[::-1])
 
 
 def test_ndarrays_are_taken_too(net, digits):

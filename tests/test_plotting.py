@@ -55,8 +55,8 @@ def test_gap_is_between_images_only():
 @pytest.mark.parametrize(
     ("shape", "n_columns", "message"),
     [
-        ((4, 10), 2, r"square images, \(N, side \* side\), got shape \(4, 10\)"),
-        ((0, 9), 1, "got shape"),
+        ((4, 10), 2, r"square images, \(N, side \* side\), got \(4, 10\)"),
+        ((0, 9), 1, r"got \(0, 9\)"),
         ((5, 9), 2, "rows of 2, got 5"),
         ((4, 9), 0, "rows of 0"),
     ],
@@ -78,6 +78,7 @@ def test_originals_are_over_their_reconstructions():
     pixels = canvas(ax)
     assert pixels[:28].max() == 0
     assert pixels[-28:, :28].min() == 1
+    assert pixels[-28:, 28].max() == 0  # a gap between neighbours
     heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
     assert heights["original"] > 0.5 > heights["reconstruction"]
 
@@ -96,12 +97,6 @@ def test_grid_is_in_reading_order():
 def test_grid_of_no_square_number_is_refused():
     with pytest.raises(ValueError, match="square number of images, got 8"):
         plotting.plot_grid(numbered(8))
-
-
-def test_ink_is_black_on_white_whatever_the_brightest_pixel():
-    ax = plotting.plot_samples(np.full((2, 784), 0.5))
-    assert ax.images[0].get_clim() == (0, 1)
-    assert ax.images[0].get_cmap().name == "Greys"
 
 
 # The scan
@@ -142,13 +137,19 @@ def test_scan_ticks_are_the_codes_beside_them():
     ("n_images", "shape", "message"),
     [
         (9, (9, 3), r"\(n \* n, 2\), got \(9, 3\).*two dimensions"),
-        (8, (8, 2), r"got \(8, 2\)"),
+        (8, (8, 2), "square number of codes, got 8"),
         (4, (9, 2), "9 images, one for each code, got 4"),
     ],
 )
 def test_codes_that_are_no_plane_are_refused(n_images, shape, message):
     with pytest.raises(ValueError, match=message):
         plotting.plot_scan(np.zeros((n_images, 16)), np.zeros(shape))
+
+
+@pytest.mark.parametrize("order", [lambda z: z[::-1, ::-1], lambda z: np.roll(z, 1, axis=0)])
+def test_codes_in_another_order_are_refused(order):
+    with pytest.raises(ValueError, match="in the order of ndtri_grid"):
+        plotting.plot_scan(numbered(9), order(ndtri_grid(3)))
 
 
 # The scatter
@@ -162,10 +163,14 @@ def as_set(points):
     return {tuple(point) for point in np.round(points, 9)}
 
 
-def test_every_mean_is_drawn_in_the_colour_of_its_digit(mu):
-    ax = plotting.plot_latent(mu, LABELS)
+@pytest.mark.parametrize(
+    ("plot", "place"),
+    [(plotting.plot_latent, np.asarray), (plotting.plot_latent_cdf, stats.norm.cdf)],
+)
+def test_every_mean_is_drawn_in_its_place_and_the_colour_of_its_digit(mu, plot, place):
+    ax = plot(mu, LABELS)
+    assert ax.get_aspect() == 1  # the plane is not stretched
     points, colours = scatter(ax).get_offsets().data, scatter(ax).get_facecolors()
-    assert as_set(points) == as_set(mu)
     legend = ax.get_legend()
     key = {
         text.get_text(): to_rgb(handle.get_facecolor()[0])
@@ -173,14 +178,10 @@ def test_every_mean_is_drawn_in_the_colour_of_its_digit(mu):
     }
     assert list(key) == [str(digit) for digit in range(10)]
     assert len(set(key.values())) == 10
-    digits = {tuple(np.round(point, 9)): str(n) for point, n in zip(mu, LABELS)}
+    digits = {tuple(np.round(point, 9)): str(n) for point, n in zip(place(mu), LABELS)}
+    assert set(digits) == as_set(points)
     for point, colour in zip(points, colours):
         assert to_rgb(colour) == key[digits[tuple(np.round(point, 9))]]
-
-
-def test_cdf_is_scipys(mu):
-    points = scatter(plotting.plot_latent_cdf(mu, LABELS)).get_offsets().data
-    assert as_set(points) == as_set(stats.norm.cdf(mu))
 
 
 @pytest.mark.parametrize("plot", [plotting.plot_latent, plotting.plot_latent_cdf])
@@ -189,6 +190,9 @@ def test_means_that_are_no_plane_are_refused(plot):
         plot(np.zeros((50, 3)), LABELS)
     with pytest.raises(ValueError, match="50 labels, one for each mean, got 49"):
         plot(np.zeros((50, 2)), LABELS[:49])
+    for label in (10, -1):
+        with pytest.raises(ValueError, match=f"labels from 0 to 9, got {label}"):
+            plot(np.zeros((50, 2)), np.where(LABELS == 3, label, LABELS))
 
 
 # The curve
@@ -243,6 +247,16 @@ def test_each_draws_on_the_axes_it_is_given_and_returns_them(pictures):
 def test_each_draws_on_a_new_figure_if_given_none(pictures):
     figures = {plot(None).figure.number for plot in pictures.values()}
     assert len(figures) == len(pictures)
+
+
+def test_ink_is_black_on_white_and_upright_in_all(pictures):
+    drawn = [plot(None).images for plot in pictures.values()]
+    canvases = [images[0] for images in drawn if images]
+    assert len(canvases) == 4
+    for image in canvases:
+        assert image.get_clim() == (0, 1)  # whatever the brightest pixel
+        assert image.get_cmap().name == "Greys"
+        assert image.origin == "upper"
 
 
 def test_none_changes_the_arrays_it_is_given(mu):

@@ -29,8 +29,8 @@ def plot_elbo(train: Sequence[float], val: Sequence[float], ax: Axes | None = No
         ax = plt.subplots(figsize=(6.4, 4.8), layout="constrained")[1]
     for losses, name in ((train, "train"), (val, "validation")):
         epochs = np.arange(1, len(losses) + 1)
-        # A single epoch is a point, which a bare line would not show.
-        ax.plot(epochs, -np.asarray(losses, float), label=name, marker="." * (len(losses) == 1))
+        marker = "." if len(losses) == 1 else None  # a line of one point does not show
+        ax.plot(epochs, -np.asarray(losses, float), label=name, marker=marker)
     ax.set_xlabel("epoch")
     ax.set_ylabel("ELBO (nats per image)")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))

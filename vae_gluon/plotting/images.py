@@ -36,7 +36,7 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
     n = len(images)
     side = math.isqrt(images[0].size) if n else 0
     if n == 0 or n * side * side != images.size:
-        raise ValueError(f"expected square images, (N, side * side), got shape {images.shape}")
+        raise ValueError(f"expected square images, (N, side * side), got {images.shape}")
     if n_columns < 1 or n % n_columns:
         raise ValueError(f"expected images to fill rows of {n_columns}, got {n} of them")
     padded = np.zeros((n, side + gap, side + gap), images.dtype)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from scipy.special import ndtr
 
 MARKER_AREA = 8
+N_CLASSES = 10  # as many colours as can be told apart
 
 
 def plot_latent(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) -> Axes:
@@ -30,7 +31,7 @@ def plot_latent(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) -> A
     Raises
     ------
     ValueError
-        If the latent space has not two dimensions, or labels are missing.
+        If the latent space has not two dimensions, or labels are missing or not digits.
     """
     mu = _check_plane(mu, labels)
     ax = _scatter(mu, labels, ax)
@@ -65,6 +66,9 @@ def _check_plane(mu, labels):
         )
     if len(labels) != len(mu):
         raise ValueError(f"expected {len(mu)} labels, one for each mean, got {len(labels)}")
+    others = np.setdiff1d(labels, np.arange(N_CLASSES))
+    if others.size:
+        raise ValueError(f"expected labels from 0 to {N_CLASSES - 1}, got {others[0]}")
     return mu
 
 

@@ -36,12 +36,7 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
         If the codes are not an n x n grid over two dimensions, one for each image.
     """
     images, z = np.asarray(images), np.asarray(z)
-    n = math.isqrt(len(z))
-    if z.ndim != 2 or z.shape[1] != 2 or n * n != len(z):
-        raise ValueError(
-            f"expected codes of shape (n * n, 2), got {z.shape}: "
-            "this picture is for a latent space of two dimensions"
-        )
+    n = _check_grid(z)
     if len(images) != len(z):
         raise ValueError(f"expected {len(z)} images, one for each code, got {len(images)}")
     if ax is None:
@@ -56,3 +51,19 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
     ax.set_xlabel("$z_1$")
     ax.set_ylabel("$z_2$")
     return ax
+
+
+def _check_grid(z):
+    """Return the number of points along each side of the grid of codes."""
+    if z.ndim != 2 or z.shape[1] != 2:
+        raise ValueError(
+            f"expected codes of shape (n * n, 2), got {z.shape}: "
+            "this picture is for a latent space of two dimensions"
+        )
+    n = math.isqrt(len(z))
+    if n * n != len(z):
+        raise ValueError(f"expected a square number of codes, got {len(z)}")
+    grid = z.reshape(n, n, 2)
+    if (grid[..., 0] != grid[0, :, 0]).any() or (grid[..., 1] != grid[:, :1, 1]).any():
+        raise ValueError("expected the codes of a grid in the order of ndtri_grid, got others")
+    return n
