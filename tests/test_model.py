@@ -207,6 +207,7 @@ def test_the_tutorials_batch_size_is_accepted_and_not_needed(images):
     net = VAE(n_hidden=8, batch_size=100)
     net.initialize()
     assert net(images).shape == (12,)
+    assert net.batch_size == 100
 
 
 def test_arguments_are_the_tutorials_in_its_order():

@@ -24,6 +24,16 @@ def test_gpu_that_cannot_be_used_does_not_count(monkeypatch):
     assert default_context() == mx.cpu()
 
 
+def test_gpu_that_fails_when_its_result_is_awaited_does_not_count(monkeypatch):
+    class Late:
+        def wait_to_read(self):
+            raise mx.base.MXNetError("CUDA: out of memory")
+
+    monkeypatch.setattr(mx.context, "num_gpus", lambda: 1)
+    monkeypatch.setattr(mx.nd, "zeros", lambda shape, ctx: Late())
+    assert not gpu_exists()
+
+
 def test_gpu_that_can_be_used_is_used(monkeypatch):
     monkeypatch.setattr(mx.context, "num_gpus", lambda: 1)
     monkeypatch.setattr(mx.nd, "zeros", lambda shape, ctx: mx.nd.ones(shape))
@@ -34,6 +44,8 @@ def test_context_of_a_net_is_where_its_parameters_are(net):
     assert context_of(net) == mx.cpu()
     with pytest.raises(ValueError, match="VAE has no parameters yet"):
         context_of(vae_gluon.VAE())
+    with pytest.raises(ValueError, match="HybridSequential has no parameters yet"):
+        context_of(mx.gluon.nn.HybridSequential())
 
 
 def draw():

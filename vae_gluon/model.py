@@ -72,12 +72,14 @@ class VAE(gluon.HybridBlock):
     mu : NDArray or None
         Latent means of the last call, (N, n_latent).
     output : NDArray or None
-        Pixel probabilities of the last call, (N, n_output).
+        Pixel probabilities of the last call, (N, n_output). They are computed when they are
+        asked for: for a gradient through them, ask inside ``autograd.record()``.
 
     Raises
     ------
     ValueError
-        If a size is not a positive integer, or images of another shape are given.
+        If a size is not an integer of at least 1 (``n_layers``: 0), or images of another
+        shape are given.
 
     Notes
     -----
@@ -110,6 +112,7 @@ class VAE(gluon.HybridBlock):
         super().__init__(**kwargs)
         self.n_latent = n_latent
         self.n_output = n_output
+        self.batch_size = batch_size
         self.mu = None
         self._logits = None
         with self.name_scope():
@@ -175,5 +178,5 @@ def _check_batch(what, array, width):
             f"expected {what} as an NDArray of shape (N, {width}), got {type(array).__name__}; "
             "mx.nd.array(...) makes one"
         )
-    if array.ndim != 2 or array.shape[0] == 0 or array.shape[1] != width:
+    if array.ndim != 2 or array.shape[1] != width:
         raise ValueError(f"expected {what} of shape (N, {width}), got {array.shape}")

@@ -38,10 +38,9 @@ def context_of(net: mx.gluon.Block) -> mx.Context:
     ValueError
         If ``net`` has not been initialized.
     """
-    parameter = next(iter(net.collect_params().values()))
     try:
-        return parameter.list_ctx()[0]
-    except RuntimeError as error:
+        return next(iter(net.collect_params().values())).list_ctx()[0]
+    except (RuntimeError, StopIteration) as error:
         raise ValueError(
             f"{type(net).__name__} has no parameters yet: call net.initialize() "
             "or net.load_parameters(...) first"
