@@ -5,7 +5,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from vae_gluon import VAE
+from vae_gluon import VAE, figures, ndtri_grid
 from vae_gluon.figures import draw_figures
 
 HISTORY = {"train": [180.0, 160.0], "val": [170.0, 165.0]}
@@ -21,9 +21,9 @@ def draw(net, digits, folder, seed=1):
 
 
 def test_all_are_drawn_under_the_tutorials_names(net, digits, tmp_path):
-    figures = draw(net, digits, tmp_path / "run")
-    assert set(figures) == ALWAYS | OF_THE_PLANE | {"generated_samples_with_2D_latent_space.png"}
-    for pixels in figures.values():
+    drawn = draw(net, digits, tmp_path / "run")
+    assert set(drawn) == ALWAYS | OF_THE_PLANE | {"generated_samples_with_2D_latent_space.png"}
+    for pixels in drawn.values():
         assert pixels.shape[0] > 150
         assert pixels.shape[1] > 600
         assert len(np.unique(pixels)) > 10  # something is drawn
@@ -45,10 +45,73 @@ def test_another_seed_shows_other_images(net, digits, tmp_path):
 def test_without_a_latent_plane_its_pictures_are_left_out(digits, tmp_path, n_latent):
     net = VAE(n_hidden=8, n_latent=n_latent)
     net.initialize(mx.init.Xavier())
-    figures = draw(net, digits, tmp_path / "run")
-    assert set(figures) == ALWAYS | {f"generated_samples_with_{n_latent}D_latent_space.png"}
+    drawn = draw(net, digits, tmp_path / "run")
+    assert set(drawn) == ALWAYS | {f"generated_samples_with_{n_latent}D_latent_space.png"}
 
 
 def test_fewer_images_than_a_row_are_enough(net, digits, tmp_path):
     few = {key: value[:3] for key, value in digits.items()}
     assert len(draw(net, few, tmp_path / "run")) == 6
+
+
+# What each picture is given
+
+
+@pytest.fixture
+def given(net, digits, tmp_path, monkeypatch):
+    """The arrays that each function of ``plotting`` was called with, by its name."""
+    calls = {}
+    for name in figures.plotting.__all__:
+        monkeypatch.setattr(
+            figures.plotting, name, lambda *args, name=name: calls.update({name: args[:-1]})
+        )
+    draw_figures(net, digits, HISTORY, 1, tmp_path)
+    return calls
+
+
+def are_among(images, data):
+    known = {np.float32(image).tobytes() for image in data}
+    return all(np.float32(image).tobytes() in known for image in images)
+
+
+def test_samples_are_of_the_training_images(given, digits):
+    (images,) = given["plot_samples"]
+    assert len(images) == 10
+    assert are_among(images, digits["train_data"])
+
+
+def test_curve_is_the_history(given):
+    assert given["plot_elbo"] == (HISTORY["train"], HISTORY["val"])
+
+
+def test_reconstructions_are_the_nets_of_test_images(given, net, digits):
+    originals, images = given["plot_reconstructions"]
+    assert len(originals) == 10
+    assert are_among(originals, digits["test_data"])
+    mx.random.seed(1)
+    net(mx.nd.array(originals.reshape(10, 784)))
+    np.testing.assert_array_equal(images, net.output.asnumpy())
+
+
+def test_canvas_is_a_hundred_codes_of_the_prior(given, net):
+    (images,) = given["plot_grid"]
+    # The generator has chosen the two rows of images by then.
+    rng = np.random.default_rng(1)
+    rng.choice(600, 10, replace=False)
+    rng.choice(200, 10, replace=False)
+    z = mx.nd.array(rng.standard_normal((100, 2)))
+    np.testing.assert_array_equal(images, net.decode(z).asnumpy())
+
+
+def test_scatters_are_the_means_of_all_test_images(given, net, digits):
+    for name in ("plot_latent", "plot_latent_cdf"):
+        mu, labels = given[name]
+        expected = net.encode(mx.nd.array(digits["test_data"].reshape(200, 784)))[0]
+        np.testing.assert_allclose(mu, expected.asnumpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(labels, digits["test_label"])
+
+
+def test_scan_is_twenty_by_twenty(given, net):
+    images, z = given["plot_scan"]
+    np.testing.assert_array_equal(z, ndtri_grid(20))
+    np.testing.assert_allclose(images, net.decode(mx.nd.array(z)).asnumpy(), rtol=1e-5)

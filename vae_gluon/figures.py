@@ -37,6 +37,7 @@ def draw_figures(
         With the losses ``train`` and ``val`` of each epoch.
     seed : int
         Chooses the images shown and the codes drawn, so that drawing again changes nothing.
+        MXNet's generator is seeded with it.
     folder : Path
         Where to write.
 
