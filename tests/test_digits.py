@@ -82,8 +82,9 @@ def test_centre_of_mass_is_in_the_middle(drawn):
     pixels, mass = np.arange(28), images.sum(axis=(1, 2))
     for axis in (1, 2):
         centre = (images.sum(axis=axis) * pixels).sum(axis=1) / mass
-        # MNIST moves by whole pixels and is within 0.5 of (14, 14).
-        assert abs(centre - 14).max() < 0.5
+        # MNIST moves by whole pixels, and is within 0.5 of (14, 14); ours moves once, and what
+        # was cut off at the edge comes back after.
+        assert abs(centre - 14).max() < 1
 
 
 def test_edges_are_soft(drawn):
@@ -118,6 +119,15 @@ def test_the_pen_swells_along_a_stroke():
     image = digits._ink(path, [], np.random.default_rng(0))
     along = image[:, 8:20].sum(axis=2)  # the ink of each row, away from the ends
     assert np.median(along.std(axis=1) / along.mean(axis=1)) > 0.01
+
+
+def test_every_variant_is_drawn(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        digits, "draw", lambda skeleton, n, rng: asked.append(skeleton) or np.zeros((n, 28, 28))
+    )
+    make_digits(500, 10)
+    assert set(asked) == {text for variants in SKELETONS.values() for _, text in variants}
 
 
 def test_every_digit_has_its_variants():

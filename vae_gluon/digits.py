@@ -107,7 +107,7 @@ def draw(skeleton: str, n: int, rng: np.random.Generator) -> np.ndarray:
     """Draw ``n`` images of one skeleton: float32 in [0, 1], (n, 28, 28)."""
     points, strokes = _parse(skeleton)
     curve = _curve_matrix(len(points), strokes)
-    lifts = np.cumsum([_share(stroke, strokes) for stroke in strokes])[:-1]
+    lifts = np.cumsum(_shares(strokes))[:-1]
     images = np.empty((n, SIDE, SIDE), np.float32)
     for start in range(0, n, CHUNK):
         size = min(CHUNK, n - start)
@@ -132,12 +132,12 @@ def _parse(skeleton):
     return points, strokes
 
 
-def _share(stroke, strokes):
-    """Return how many of the POINTS a stroke gets: in proportion, the last one the rest."""
-    segments = [len(each) - 1 for each in strokes]
+def _shares(strokes):
+    """Divide the POINTS among the strokes by their length; the last one gets what is left."""
+    segments = [len(stroke) - 1 for stroke in strokes]
     shares = [POINTS * n // sum(segments) for n in segments]
     shares[-1] += POINTS - sum(shares)
-    return shares[strokes.index(stroke)]
+    return shares
 
 
 def _curve_matrix(n_points, strokes):
@@ -147,9 +147,9 @@ def _curve_matrix(n_points, strokes):
     the end points doubled.
     """
     rows = []
-    for stroke in strokes:
+    for stroke, share in zip(strokes, _shares(strokes)):
         through = [stroke[0], *stroke, stroke[-1]]
-        for t in np.linspace(0, len(stroke) - 1, _share(stroke, strokes)):
+        for t in np.linspace(0, len(stroke) - 1, share):
             segment = min(int(t), len(stroke) - 2)
             u = t - segment
             row = np.zeros(n_points)
