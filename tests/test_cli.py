@@ -7,6 +7,7 @@ import sys
 
 import mxnet as mx
 import pytest
+from idx_files import idx_files, write
 
 import vae_gluon
 from vae_gluon import VAE, cli
@@ -64,6 +65,47 @@ def test_config_records_the_run(tmp_path, digits_folder):
     assert {key: config[key] for key in expected} == expected
 
 
+def test_every_word_reaches_the_training(tmp_path, monkeypatch):
+    seen = {}
+
+    def train(net, train_iter, test_iter, epochs, learning_rate):
+        seen.update(epochs=epochs, lr=learning_rate, batch_size=train_iter.batch_size)
+        seen.update(n_images=(train_iter.num_data, test_iter.num_data))
+        seen.update(layers=[layer.weight.shape for layer in net.encoder])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "train", train)
+    words = [
+        "--epochs",
+        "3",
+        "--lr",
+        "0.5",
+        "--batch-size",
+        "7",
+        "--n-hidden",
+        "11",
+        "--n-latent",
+        "4",
+        "--n-layers",
+        "2",
+    ]
+    run("train", "--dataset", "digits", "--out", tmp_path / "run", *words)
+    assert seen == {
+        "epochs": 3,
+        "lr": 0.5,
+        "batch_size": 7,
+        "n_images": (600, 200),
+        "layers": [(11, 784), (11, 11), (8, 11)],
+    }
+
+
+def test_defaults_are_the_tutorials():
+    args = vars(cli.build_parser().parse_args(["train"]))
+    expected = {"epochs": 50, "batch_size": 100, "n_latent": 2, "n_hidden": 400, "n_layers": 2}
+    expected |= {"lr": 0.001, "seed": 1, "dataset": None, "data_dir": None, "out": None}
+    assert {key: args[key] for key in expected} == expected
+
+
 def test_trained_parameters_load(tmp_path, digits_folder, digits):
     run("train", "--data-dir", digits_folder, "--out", tmp_path / "run", *QUICK)
     net = VAE(n_hidden=16, n_latent=2, n_layers=1)
@@ -88,6 +130,7 @@ def test_without_mnist_the_digits_stand_in_and_that_is_said(tmp_path, capsys):
     err = capsys.readouterr().err
     assert "NOT MNIST" in err
     assert "could not be" in err
+    assert "t10k-labels-idx1-ubyte" in err  # no name is broken where a line ends
     config = read(tmp_path / "run/config.json")
     assert config["dataset"] == "digits"
     assert config["dataset_asked_for"] is None
@@ -97,7 +140,9 @@ def test_digits_asked_for_are_used_without_a_word(tmp_path, digits_folder, monke
     monkeypatch.setenv("VAE_GLUON_DATA", str(digits_folder))
     assert run("train", "--dataset", "digits", "--out", tmp_path / "run", *QUICK) == 0
     assert "NOT MNIST" not in capsys.readouterr().err
-    assert read(tmp_path / "run/config.json")["dataset"] == "digits"
+    config = read(tmp_path / "run/config.json")
+    assert config["dataset"] == config["dataset_asked_for"] == "digits"
+    assert config["context"] == str(vae_gluon.default_context())
 
 
 def test_mnist_asked_for_is_not_replaced(tmp_path, capsys):
@@ -109,7 +154,7 @@ def test_mnist_asked_for_is_not_replaced(tmp_path, capsys):
 def test_a_default_folder_is_named_after_data_and_net(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run("train", "--dataset", "digits", *QUICK)
-    assert (tmp_path / "runs/digits_vae_gluon_2d1l16h/history.json").is_file()
+    assert (tmp_path / "runs/digits_vae_gluon_2d1l16h_seed1/history.json").is_file()
 
 
 def test_without_a_latent_plane_its_pictures_are_left_out_with_a_note(tmp_path, capsys):
@@ -131,6 +176,20 @@ def test_figures_are_drawn_again_from_the_run(tmp_path, digits_folder):
     assert set(after) == set(before)
     for name in before:
         assert after[name] == before[name], name
+
+
+def test_figures_are_of_the_data_that_the_run_has_read(
+    tmp_path, digits, digits_folder, monkeypatch, capsys
+):
+    monkeypatch.setenv("VAE_GLUON_DATA", str(digits_folder))
+    run("train", "--out", tmp_path / "run", *QUICK)
+    assert read(tmp_path / "run/config.json")["data_dir"] == str(digits_folder)
+    before = (tmp_path / "run/data_samples.png").read_bytes()
+    others = dict(digits, train_data=1 - digits["train_data"])
+    write(tmp_path / "others", idx_files(others))
+    monkeypatch.setenv("VAE_GLUON_DATA", str(tmp_path / "others"))
+    assert run("figures", tmp_path / "run") == 0
+    assert (tmp_path / "run/data_samples.png").read_bytes() == before
 
 
 def test_figures_can_be_told_where_the_data_went(tmp_path, digits_folder, capsys):
@@ -224,6 +283,51 @@ def test_a_history_that_is_not_json_is_told(tmp_path, capsys):
     assert "history.json is not JSON" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.json", {}),
+        ("config.json", []),
+        ("config.json", {"n_hidden": "8", "n_latent": 2, "n_layers": 1}),
+        ("history.json", {}),
+        ("history.json", {"train": [1.0], "val": ["low"]}),
+    ],
+)
+def test_files_that_describe_no_run_are_told(tmp_path, capsys, name, content):
+    out = tmp_path / "run"
+    run("train", "--dataset", "digits", "--out", out, *QUICK)
+    (out / name).write_text(json.dumps(content))
+    capsys.readouterr()
+    assert run("figures", out) == 2
+    err = capsys.readouterr().err
+    assert "does not describe a run" in err
+    assert err.count("\n") == 1
+
+
+def test_a_run_that_was_cut_off_can_be_started_again(tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "train", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert run("train", "--dataset", "digits", "--out", out, *QUICK) == 130
+    assert run("train", "--dataset", "digits", "--out", out, *QUICK) == 0
+
+
+def test_a_run_that_diverges_is_told_and_leaves_no_history(tmp_path, capsys):
+    out = tmp_path / "run"
+    assert run("train", "--dataset", "digits", "--out", out, "--lr", "1e4", *QUICK) == 1
+    assert "has diverged" in capsys.readouterr().err
+    assert not (out / "history.json").exists()
+
+
+def test_what_the_system_refuses_is_told(tmp_path, monkeypatch, capsys):
+    def refuse(*args):
+        raise PermissionError(13, "Permission denied", "run/config.json")
+
+    monkeypatch.setattr(cli, "_write_json", refuse)
+    assert run("train", "--dataset", "digits", "--out", tmp_path / "run", *QUICK) == 1
+    assert capsys.readouterr().err.endswith("Permission denied: 'run/config.json'\n")
+
+
 def test_ctrl_c_ends_with_a_word(tmp_path, monkeypatch, capsys):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
@@ -249,3 +353,4 @@ def test_both_ways_to_call_it(command):
     done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"vae-gluon {vae_gluon.__version__}\n"
     assert done.stderr == ""
+    assert subprocess.run([*command, "figures", "nowhere"], capture_output=True).returncode == 2

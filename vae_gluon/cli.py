@@ -13,7 +13,7 @@ from pathlib import Path
 import mxnet as mx
 
 from vae_gluon import __version__
-from vae_gluon.data import MNISTUnavailableError, load_mnist, mnist_iterators
+from vae_gluon.data import MNISTUnavailableError, load_mnist, locate_mnist, mnist_iterators
 from vae_gluon.digits import make_digits
 from vae_gluon.model import VAE
 from vae_gluon.runtime import SEED_LIMIT, default_context, seed
@@ -34,15 +34,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0, 1 if the system refused something, 2 for wrong words,
-        130 after Ctrl-C.
+        The exit code: 0; 1 if the system refused something or the run diverged; 2 for wrong
+        words; 130 after Ctrl-C.
     """
     args = build_parser().parse_args(argv)
     try:
         args.run(args)
     except CommandError as error:
         message, code = f"error: {error}", 2
-    except OSError as error:
+    except (OSError, FloatingPointError) as error:
         message, code = f"error: {error}", 1
     except KeyboardInterrupt:
         message, code = "interrupted", 130
@@ -57,9 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_train(args: argparse.Namespace) -> None:
     """Train a net; write its config, parameters, history and figures."""
-    dataset, mnist = _load_data(args.dataset, args.data_dir)
-    config = _config(args, dataset)
-    out = args.out or Path("runs", f"{dataset}_{_net_name(config)}")
+    dataset, folder, mnist = _load_data(args.dataset, args.data_dir)
+    config = _config(args, dataset, folder)
+    out = args.out or Path("runs", f"{dataset}_{_net_name(config)}_seed{args.seed}")
     _make_folder(out)
     _write_json(out / CONFIG, config)
 
@@ -81,48 +81,53 @@ def run_train(args: argparse.Namespace) -> None:
 def run_figures(args: argparse.Namespace) -> None:
     """Draw the figures of a saved run again."""
     config, history = (_read_json(args.folder / name) for name in (CONFIG, HISTORY))
-    net = _make_net(config)
-    path = args.folder / f"{_net_name(config)}.params"
     try:
-        net.load_parameters(str(path), ctx=default_context())
-    except (mx.base.MXNetError, AssertionError, ValueError) as error:
-        reason = str(error).splitlines()[-1]
-        raise CommandError(f"{path} holds no parameters of this net: {reason}") from error
-    _, mnist = _load_data(config["dataset"], args.data_dir or config["data_dir"])
-    _draw(net, mnist, history, config["seed"], args.folder)
+        net, name = _make_net(config), _net_name(config)
+        dataset, data_dir, number = config["dataset"], config["data_dir"], config["seed"]
+        history = {key: [float(loss) for loss in history[key]] for key in ("train", "val")}
+    except (KeyError, TypeError, ValueError) as error:
+        raise CommandError(f"{args.folder} does not describe a run: {error!r}") from error
+    _load_parameters(net, args.folder / f"{name}.params")
+    *_, mnist = _load_data(dataset, args.data_dir or data_dir)
+    _draw(net, mnist, history, number, args.folder)
 
 
 def _load_data(dataset, data_dir):
-    """Load the data set that was asked for: its name and arrays.
+    """Load the data set that was asked for: its name, folder and arrays.
 
     Without a name that is MNIST, or the embedded digits where there is no MNIST.
     """
     if dataset == "digits":
         if data_dir is not None:
             raise CommandError("--data-dir is for the files of MNIST; digits are drawn, not read")
-        return "digits", make_digits()
+        return "digits", None, make_digits()
     try:
-        return "mnist", load_mnist(data_dir)
+        folder = locate_mnist(data_dir)
+        return "mnist", folder, load_mnist(folder)
     except MNISTUnavailableError as error:
         if dataset == "mnist":
             raise CommandError(error) from error
-        print(
-            f"{RULE}\nNOT MNIST: this run uses the embedded digits, which this package draws.\n"
-            "Its losses cannot be compared with those of MNIST.\n\n"
-            f"{textwrap.fill(str(error), len(RULE), break_long_words=False)}\n{RULE}",
-            file=sys.stderr,
-        )
-        return "digits", make_digits()
+        _say_that_digits_stand_in(error)
+        return "digits", None, make_digits()
     except (ValueError, FileNotFoundError) as error:
         raise CommandError(error) from error
 
 
-def _config(args, dataset):
+def _say_that_digits_stand_in(error):
+    wrap = textwrap.TextWrapper(80, break_long_words=False, break_on_hyphens=False)
+    print(
+        f"{RULE}\nNOT MNIST: this run uses the embedded digits, which this package draws.\n"
+        f"Its losses cannot be compared with those of MNIST.\n\n{wrap.fill(str(error))}.\n{RULE}",
+        file=sys.stderr,
+    )
+
+
+def _config(args, dataset, folder):
     """Describe a run so that it can be trained, or drawn, again."""
     return {
         "dataset": dataset,
         "dataset_asked_for": args.dataset,
-        "data_dir": None if args.data_dir is None else str(args.data_dir.resolve()),
+        "data_dir": None if folder is None else str(folder.resolve()),
         "epochs": args.epochs,
         "batch_size": args.batch_size,
         "n_latent": args.n_latent,
@@ -146,8 +151,17 @@ def _make_net(config):
     )
 
 
+def _load_parameters(net, path):
+    try:
+        net.load_parameters(str(path), ctx=default_context())
+    except (mx.base.MXNetError, AssertionError, ValueError) as error:
+        reason = str(error).splitlines()[-1]
+        raise CommandError(f"{path} holds no parameters of this net: {reason}") from error
+
+
 def _make_folder(out):
-    if (out / CONFIG).exists():
+    # A run that was cut off before its end has left nothing but its config.
+    if (out / HISTORY).exists():
         raise CommandError(f"{out} already holds a run: remove it, or name another with --out")
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -166,7 +180,7 @@ def _draw(net, mnist, history, seed, folder):
 
 
 def _write_json(path, content):
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def _read_json(path):
@@ -203,7 +217,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_train(commands):
     text = "train a net; write its config, parameters, history and figures"
-    add = commands.add_parser("train", help=text, description=text.capitalize() + ".").add_argument
+    command = commands.add_parser("train", help=text, description=text.capitalize() + ".")
+    add = command.add_argument
     _add_data_dir(add, "look in VAE_GLUON_DATA and in MXNet's cache, then download")
     add(
         "--dataset",
@@ -211,36 +226,23 @@ def _add_train(commands):
         help="what to train on; digits are drawn by this package "
         "(default: mnist, or digits where it can neither be found nor downloaded)",
     )
-    for name, least, default, text in (
-        ("--epochs", 1, 50, "passes over the training images"),
-        ("--batch-size", 1, 100, "images in a step"),
-        ("--n-latent", 1, 2, "dimensions of the latent code"),
-        ("--n-hidden", 1, 400, "units of a hidden layer"),
-        ("--n-layers", 0, 2, "hidden layers of the encoder, and of the decoder"),
-        ("--seed", 0, 1, "the same seed gives the same losses"),
+    for name, read, default, text in (
+        ("--epochs", _integer(1), 50, "passes over the training images"),
+        ("--batch-size", _integer(1), 100, "images in a step"),
+        ("--n-latent", _integer(1), 2, "dimensions of the latent code"),
+        ("--n-hidden", _integer(1), 400, "units of a hidden layer"),
+        ("--n-layers", _integer(0), 2, "hidden layers of the encoder, and of the decoder"),
+        ("--lr", _positive, 0.001, "learning rate of Adam"),
+        ("--seed", _integer(0, SEED_LIMIT), 1, "the same seed gives the same losses"),
     ):
-        limit = SEED_LIMIT if name == "--seed" else None
-        add(
-            name,
-            type=_integer(least, limit),
-            default=default,
-            metavar="N",
-            help=f"{text} (default: {default})",
-        )
-    add(
-        "--lr",
-        type=_positive,
-        default=0.001,
-        metavar="RATE",
-        help="learning rate of Adam (default: 0.001)",
-    )
+        add(name, type=read, default=default, metavar="N", help=f"{text} (default: {default})")
     add(
         "--out",
         type=Path,
         metavar="DIR",
-        help="folder to write (default: one under runs, named after data set and net)",
+        help="folder to write (default: one under runs, named after data set, net and seed)",
     )
-    commands.choices["train"].set_defaults(run=run_train)
+    command.set_defaults(run=run_train)
 
 
 def _add_figures(commands):
