@@ -55,11 +55,11 @@ $(BIN)/pip:
 	    if $$python -c '$(FITS)' >/dev/null 2>&1; then \
 	        $$python -m venv $(VENV) && exit; \
 	        rm -rf $(VENV); \
-	        echo "$$python cannot make a virtual environment: install its venv module" \
-	            "(on Debian and Ubuntu the package python3-venv)." >&2; \
-	        exit 1; \
+	        found="$$found $$python cannot make a virtual environment: install its venv module"; \
+	        found="$$found (on Debian and Ubuntu the package python3-venv)."; \
+	    else \
+	        version=$$($$python --version 2>/dev/null) && found="$$found $$python is $$version."; \
 	    fi; \
-	    version=$$($$python --version 2>/dev/null) && found="$$found $$python is $$version."; \
 	done; \
 	echo "vae_gluon needs Python 3.9, 3.10 or 3.11: MXNet 1.9.1 has no numpy to run on with" \
 	    "any other.$${found:- No Python was found.} Install one of the three, or name it:" \

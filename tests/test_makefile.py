@@ -88,6 +88,12 @@ def test_python_can_be_named(make, tmp_path):
     assert (tmp_path / "made_by").read_text().strip() == "3.10.9"
 
 
+def test_the_next_python_is_tried_where_one_has_no_venv(make, tmp_path):
+    done = make({"python3.11": python("3.11.1", venv="exit 1"), "python3": python("3.10.2")})
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "made_by").read_text().strip() == "3.10.2"
+
+
 def test_a_python_without_venv_is_told_and_leaves_no_half(make, tmp_path):
     done = make({"python3": python("3.11.1", venv="mkdir .venv; exit 1")})
     assert "python3 cannot make a virtual environment" in done.stderr
