@@ -1,0 +1,187 @@
+"""The two notebooks say the same in code, run from top to bottom, and read well as stored."""
+
+import math
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+ENGLISH, CHINESE = NOTEBOOKS / "vae_gluon.ipynb", NOTEBOOKS / "vae_gluon.zh.ipynb"
+N_FIGURES = 8
+
+both = pytest.mark.parametrize("path", [ENGLISH, CHINESE], ids=["english", "chinese"])
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def outputs(notebook):
+    return [output for cell in code_cells(notebook) for output in cell.outputs]
+
+
+def figures(notebook):
+    return [output for output in outputs(notebook) if "image/png" in output.get("data", {})]
+
+
+def printed(notebook):
+    """Return all text that a reader sees below the cells."""
+    texts = [output.get("text", "") for output in outputs(notebook)]
+    texts += [output.get("data", {}).get("text/plain", "") for output in outputs(notebook)]
+    return "\n".join(texts)
+
+
+def final_losses(notebook):
+    found = re.search(
+        r"Loss after (\d+) epochs: ([\d.]+) training, ([\d.]+) validation", printed(notebook)
+    )
+    return int(found[1]), float(found[2]), float(found[3])
+
+
+# The two never drift
+
+
+def test_code_is_the_same_in_both():
+    english, chinese = (code_cells(read(path)) for path in (ENGLISH, CHINESE))
+    assert [cell.source for cell in english] == [cell.source for cell in chinese]
+    assert [cell.metadata.get("tags") for cell in english] == [
+        cell.metadata.get("tags") for cell in chinese
+    ]
+
+
+def test_text_and_code_alternate_alike_in_both():
+    english, chinese = ([cell.cell_type for cell in read(p).cells] for p in (ENGLISH, CHINESE))
+    assert english == chinese
+
+
+def test_formulas_are_the_same_in_both():
+    english, chinese = (
+        [
+            formula
+            for cell in read(path).cells
+            if cell.cell_type == "markdown"
+            for formula in re.findall(r"\$\$.*?\$\$", cell.source, flags=re.DOTALL)
+        ]
+        for path in (ENGLISH, CHINESE)
+    )
+    assert english == chinese
+
+
+@both
+def test_each_links_the_other(path):
+    other = CHINESE if path == ENGLISH else ENGLISH
+    assert f"({other.name})" in read(path).cells[0].source
+
+
+# As stored
+
+
+@both
+def test_cells_are_short(path):
+    for cell in code_cells(read(path)):
+        lines = [line for line in cell.source.splitlines() if line]
+        imports = [line for line in lines if line.startswith(("import ", "from "))]
+        assert len(lines) - len(imports) <= 6, cell.source
+
+
+@both
+def test_one_cell_holds_the_parameters(path):
+    (cell,) = [c for c in code_cells(read(path)) if "parameters" in c.metadata.get("tags", [])]
+    namespace = {}
+    exec(cell.source, namespace)
+    assert {"n_epoch", "dataset", "data_dir"} <= set(namespace)
+
+
+@both
+def test_outputs_are_those_of_fifty_epochs_on_mnist(path):
+    notebook = read(path)
+    n_epoch, training, validation = final_losses(notebook)
+    assert n_epoch == 50
+    # Measured with the tutorial's own code, seed 1.
+    assert training == pytest.approx(136.66, abs=0.7)
+    assert validation == pytest.approx(140.26, abs=1.2)
+    assert "(60000, 1, 28, 28)" in printed(notebook)
+    assert len(figures(notebook)) == N_FIGURES
+
+
+@both
+def test_every_cell_was_run_once_in_order(path):
+    counts = [cell.execution_count for cell in code_cells(read(path))]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@both
+def test_outputs_are_clean(path):
+    notebook = read(path)
+    text = printed(notebook)
+    assert "Warning" not in text
+    assert not re.search(r"(^|[\s'\"])/(home|root|tmp|usr|work)\b|[A-Z]:\\", text)
+    assert {output.output_type for output in outputs(notebook)} <= {
+        "stream",
+        "display_data",
+        "execute_result",
+    }
+    assert not [output for output in outputs(notebook) if output.get("name") == "stderr"]
+
+
+@both
+def test_files_are_small(path):
+    assert path.stat().st_size < 2 * 2**20
+
+
+@both
+def test_slips_of_the_tutorial_are_not_repeated(path):
+    text = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    assert "EBLO" not in text
+    assert "Lower Bond" not in text
+    assert not re.search(r"p\(z ?(\||\\vert|\\mid) ?z\)", text)
+    assert not re.search(r"D_\{KL\}\S*\s*\\log", text)
+
+
+@both
+def test_display_formulas_and_braces_are_balanced(path):
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            assert cell.source.count("$$") % 2 == 0
+            assert cell.source.replace("$$", "").count("$") % 2 == 0
+            assert cell.source.count("{") == cell.source.count("}")
+
+
+# Running
+
+
+def run(path, folder):
+    """Run a notebook in ``folder`` as a reader would, on the embedded digits."""
+    notebook = read(path)
+    for cell in code_cells(notebook):
+        cell.outputs = []
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source += "\nn_epoch = 2\ndataset = 'digits'"
+    client = NotebookClient(notebook, timeout=120, kernel_name="python3")
+    client.execute(cwd=str(folder))
+    return notebook
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """One folder for both, so that the second finds what the first has left."""
+    return tmp_path_factory.mktemp("notebooks")
+
+
+@both
+def test_runs_from_top_to_bottom(path, folder):
+    notebook = run(path, folder)
+    n_epoch, training, validation = final_losses(notebook)
+    assert n_epoch == 2
+    assert all(math.isfinite(loss) and 50 < loss < 400 for loss in (training, validation))
+    assert len(figures(notebook)) == N_FIGURES
+    assert "Warning" not in printed(notebook)
+    assert not [output for output in outputs(notebook) if output.output_type == "error"]
+    assert [file.name for file in folder.iterdir()] == ["vae_gluon_2d2l400h.params"]
