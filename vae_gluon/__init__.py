@@ -16,6 +16,9 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+from vae_gluon import threads  # noqa: F401  before the others: it loads mxnet on every core
+
+# isort: split
 from vae_gluon.data import MNISTUnavailableError, load_mnist, mnist_iterators
 from vae_gluon.digits import make_digits
 from vae_gluon.latent import decode, encode, ndtri_grid, reconstruct, sample_prior

@@ -1,0 +1,134 @@
+"""MXNet computes on every core that the process may use, unless told otherwise."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from vae_gluon import threads
+
+linux = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux")
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A machine of four hardware threads, two to a core, described in files."""
+    siblings = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+    files = {siblings.format(cpu): f"{cpu % 2},{cpu % 2 + 2}" for cpu in range(4)}
+    allowed = {0, 1, 2, 3}
+    monkeypatch.setattr(threads, "_read", lambda path: files.get(str(path), ""))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: allowed, raising=False)
+    return files, allowed
+
+
+def test_hardware_threads_of_one_core_count_once(machine):
+    assert threads.usable_cores() == 2
+
+
+def test_only_processors_that_the_process_may_use_count(machine):
+    machine[1].difference_update({1, 3})
+    assert threads.usable_cores() == 1
+
+
+def test_processors_are_cores_where_nothing_tells_their_siblings(machine):
+    machine[0].clear()
+    assert threads.usable_cores() == 4
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"/sys/fs/cgroup/cpu.max": "300000 100000"}, 3),
+        ({"/sys/fs/cgroup/cpu.max": "250000 100000"}, 2),
+        ({"/sys/fs/cgroup/cpu.max": "50000 100000"}, 1),
+        ({"/sys/fs/cgroup/cpu.max": "max 100000"}, 4),
+        ({"/sys/fs/cgroup/a/b/cpu.max": "200000 100000"}, 2),
+        ({"/sys/fs/cgroup/a/cpu.max": "200000 100000", "/sys/fs/cgroup/cpu.max": "max 100000"}, 2),
+    ],
+)
+def test_quota_of_a_control_group_and_of_those_above_it_limits(machine, files, cores):
+    machine[0].clear()
+    machine[0].update(files)
+    machine[0]["/proc/self/cgroup"] = "0::/a/b"
+    assert threads.usable_cores() == cores
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("200000", 2), ("-1", 4)])
+@pytest.mark.parametrize("group", ["", "/docker/f00"])
+def test_quota_of_version_1_limits(machine, quota, cores, group):
+    machine[0].clear()
+    machine[0]["/proc/self/cgroup"] = "5:memory:/x\n4:cpu,cpuacct:/docker/f00"
+    machine[0][f"/sys/fs/cgroup/cpu,cpuacct{group}/cpu.cfs_quota_us"] = quota
+    machine[0][f"/sys/fs/cgroup/cpu,cpuacct{group}/cpu.cfs_period_us"] = "100000"
+    assert threads.usable_cores() == cores
+
+
+def test_system_that_does_not_tell_is_left_to_mxnet(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert threads.usable_cores() is None
+    assert threads._load_mxnet() is None
+
+
+@linux
+def test_affinity_of_this_process_counts():
+    assert 1 <= threads.usable_cores() <= len(os.sched_getaffinity(0))
+
+
+# What becomes of it in a fresh process: how many threads it has after it has computed. All but
+# those of OpenMP are there in each case.
+
+COUNT = """
+import os, mxnet as mx, numpy as np
+x = mx.nd.array(np.ones((1000, 1000), np.float32))
+mx.nd.FullyConnected(x, x, num_hidden=1000, no_bias=True).wait_to_read()
+print(len(os.listdir("/proc/self/task")), os.environ.get("MXNET_OMP_MAX_THREADS"))
+"""
+
+
+def count(first, **environment):
+    code = first + COUNT
+    keep = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "MXNET_"))}
+    output = subprocess.run(
+        [sys.executable, "-c", code],
+        env=keep | {"OPENBLAS_NUM_THREADS": "1"} | environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    number, setting = output.split()
+    return int(number), setting
+
+
+@linux
+@pytest.mark.skipif((threads.usable_cores() or 1) < 2, reason="needs two cores")
+def test_mxnet_computes_on_every_core_in_one_team():
+    single, _ = count("import vae_gluon;", OMP_NUM_THREADS="1")
+    every, setting = count("import vae_gluon;")
+    # One team: a second one, of the thread that copies x, would be as many again.
+    assert every - single == threads.usable_cores() - 1
+    assert setting == "None"  # nothing is left behind for other programs
+
+
+@linux
+def test_number_set_by_the_user_stands():
+    single, _ = count("import vae_gluon;", OMP_NUM_THREADS="1")
+    assert count("import vae_gluon;", MXNET_OMP_MAX_THREADS="1") == (single, "1")
+
+
+@linux
+def test_mxnet_imported_first_keeps_its_own_number():
+    assert count("import mxnet, vae_gluon;") == count("import mxnet;")
+
+
+def test_it_says_when_mxnet_was_imported_too_early(machine, monkeypatch):
+    for name in threads.SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    assert threads._load_mxnet() is None  # two cores of four processors: MXNet's own number
+    machine[0].clear()
+    assert threads._load_mxnet() == (
+        "mxnet was imported before vae_gluon and computes on 2 of 4 cores: "
+        "import vae_gluon first to use them all"
+    )
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert threads._load_mxnet() is None
