@@ -143,6 +143,13 @@ def batches(data_iter: mx.io.DataIter, ctx: mx.Context) -> Iterator[mx.nd.NDArra
     # the epoch before, which are images like the others.
     pads = getattr(data_iter, "last_batch_handle", "pad") == "pad"
     data_iter.reset()
+    if pads and isinstance(data_iter, mx.io.NDArrayIter):
+        # Its own way to a batch copies images and labels; a view of the array copies nothing.
+        images = data_iter.data[0][1]
+        if isinstance(images, mx.nd.NDArray):
+            for begin in range(0, len(images), data_iter.batch_size):
+                yield images[begin : begin + data_iter.batch_size].as_in_context(ctx)
+            return
     for batch in data_iter:
         x = batch.data[0]
         if pads and batch.pad:
