@@ -14,7 +14,9 @@ PACKAGE = Path(vae_gluon.__file__).parent
 # Each room, and the rooms it may know.
 ARROWS = {
     "checks": set(),
+    "threads": set(),
     "runtime": {"checks"},
+    "optimizer": set(),
     "sampler": set(),
     "losses": set(),
     "digits": {"checks"},
@@ -22,7 +24,7 @@ ARROWS = {
     "download": set(),
     "data": {"checks", "download", "idx"},
     "model": {"checks", "losses", "sampler"},
-    "training": {"checks", "data", "runtime"},
+    "training": {"checks", "data", "optimizer", "runtime", "threads"},
     "latent": {"checks", "runtime"},
     "plotting.curves": set(),
     "plotting.images": set(),
@@ -32,7 +34,17 @@ ARROWS = {
     "figures": {"latent", "plotting"},
     "cli": {"", "data", "digits", "figures", "model", "runtime", "training"},
     "__main__": {"cli"},
-    "": {"data", "digits", "latent", "losses", "model", "runtime", "sampler", "training"},
+    "": {
+        "data",
+        "digits",
+        "latent",
+        "losses",
+        "model",
+        "runtime",
+        "sampler",
+        "threads",
+        "training",
+    },
 }
 
 

@@ -66,7 +66,7 @@ def run_train(args: argparse.Namespace) -> None:
     seed(args.seed)
     train_iter, test_iter = mnist_iterators(mnist, args.batch_size)
     net = _make_net(config)
-    net.hybridize()
+    net.hybridize(static_alloc=True, static_shape=True)
     print(
         f"Training on {len(mnist['train_data'])} images of {dataset}, validating on "
         f"{len(mnist['test_data'])}, on {config['context']}, into {out}"

@@ -13,13 +13,19 @@ from mxnet import autograd, gluon
 
 from vae_gluon.checks import check_integer
 from vae_gluon.data import batches, check_iterator
+from vae_gluon.optimizer import Adam
 from vae_gluon.runtime import context_of, default_context
+from vae_gluon.threads import late
 
 with warnings.catch_warnings():
     # In a notebook without ipywidgets tqdm warns, and then does what it should: it
     # draws its bar in text.
     warnings.filterwarnings("ignore", message="IProgress not found")
     from tqdm.auto import tqdm
+
+UPDATES = 64  # parameters whose updates are handed to the engine as one job
+AHEAD = 2000  # images that may be queued while others are computed
+LARGE_BATCH = 1000  # images in a forward pass that takes no gradient
 
 
 class History(NamedTuple):
@@ -79,10 +85,12 @@ def train(
     check_iterator("train_iter", train_iter)
     check_iterator("val_iter", val_iter)
     _initialize_if_new(net)
-    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": learning_rate})
+    trainer = gluon.Trainer(net.collect_params(), Adam(learning_rate=learning_rate))
 
     history = History([], [], [])
     with tqdm(total=epochs, desc="epochs", unit="epoch", disable=not progress) as bar:
+        if progress and late():
+            bar.write(f"Note: {late()}")
         for epoch in range(epochs):
             start = time.perf_counter()
             history.train.append(train_epoch(net, trainer, train_iter))
@@ -121,7 +129,20 @@ def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter) -> float:
 
 def _validate(net, data_iter):
     """Evaluate on pixels that have been looked at before."""
-    return _mean(net(x) for x in batches(data_iter, context_of(net)))
+    return _mean(net(x) for x in _joined(batches(data_iter, context_of(net))))
+
+
+def _joined(small):
+    """Join batches into large ones: without gradients to take, the fewer calls the better."""
+    held, images = [], 0
+    for x in small:
+        held.append(x)
+        images += len(x)
+        if images >= LARGE_BATCH:
+            yield held[0] if len(held) == 1 else mx.nd.concat(*held, dim=0)
+            held, images = [], 0
+    if held:
+        yield held[0] if len(held) == 1 else mx.nd.concat(*held, dim=0)
 
 
 def _step(net, trainer, x):
@@ -129,7 +150,8 @@ def _step(net, trainer, x):
     with autograd.record():
         loss = net(x)
     loss.backward()
-    trainer.step(len(x))
+    with mx.engine.bulk(UPDATES):
+        trainer.step(len(x))
     return loss.detach()  # without its graph, which would outlive the batch
 
 
@@ -142,13 +164,16 @@ def _initialize_if_new(net):
 
 def _mean(losses):
     """Average the losses of batches over all their images, in double precision."""
-    computed = []
+    computed, ahead = [], 0
     for loss in losses:
-        if computed:
-            # Stay one batch ahead of the device, no more: it never waits for Python, and
-            # Python never queues up an epoch of work.
+        if ahead >= AHEAD:
+            # Wait for the batch before this one, so that the device need not wait for Python.
+            # Batches are queued in bursts because Python is twice as fast when it is not
+            # woken for each; not without bound because each holds memory until computed.
             computed[-1].wait_to_read()
+            ahead = 0
         computed.append(loss)
+        ahead += len(loss)
     if not computed:
         raise ValueError("expected batches of images, got none from the iterator")
     return float(np.concatenate([loss.asnumpy() for loss in computed]).mean(dtype=np.float64))
