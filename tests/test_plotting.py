@@ -1,6 +1,7 @@
 """Pictures: each digit lands where it should, on the axes that were given."""
 
 import matplotlib.pyplot as plt
+import mxnet as mx
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -267,3 +268,28 @@ def test_none_changes_the_arrays_it_is_given(mu):
     plotting.plot_grid(images)
     for array, copy in zip((mu, images, z), kept):
         np.testing.assert_array_equal(array, copy)
+
+
+# Arrays of MXNet's
+
+
+@pytest.mark.parametrize(
+    ("plot", "arrays"),
+    [
+        (plotting.plot_samples, [numbered(4)]),
+        (plotting.plot_grid, [numbered(4)]),
+        (plotting.plot_reconstructions, [numbered(4), numbered(4)]),
+        (plotting.plot_scan, [numbered(9), ndtri_grid(3)]),
+    ],
+)
+def test_arrays_of_mxnet_give_the_same_picture(plot, arrays):
+    ours = canvas(plot(*(array.astype("float32") for array in arrays)))
+    theirs = canvas(plot(*(mx.nd.array(array) for array in arrays)))
+    np.testing.assert_array_equal(theirs, ours)
+
+
+def test_means_and_labels_of_mxnet_are_scattered_the_same(mu):
+    for plot in (plotting.plot_latent, plotting.plot_latent_cdf):
+        ours, theirs = plot(mu, LABELS), plot(mx.nd.array(mu), mx.nd.array(LABELS))
+        points = [ax.collections[0].get_offsets() for ax in (ours, theirs)]
+        np.testing.assert_allclose(points[1], points[0], rtol=1e-6, atol=1e-7)

@@ -8,6 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from vae_gluon.plotting.arrays import as_array
+
 
 def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
     """Lay images out on one canvas in reading order: left to right, then downwards.
@@ -32,7 +34,7 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
     ValueError
         If the images are not square, or do not fill the rows.
     """
-    images = np.asarray(images)
+    images = as_array(images)
     n = len(images)
     side = math.isqrt(images[0].size) if n else 0
     if n == 0 or n * side * side != images.size:
@@ -93,6 +95,7 @@ def plot_reconstructions(
         )
     if ax is None:
         ax = plt.subplots(figsize=(16, 3.4), layout="constrained")[1]
+    originals, reconstructions = as_array(originals), as_array(reconstructions)
     n = len(originals)
     both = np.concatenate([np.reshape(originals, (n, -1)), np.reshape(reconstructions, (n, -1))])
     canvas = tile(both, n, gap=4)

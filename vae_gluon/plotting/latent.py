@@ -7,6 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy.special import ndtr
 
+from vae_gluon.plotting.arrays import as_array
+
 MARKER_AREA = 8
 N_CLASSES = 10  # as many colours as can be told apart
 
@@ -33,7 +35,7 @@ def plot_latent(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) -> A
     ValueError
         If the latent space has not two dimensions, or labels are missing or not digits.
     """
-    mu = _check_plane(mu, labels)
+    mu, labels = _check_plane(mu, labels)
     ax = _scatter(mu, labels, ax)
     ax.set_title(r"$\mu$ of the images")
     ax.set_xlabel(r"$\mu_1$")
@@ -48,7 +50,7 @@ def plot_latent_cdf(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) 
     The prior becomes uniform there: where points crowd, the encoder uses more of the plane
     than the prior gives it. Parameters, result and errors are those of ``plot_latent``.
     """
-    mu = _check_plane(mu, labels)
+    mu, labels = _check_plane(mu, labels)
     ax = _scatter(ndtr(mu), labels, ax)
     ax.set_title(r"norm.cdf($\mu$)")
     ax.set_xlabel(r"norm.cdf($\mu_1$)")
@@ -58,7 +60,7 @@ def plot_latent_cdf(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) 
 
 
 def _check_plane(mu, labels):
-    mu = np.asarray(mu)
+    mu, labels = as_array(mu), as_array(labels)
     if mu.ndim != 2 or mu.shape[1] != 2:
         raise ValueError(
             f"expected latent means of shape (N, 2), got {mu.shape}: "
@@ -69,7 +71,7 @@ def _check_plane(mu, labels):
     others = np.setdiff1d(labels, np.arange(N_CLASSES))
     if others.size:
         raise ValueError(f"expected labels from 0 to {N_CLASSES - 1}, got {others[0]}")
-    return mu
+    return mu, labels.astype(int)
 
 
 def _scatter(points, labels, ax):
@@ -78,9 +80,8 @@ def _scatter(points, labels, ax):
     colours = plt.get_cmap("tab10")
     # In a mixed order, so that no digit lies on top of the others; one colour each.
     order = np.random.default_rng(0).permutation(len(points))
-    digits = np.asarray(labels).astype(int)
-    ax.scatter(*points[order].T, c=colours(digits[order]), s=MARKER_AREA, alpha=0.6, linewidths=0)
-    for digit in np.unique(digits):
+    ax.scatter(*points[order].T, c=colours(labels[order]), s=MARKER_AREA, alpha=0.6, linewidths=0)
+    for digit in np.unique(labels):
         ax.scatter([], [], color=colours(digit), label=str(digit))
     ax.legend(title="digit", loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     return ax

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from vae_gluon.plotting.arrays import as_array
 from vae_gluon.plotting.images import tile
 
 N_TICKS = 4
@@ -35,7 +36,7 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
     ValueError
         If the codes are not an n x n grid over two dimensions, one for each image.
     """
-    images, z = np.asarray(images), np.asarray(z)
+    images, z = as_array(images), as_array(z)
     n = _check_grid(z)
     if len(images) != len(z):
         raise ValueError(f"expected {len(z)} images, one for each code, got {len(images)}")
