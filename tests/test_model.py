@@ -219,7 +219,8 @@ def test_arguments_are_the_tutorials_in_its_order():
         "n_output": 784,
         "batch_size": None,
         "act_type": "relu",
-        "kwargs": inspect.Parameter.empty,
+        "prefix": None,
+        "params": None,
     }
     assert list(parameters)[:6] == [
         "n_hidden",
@@ -279,3 +280,13 @@ def test_summary_and_repr_read(net, images, capsys):
     net.summary(images)
     assert "Total params" in capsys.readouterr().out
     assert "Decoder" in repr(net)
+
+
+def test_unknown_argument_is_named_with_its_class():
+    with pytest.raises(TypeError, match=r"__init__\(\) got an unexpected .* 'n_hiden'"):
+        VAE(n_hiden=400)
+
+
+def test_images_not_flattened_are_told_how(net):
+    with pytest.raises(ValueError, match=r"\(7, 1, 28, 28\); x\.reshape\(\(-1, 784\)\) "):
+        net(mx.nd.zeros((7, 1, 28, 28)))

@@ -60,8 +60,8 @@ class VAE(gluon.HybridBlock):
         changing from call to call.
     act_type : str, default 'relu'
         Activation of the hidden layers, as ``nn.Dense`` names it.
-    **kwargs
-        ``prefix`` and ``params`` of every Gluon block.
+    prefix, params : optional
+        As of every Gluon block.
 
     Attributes
     ----------
@@ -103,13 +103,15 @@ class VAE(gluon.HybridBlock):
         n_output: int = 784,
         batch_size: int | None = None,
         act_type: str = "relu",
-        **kwargs,
+        *,
+        prefix: str | None = None,
+        params: gluon.ParameterDict | None = None,
     ) -> None:
         check_integer("n_hidden", n_hidden)
         check_integer("n_latent", n_latent)
         check_integer("n_layers", n_layers, least=0)
         check_integer("n_output", n_output)
-        super().__init__(**kwargs)
+        super().__init__(prefix=prefix, params=params)
         self.n_latent = n_latent
         self.n_output = n_output
         self.batch_size = batch_size
@@ -179,4 +181,6 @@ def _check_batch(what, array, width):
             "mx.nd.array(...) makes one"
         )
     if array.ndim != 2 or array.shape[1] != width:
-        raise ValueError(f"expected {what} of shape (N, {width}), got {array.shape}")
+        rows = array.ndim > 2 and array.size == len(array) * width
+        hint = f"; x.reshape((-1, {width})) makes it so" if rows else ""
+        raise ValueError(f"expected {what} of shape (N, {width}), got {array.shape}{hint}")
