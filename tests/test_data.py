@@ -63,6 +63,17 @@ def test_the_environment_variable_comes_before_mxnets_cache(tmp_path, contents, 
     assert load_mnist()["test_label"][0] == 3
 
 
+def test_folder_of_the_variable_must_be_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAE_GLUON_DATA", str(tmp_path / "mistyped"))
+    with pytest.raises(FileNotFoundError, match=r"VAE_GLUON_DATA names .*mistyped: no"):
+        load_mnist()
+
+
+def test_iterators_are_made_of_a_dictionary():
+    with pytest.raises(ValueError, match=r"load_mnist\(\) or make_digits\(\).*got ndarray"):
+        mnist_iterators(np.zeros((3, 784)))
+
+
 def test_root_alone_is_looked_in(tmp_path, contents, monkeypatch):
     monkeypatch.setenv("VAE_GLUON_DATA", str(write(tmp_path / "own", contents)))
     with pytest.raises(FileNotFoundError, match=r"train-images-idx3-ubyte.* found no such folder"):

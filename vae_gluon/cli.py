@@ -57,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_train(args: argparse.Namespace) -> None:
     """Train a net; write its config, parameters, history and figures."""
+    if args.out:
+        _refuse_a_run(args.out)  # before the data, which may take a download
     dataset, folder, mnist = _load_data(args.dataset, args.data_dir)
     config = _config(args, dataset, folder)
     out = args.out or Path("runs", f"{dataset}_{_net_name(config)}_seed{args.seed}")
@@ -159,10 +161,14 @@ def _load_parameters(net, path):
         raise CommandError(f"{path} holds no parameters of this net: {reason}") from error
 
 
-def _make_folder(out):
+def _refuse_a_run(out):
     # A run that was cut off before its end has left nothing but its config.
     if (out / HISTORY).exists():
         raise CommandError(f"{out} already holds a run: remove it, or name another with --out")
+
+
+def _make_folder(out):
+    _refuse_a_run(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:

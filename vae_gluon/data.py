@@ -46,7 +46,8 @@ def load_mnist(root: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
     Raises
     ------
     FileNotFoundError
-        If ``root`` holds no such files, or some folder holds only some of the four.
+        If ``root`` holds no such files, some folder holds only some of the four, or
+        ``VAE_GLUON_DATA`` names no folder.
     MNISTUnavailableError
         If MNIST is in no folder and cannot be downloaded (a FileNotFoundError too).
     ValueError
@@ -73,7 +74,10 @@ def locate_mnist(root: str | os.PathLike | None = None) -> Path:
     cache = Path(mx.base.data_dir(), "datasets", "mnist").expanduser()
     looked_in = [cache]
     if os.environ.get("VAE_GLUON_DATA"):
-        looked_in.insert(0, Path(os.environ["VAE_GLUON_DATA"]).expanduser())
+        named = Path(os.environ["VAE_GLUON_DATA"]).expanduser()
+        if not named.is_dir():
+            raise FileNotFoundError(f"VAE_GLUON_DATA names {named}: no such folder")
+        looked_in.insert(0, named)
     for folder in looked_in:
         if _find(folder) is not None:
             return folder
@@ -83,7 +87,8 @@ def locate_mnist(root: str | os.PathLike | None = None) -> Path:
         raise MNISTUnavailableError(
             f"MNIST is not in {' or '.join(map(str, looked_in))}, and could not be "
             f"downloaded: {error}. Put {_names()} (each plain or .gz) into one folder "
-            "and name it, by load_mnist(root) or VAE_GLUON_DATA"
+            "and name it, by load_mnist(root) or VAE_GLUON_DATA; or go on with make_digits(), "
+            "which needs no files"
         ) from error
     return cache
 
@@ -112,9 +117,15 @@ def mnist_iterators(
     Raises
     ------
     ValueError
-        If a pixel is not in [0, 1], or there are not as many labels as images.
+        If a pixel is not in [0, 1], there are not as many labels as images, or ``mnist`` is
+        no dictionary.
     """
     check_integer("batch_size", batch_size)
+    if not isinstance(mnist, dict):
+        raise ValueError(
+            "expected the dictionary that load_mnist() or make_digits() returns, "
+            f"got {type(mnist).__name__}"
+        )
     iterators = []
     for part in ("train", "test"):
         images, labels = mnist[f"{part}_data"], mnist[f"{part}_label"]
