@@ -117,6 +117,46 @@ def test_evaluation_counts_each_image_once_whatever_the_batch_size(digits, batch
     assert evaluate(net, test_iter) == pytest.approx(expected, rel=1e-6)
 
 
+class Watched(Constant):
+    """It notes the batches that it is given, and whether their gradient is taken."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, x):
+        self.seen.append((len(x), autograd.is_recording()))
+        return super().forward(x)
+
+
+def test_validation_joins_batches_and_training_does_not():
+    net = Watched()
+    images = nd.random.uniform(shape=(2350, 784))
+    iterators = [mx.io.NDArrayIter(images[:n], batch_size=100) for n in (350, 2350)]
+    history = train(net, *iterators, epochs=1, progress=False)
+    assert net.seen == [(100, True)] * 3 + [(50, True)] + [(n, False) for n in (1000, 1000, 350)]
+    # The weight has moved by four steps of 0.001.
+    mean = images[:, 0].asnumpy().mean(dtype=float) * net.weight.data().asscalar()
+    assert history.val == [pytest.approx(mean, rel=1e-6)]
+
+
+def test_large_batches_are_validated_as_they_come():
+    net = Watched()
+    net.initialize()
+    evaluate(net, mx.io.NDArrayIter(nd.zeros((3000, 784)), batch_size=1500))
+    assert [n for n, _ in net.seen] == [1500, 1500]
+
+
+@pytest.mark.parametrize(("batch_size", "waits"), [(100, 2), (1000, 2), (3000, 1)])
+def test_queue_is_bounded_in_images(monkeypatch, batch_size, waits):
+    """No more than 2,000 images, or a batch, are queued behind those that are waited for."""
+    waited = []
+    wait = nd.NDArray.wait_to_read
+    monkeypatch.setattr(nd.NDArray, "wait_to_read", lambda x: waited.append(len(x)) or wait(x))
+    training._mean(nd.zeros((batch_size,)) for _ in range(6000 // batch_size))
+    assert waited == [batch_size] * waits
+
+
 def test_training_counts_each_image_once_with_a_short_last_batch(digits):
     digits = dict(digits, train_data=digits["train_data"].copy())
     digits["train_data"][:, 0, 0, 0] = np.linspace(0, 1, 600) ** 3
@@ -214,6 +254,13 @@ def test_a_run_of_any_length_leaves_ten_lines_and_its_last(epochs):
 def test_a_run_that_diverges_stops(digits):
     with pytest.raises(FloatingPointError, match=r"training loss of epoch \d is (nan|inf)"):
         run(digits, epochs=5, learning_rate=1e4)
+
+
+def test_progress_says_first_that_mxnet_was_imported_too_early(digits, capsys, monkeypatch):
+    monkeypatch.setattr(training, "late", lambda: "import vae_gluon first")
+    train(small_net(), *mnist_iterators(digits), epochs=1)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert lines[0] == "Note: import vae_gluon first"
 
 
 def test_no_progress_is_silent(digits, capsys):
