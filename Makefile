@@ -1,6 +1,7 @@
 # make demo       install into .venv, train for 10 epochs, draw the pictures: runs/demo
 # make test       install into .venv, run the tests
 # make test-slow  the long checks: 50 epochs on MNIST (minutes)
+# make bench      install the rivals as well, race them: benchmarks/results.md (half an hour)
 # make notebook   install Jupyter as well, open the notebook
 # make lint       install into .venv, run ruff
 # make clean      remove what the others made, runs/ apart from runs/demo kept
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 # MXNet 1.9.1 runs on numpy below 1.24 alone, which exists for Python up to 3.11.
 FITS := import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 
-.PHONY: demo test test-slow notebook lint clean
+.PHONY: demo test test-slow bench notebook lint clean
 .NOTPARALLEL:
 
 demo: $(VENV)/installed
@@ -26,6 +27,9 @@ test: $(VENV)/installed-test
 
 test-slow: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow
+
+bench: $(VENV)/installed-bench $(VENV)/jax/installed
+	$(BIN)/python -m benchmarks --python JAX=$(VENV)/jax/bin/python
 
 notebook: $(VENV)/installed-notebook
 	$(BIN)/jupyter lab notebooks/vae_gluon.ipynb
@@ -47,6 +51,13 @@ $(VENV)/installed: pyproject.toml | $(BIN)/pip
 $(VENV)/installed-%: pyproject.toml | $(BIN)/pip
 	@echo "Installing vae_gluon[$*] into $(VENV) (a minute or so, the first time)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[$*]'
+	@touch $@
+
+# No JAX of today runs on the NumPy that MXNet needs: it gets an environment of its own.
+$(VENV)/jax/installed: | $(BIN)/pip
+	@echo "Installing JAX into $(VENV)/jax"
+	@$(BIN)/python -m venv $(VENV)/jax
+	@$(VENV)/jax/bin/pip install --quiet --disable-pip-version-check jax optax
 	@touch $@
 
 # A name on the PATH may be a shim that only says it cannot run, so each is tried.

@@ -1,0 +1,28 @@
+"""The package: ``train`` on a hybridized ``VAE``, nothing that its users do not call."""
+
+import vae_gluon  # before mxnet, which it loads on every core
+
+# isort: split
+import mxnet as mx
+
+
+class Turns(mx.io.NDArrayIter):
+    """Batches for training, in turns: ``train`` begins each epoch with a reset."""
+
+    turn = None
+
+    def reset(self):
+        if self.turn is not None:
+            self.turn()
+        super().reset()
+
+
+def contend(task, turn):
+    vae_gluon.seed(task.seed)
+    train_iter = Turns(task.train, task.train_label, task.batch_size)
+    test_iter = mx.io.NDArrayIter(task.test, task.test_label, task.batch_size)
+    net = vae_gluon.VAE(n_hidden=task.n_hidden, n_latent=task.n_latent, n_layers=task.n_layers)
+    net.hybridize(static_alloc=True, static_shape=True)
+    train_iter.turn = turn
+    history = vae_gluon.train(net, train_iter, test_iter, epochs=task.epochs, progress=False)
+    return list(zip(history.train, history.val))

@@ -1,0 +1,152 @@
+"""What a race does not show: starting up, loading, evaluating, drawing, lasting."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+IMPORTS = """
+import time
+begun = time.perf_counter()
+import mxnet
+between = time.perf_counter()
+import vae_gluon
+print(between - begun, time.perf_counter() - between)
+"""
+FIRST_STEP = {
+    "package": """
+import vae_gluon, mxnet as mx
+x = mx.nd.zeros((100, 784))
+net = vae_gluon.VAE(n_layers=2)
+net.hybridize(static_alloc=True, static_shape=True)
+batch = mx.io.NDArrayIter(x, None, 100)
+vae_gluon.train(net, batch, batch, epochs=1, progress=False)
+""",
+    "tutorial": """
+import numpy as np
+from types import SimpleNamespace
+from benchmarks.contenders import tutorial
+x = np.zeros((100, 784), np.float32)
+tutorial.contend(SimpleNamespace(
+    train=x, test=x, train_label=None, test_label=None, batch_size=100, n_hidden=400,
+    n_latent=2, n_layers=2, epochs=1, seed=1), lambda: None)
+""",
+    "PyTorch eager": """
+import numpy as np
+from types import SimpleNamespace
+from benchmarks.contenders import pytorch
+x = np.zeros((100, 784), np.float32)
+pytorch.contend(SimpleNamespace(
+    train=x, test=x, batch_size=100, n_hidden=400, n_latent=2, n_layers=2, epochs=1, seed=1,
+    cores=CORES), lambda: None)
+""",
+}
+
+
+def medians(codes: dict[str, str], rounds: int) -> dict[str, float]:
+    """Return the median seconds of fresh interpreters, each running one of ``codes``, in turns."""
+    taken = {name: [] for name in codes}
+    for _ in range(rounds):
+        for name, code in codes.items():
+            begun = time.perf_counter()
+            done = subprocess.run([sys.executable, "-c", code], capture_output=True)
+            if done.returncode == 0:
+                taken[name].append(time.perf_counter() - begun)
+    return {name: statistics.median(seconds) for name, seconds in taken.items() if seconds}
+
+
+def startup(cores: int, data_dir: str | None, rounds: int = 7) -> dict[str, float]:
+    """Seconds from the start of Python: to an import, to the first step; and to read MNIST."""
+    taken = [
+        subprocess.run([sys.executable, "-c", IMPORTS], check=True, capture_output=True, text=True)
+        for _ in range(rounds)
+    ]
+    imports = np.median([[float(part) for part in run.stdout.split()] for run in taken], axis=0)
+    steps = medians(
+        {name: code.replace("CORES", str(cores)) for name, code in FIRST_STEP.items()}, rounds
+    )
+    result = {"import mxnet": imports[0], "import vae_gluon, on top of mxnet": imports[1]}
+    result |= {f"start to first step, {name}": taken for name, taken in steps.items()}
+    if data_dir is not None:
+        from vae_gluon import load_mnist
+
+        taken = []
+        for _ in range(rounds):
+            begun = time.perf_counter()
+            load_mnist(data_dir)
+            taken.append(time.perf_counter() - begun)
+        result["load MNIST"] = statistics.median(taken)
+    return result
+
+
+def throughput(mnist: dict[str, np.ndarray], rounds: int = 7) -> dict[str, float]:
+    """Images a second, with a net of the tutorial's size: evaluated, encoded, generated."""
+    import mxnet as mx
+
+    import vae_gluon
+
+    vae_gluon.seed(1)
+    net = vae_gluon.VAE(n_layers=2)
+    net.initialize(mx.init.Xavier())
+    net.hybridize(static_alloc=True, static_shape=True)
+    images = mnist["test_data"].reshape(len(mnist["test_data"]), -1)
+    _, test_iter = vae_gluon.mnist_iterators(mnist)
+    z = np.random.RandomState(1).normal(size=(len(images), 2)).astype(np.float32)
+    calls = {
+        "evaluate": lambda: vae_gluon.evaluate(net, test_iter),
+        "encode": lambda: vae_gluon.encode(net, images),
+        "decode (generate)": lambda: vae_gluon.decode(net, z),
+    }
+    taken = {name: [] for name in calls}
+    for round_ in range(rounds + 1):
+        for name, call in calls.items():
+            begun = time.perf_counter()
+            call()
+            if round_ > 0:
+                taken[name].append(time.perf_counter() - begun)
+    return {name: len(images) / statistics.median(seconds) for name, seconds in taken.items()}
+
+
+def endurance(mnist: dict[str, np.ndarray], epochs: int = 50) -> dict[str, list[float]]:
+    """Train as the tutorial does; the seconds, and the memory (bytes), after each epoch."""
+    import mxnet as mx
+
+    import vae_gluon
+
+    memory = []
+
+    class Watched(mx.io.NDArrayIter):
+        def reset(self):
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            memory.append(pages * os.sysconf("SC_PAGE_SIZE"))
+            super().reset()
+
+    vae_gluon.seed(1)
+    images = {part: mnist[f"{part}_data"].reshape(-1, 784) for part in ("train", "test")}
+    train_iter = mx.io.NDArrayIter(images["train"], None, 100)
+    test_iter = Watched(images["test"], None, 100)
+    net = vae_gluon.VAE(n_layers=2)
+    net.hybridize(static_alloc=True, static_shape=True)
+    history = vae_gluon.train(net, train_iter, test_iter, epochs=epochs)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {**history._asdict(), "memory": memory[-epochs:], "peak": peak}
+
+
+def machine(cores: int) -> dict[str, str]:
+    """Describe what was measured on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "cores": str(cores),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,43 @@
+"""The process of one contender: ``python -m benchmarks.worker MODULE:FUNCTION TASK.pkl``.
+
+It answers each line on its standard input with a line of JSON: first that it is ready, then
+the seconds of each epoch, at last its losses and its peak memory.
+"""
+
+import importlib
+import json
+import pickle
+import resource
+import sys
+import time
+
+
+def main(contender, path):
+    with open(path, "rb") as file:
+        task = pickle.load(file)
+    answers = sys.stdout
+    sys.stdout = sys.stderr  # whatever a library prints is no answer
+    begun = None
+
+    def answer(what):
+        print(json.dumps(what), file=answers, flush=True)
+
+    def turn():
+        nonlocal begun
+        now = time.perf_counter()
+        answer({"ready": True} if begun is None else {"seconds": now - begun})
+        sys.stdin.readline()
+        begun = time.perf_counter()
+
+    module, _, function = contender.partition(":")
+    contend = getattr(importlib.import_module(f"benchmarks.contenders.{module}"), function)
+    losses = contend(task, turn)
+    turn()
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    library = next(name for name in ("torch", "jax", "mxnet") if name in sys.modules)
+    version = f"{library} {sys.modules[library].__version__}"
+    answer({"losses": losses, "peak": kilobytes * 1024, "library": version})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
