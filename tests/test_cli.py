@@ -242,7 +242,7 @@ def test_a_folder_with_a_run_is_left_alone(tmp_path, capsys):
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     capsys.readouterr()
     assert run("train", "--out", out, *QUICK) == 2  # said before the search for MNIST begins
-    assert capsys.readouterr().err.startswith(f"vae-gluon train: {out} already holds a run")
+    assert capsys.readouterr().err.startswith(f"vae-gluon train: error: {out} already holds")
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
