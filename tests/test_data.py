@@ -165,3 +165,28 @@ def test_any_iterator_is_looked_through(wrap):
         data_iter = mx.io.ResizeIter(data_iter, 3)
     with pytest.raises(ValueError, match="train_iter"):
         check_iterator("train_iter", data_iter)
+
+
+@pytest.mark.parametrize("way", ["next", "getdata"])
+def test_an_iterator_that_changes_its_batches_is_asked_for_them(way):
+    class Brighter(mx.io.NDArrayIter):
+        pass
+
+    def brighter(self):
+        given = getattr(super(Brighter, self), way)()
+        images = given.data if way == "next" else given
+        images[0] = images[0] + 0.25
+        return given
+
+    setattr(Brighter, way, brighter)
+    images = np.arange(5, dtype=np.float32).reshape(5, 1) / 10
+    given = batches(Brighter(images, batch_size=2), mx.cpu())
+    seen = np.concatenate([x.asnumpy() for x in given])
+    np.testing.assert_allclose(seen, images + 0.25, rtol=1e-6)
+
+
+def test_batches_are_views_of_the_iterators_array():
+    data_iter = mx.io.NDArrayIter(np.zeros((5, 3), np.float32), batch_size=2)
+    for x in batches(data_iter, mx.cpu()):
+        x += 1
+    assert (data_iter.data[0][1].asnumpy() == 1).all()

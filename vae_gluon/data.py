@@ -154,18 +154,27 @@ def batches(data_iter: mx.io.DataIter, ctx: mx.Context) -> Iterator[mx.nd.NDArra
     # the epoch before, which are images like the others.
     pads = getattr(data_iter, "last_batch_handle", "pad") == "pad"
     data_iter.reset()
-    if pads and isinstance(data_iter, mx.io.NDArrayIter):
+    if pads and _is_plain(data_iter):
         # Its own way to a batch copies images and labels; a view of the array copies nothing.
         images = data_iter.data[0][1]
-        if isinstance(images, mx.nd.NDArray):
-            for begin in range(0, len(images), data_iter.batch_size):
-                yield images[begin : begin + data_iter.batch_size].as_in_context(ctx)
-            return
+        for begin in range(0, len(images), data_iter.batch_size):
+            yield images[begin : begin + data_iter.batch_size].as_in_context(ctx)
+        return
     for batch in data_iter:
         x = batch.data[0]
         if pads and batch.pad:
             x = x[: len(x) - batch.pad]
         yield x.as_in_context(ctx)
+
+
+def _is_plain(data_iter):
+    """Say whether these are the rows of a dense array in their order, and nothing else."""
+    if not isinstance(data_iter, mx.io.NDArrayIter):
+        return False
+    # One that is derived from NDArrayIter may change its batches on their way.
+    ways = ("__next__", "next", "iter_next", "getdata")
+    own = [getattr(type(data_iter), way) is not getattr(mx.io.NDArrayIter, way) for way in ways]
+    return not any(own) and data_iter.data[0][1].__class__ is mx.nd.NDArray
 
 
 def check_iterator(name: str, data_iter: mx.io.DataIter) -> None:
