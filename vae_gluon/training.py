@@ -139,10 +139,10 @@ def _joined(small):
         held.append(x)
         images += len(x)
         if images >= LARGE_BATCH:
-            yield held[0] if len(held) == 1 else mx.nd.concat(*held, dim=0)
+            yield mx.nd.concat(*held, dim=0)
             held, images = [], 0
     if held:
-        yield held[0] if len(held) == 1 else mx.nd.concat(*held, dim=0)
+        yield mx.nd.concat(*held, dim=0)
 
 
 def _step(net, trainer, x):
