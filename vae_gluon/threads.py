@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 SETTINGS = ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS")
+CGROUPS = Path("/sys/fs/cgroup")
 
 
 def usable_cores() -> int | None:
@@ -42,15 +43,15 @@ def _siblings(cpu):
     return _read(listing) or str(cpu)
 
 
-def _quota(root="/sys/fs/cgroup", membership="/proc/self/cgroup"):
+def _quota():
     """Return the CPUs' worth of time that the control groups of this process allow."""
     quota = float("inf")
-    for line in _read(membership).splitlines():
+    for line in _read("/proc/self/cgroup").splitlines():
         hierarchy, controllers, path = line.split(":", 2)
         if hierarchy == "0":  # version 2
-            mount, limit = Path(root), _limit_v2
+            mount, limit = CGROUPS, _limit_v2
         elif "cpu" in controllers.split(","):
-            mount, limit = Path(root, controllers), _limit_v1
+            mount, limit = CGROUPS / controllers, _limit_v1
         else:
             continue
         # A limit on a group holds for those below it. Within a container the path may be
