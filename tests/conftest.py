@@ -60,7 +60,7 @@ def digits_folder(tmp_path, digits):
 @pytest.fixture
 def mnist_folder():
     """The folder of real MNIST."""
-    if MNIST is None:
+    if MNIST is None:  # it is 11 MB of others' files, which the project does not carry
         pytest.skip("needs MNIST in VAE_GLUON_DATA or in MXNet's cache")
     return MNIST
 
