@@ -48,7 +48,7 @@ def main() -> None:
         print(f"Measuring: {part}, on {data} and {cores} cores", file=sys.stderr)
         if part == "race":
             task = make_task(mnist, args.rounds, cores)
-            results[part] = [asdict(runner.result) for runner in race(CONTENDERS, task, pythons)]
+            results[part] = [asdict(result) for result in race(CONTENDERS, task, pythons)]
         elif part == "sweeps":
             results[part] = sweeps(mnist, cores)
         elif part == "startup":
@@ -116,8 +116,8 @@ def sweeps(mnist, cores, epochs=5):
                 mnist, epochs, **{"cores": cores, "train": 8192, "test": 4096} | setting
             )
             taken[what][str(*setting.values())] = {
-                runner.name: float(np.median(runner.result.seconds)) / len(task.train) * 1e6
-                for runner in race(contenders, task)
+                result.name: float(np.median(result.seconds)) / len(task.train) * 1e6
+                for result in race(contenders, task)
             }
     return taken
 

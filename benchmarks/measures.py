@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,34 +20,14 @@ between = time.perf_counter()
 import vae_gluon
 print(between - begun, time.perf_counter() - between)
 """
-FIRST_STEP = {
-    "package": """
-import vae_gluon, mxnet as mx
-x = mx.nd.zeros((100, 784))
-net = vae_gluon.VAE(n_layers=2)
-net.hybridize(static_alloc=True, static_shape=True)
-batch = mx.io.NDArrayIter(x, None, 100)
-vae_gluon.train(net, batch, batch, epochs=1, progress=False)
-""",
-    "tutorial": """
+FIRST_STEP = """
 import numpy as np
-from types import SimpleNamespace
-from benchmarks.contenders import tutorial
+from benchmarks.contenders import {module}
+from benchmarks.race import Task
 x = np.zeros((100, 784), np.float32)
-tutorial.contend(SimpleNamespace(
-    train=x, test=x, train_label=None, test_label=None, batch_size=100, n_hidden=400,
-    n_latent=2, n_layers=2, epochs=1, seed=1), lambda: None)
-""",
-    "PyTorch eager": """
-import numpy as np
-from types import SimpleNamespace
-from benchmarks.contenders import pytorch
-x = np.zeros((100, 784), np.float32)
-pytorch.contend(SimpleNamespace(
-    train=x, test=x, batch_size=100, n_hidden=400, n_latent=2, n_layers=2, epochs=1, seed=1,
-    cores=CORES), lambda: None)
-""",
-}
+{module}.contend(Task(x, None, x, None, epochs=1, cores={cores}), lambda: None)
+"""
+STARTERS = {"package": "package", "tutorial": "tutorial", "PyTorch eager": "pytorch"}
 
 
 def medians(codes: dict[str, str], rounds: int) -> dict[str, float]:
@@ -71,7 +50,8 @@ def startup(cores: int, data_dir: str | None, rounds: int = 7) -> dict[str, floa
     ]
     imports = np.median([[float(part) for part in run.stdout.split()] for run in taken], axis=0)
     steps = medians(
-        {name: code.replace("CORES", str(cores)) for name, code in FIRST_STEP.items()}, rounds
+        {name: FIRST_STEP.format(module=module, cores=cores) for name, module in STARTERS.items()},
+        rounds,
     )
     result = {"import mxnet": imports[0], "import vae_gluon, on top of mxnet": imports[1]}
     result |= {f"start to first step, {name}": taken for name, taken in steps.items()}
@@ -136,8 +116,7 @@ def endurance(mnist: dict[str, np.ndarray], epochs: int = 50) -> dict[str, list[
     net = vae_gluon.VAE(n_layers=2)
     net.hybridize(static_alloc=True, static_shape=True)
     history = vae_gluon.train(net, train_iter, test_iter, epochs=epochs)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {**history._asdict(), "memory": memory[-epochs:], "peak": peak}
+    return {**history._asdict(), "memory": memory[-epochs:]}
 
 
 def machine(cores: int) -> dict[str, str]:

@@ -49,7 +49,6 @@ class Result:
 class Runner:
     """One contender's process."""
 
-    name: str
     process: subprocess.Popen
     log: IO[str]
     result: Result
@@ -73,7 +72,7 @@ class Runner:
         if not line:
             self.log.seek(0)
             self.failure = (self.log.read().strip().splitlines() or ["no message"])[-1]
-            print(f"{self.name} takes no part: {self.failure}", file=sys.stderr)
+            print(f"{self.result.name} takes no part: {self.failure}", file=sys.stderr)
             return None
         return json.loads(line)
 
@@ -83,7 +82,7 @@ def race(
     task: Task,
     pythons: dict[str, str] | None = None,
     warm_up: int = 1,
-) -> list[Runner]:
+) -> list[Result]:
     """Run ``task.epochs`` rounds, in each of them one epoch of each contender.
 
     The first ``warm_up`` rounds are run and not counted. ``pythons`` names the interpreter of
@@ -108,7 +107,7 @@ def race(
                 for key, value in answer.items():
                     setattr(runner.result, key, value)
             runner.close()
-    return [runner for runner in runners if not runner.failure]
+    return [runner.result for runner in runners if not runner.failure]
 
 
 def _start(name, python, contender, path, cores):
@@ -123,4 +122,4 @@ def _start(name, python, contender, path, cores):
         # The cores that a contender may use are those it sees, whatever its library.
         preexec_fn=lambda: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores]),
     )
-    return Runner(name, process, log, Result(name))
+    return Runner(process, log, Result(name))

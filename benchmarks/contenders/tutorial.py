@@ -2,35 +2,21 @@
 
 import mxnet as mx
 from mxnet import autograd, gluon, nd
-from mxnet.gluon import nn
 
-
-class TutorialVAE(gluon.HybridBlock):
-    def __init__(self, task):
-        super().__init__()
-        self.noise_shape = (task.batch_size, task.n_latent)
-        with self.name_scope():
-            self.encoder = nn.HybridSequential(prefix="encoder")
-            self.decoder = nn.HybridSequential(prefix="decoder")
-            for _ in range(task.n_layers):
-                self.encoder.add(nn.Dense(task.n_hidden, activation="relu"))
-                self.decoder.add(nn.Dense(task.n_hidden, activation="relu"))
-            self.encoder.add(nn.Dense(2 * task.n_latent))
-            self.decoder.add(nn.Dense(task.train.shape[1], activation="sigmoid"))
-
-    def hybrid_forward(self, F, x):
-        mu, lv = F.split(self.encoder(x), axis=1, num_outputs=2)
-        y = self.decoder(mu + F.exp(0.5 * lv) * F.random_normal(shape=self.noise_shape))
-        negative_kl = 0.5 * F.sum(1 + lv - mu * mu - F.exp(lv), axis=1)
-        log_likelihood = F.sum(x * F.log(y + 1e-10) + (1 - x) * F.log(1 - y + 1e-10), axis=1)
-        return -(log_likelihood + negative_kl)
+from tests.tutorial import TutorialVAE
 
 
 def contend(task, turn):
     mx.random.seed(task.seed)
     train_iter = mx.io.NDArrayIter(task.train, task.train_label, task.batch_size)
     test_iter = mx.io.NDArrayIter(task.test, task.test_label, task.batch_size)
-    net = TutorialVAE(task)
+    net = TutorialVAE(
+        n_hidden=task.n_hidden,
+        n_latent=task.n_latent,
+        n_layers=task.n_layers,
+        n_output=task.train.shape[1],
+        batch_size=task.batch_size,
+    )
     net.initialize(mx.init.Xavier())
     net.hybridize()
     trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.001})
