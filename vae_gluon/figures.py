@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from vae_gluon import latent, plotting
+from vae_gluon.files import replacing
 
 N_ROW = 10  # images in a row of samples or reconstructions
 N_CANVAS = 10  # images along each side of the canvas drawn from the prior
@@ -51,7 +52,8 @@ def draw_figures(
     paths = []
     for name, figure in _figures(net, mnist, history, rng):
         path = folder / f"{name}.png"
-        figure.savefig(path, dpi=DPI)
+        with replacing(path) as partial:
+            figure.savefig(partial, dpi=DPI, format="png")
         paths.append(path)
     return paths
 
