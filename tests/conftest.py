@@ -8,11 +8,22 @@ import matplotlib
 import mxnet as mx
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 import vae_gluon
 from vae_gluon.download import FILES
 
 matplotlib.use("Agg")
+
+# The same examples each time, on machines of any speed, and nothing left behind.
+settings.register_profile(
+    "same",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("same")
 
 
 def _find_mnist():

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 import mxnet as mx
 from mxnet import gluon
 from mxnet.gluon import nn
 
 from vae_gluon.checks import check_integer
 from vae_gluon.losses import BernoulliNLL, GaussianKL
+from vae_gluon.parameters import check_parameters
 from vae_gluon.sampler import GaussianSampler
+
+SIZE_LIMIT = 2**31 - 1  # of an array
 
 
 class Decoder(nn.HybridSequential):
@@ -144,6 +149,27 @@ class VAE(gluon.HybridBlock):
         _check_batch("latent codes", z, self.n_latent)
         return self.decoder(z)
 
+    def load_parameters(
+        self,
+        filename: str | os.PathLike,
+        ctx: mx.Context | list[mx.Context] | None = None,
+        allow_missing: bool = False,
+        ignore_extra: bool = False,
+        cast_dtype: bool = False,
+        dtype_source: str = "current",
+    ) -> None:
+        """Load a file of ``save_parameters``, as every Gluon block does, once it was looked at.
+
+        Raises
+        ------
+        ValueError
+            If the file is none of parameters, truncated, of another architecture or not finite:
+            the message says what differs, and the net is as it was.
+        """
+        check_parameters(filename, self, allow_missing, ignore_extra, cast_dtype)
+        options = (allow_missing, ignore_extra, cast_dtype, dtype_source)
+        super().load_parameters(str(filename), ctx, *options)
+
     def forward(self, x):
         """Return the negative ELBO of each image, (N,), and keep mu and the logits.
 
@@ -167,6 +193,11 @@ class VAE(gluon.HybridBlock):
 
 def _add_dense(net, n_input, n_hidden, n_layers, n_output, act_type):
     """Add ``n_layers`` hidden layers and a linear one to ``net``."""
+    if max(n_input, n_output, n_hidden) * n_hidden >= SIZE_LIMIT:
+        raise ValueError(
+            f"expected layers of fewer than {SIZE_LIMIT} weights, which is as far as MXNet "
+            f"counts, got {n_input}-{n_hidden}-{n_output}"
+        )
     for _ in range(n_layers):
         net.add(nn.Dense(n_hidden, activation=act_type, in_units=n_input))
         n_input = n_hidden

@@ -1,0 +1,225 @@
+"""Parameter files are looked through before MXNet sees them, and refused with the reason."""
+
+import struct
+
+import mxnet as mx
+import numpy as np
+import pytest
+from damage import at_most, damaged
+from hypothesis import given
+from hypothesis import strategies as st
+from mxnet import nd
+
+from vae_gluon import VAE
+from vae_gluon.parameters import read_parameters
+
+
+def values(net):
+    return {name: p.data().asnumpy() for name, p in net._collect_params_with_prefix().items()}
+
+
+@pytest.fixture
+def saved(net, tmp_path):
+    """The parameter file of ``net``."""
+    path = tmp_path / "net.params"
+    net.save_parameters(str(path))
+    return path
+
+
+def small_file(folder):
+    path = folder / "small.params"
+    nd.save(str(path), {"a.weight": nd.arange(6).reshape((2, 3)), "a.bias": nd.ones((2,))})
+    return path
+
+
+def test_arrays_are_those_that_mxnet_reads(tmp_path):
+    path = str(tmp_path / "file.params")
+    arrays = {
+        f"{dtype} {shape}": nd.array(np.arange(np.prod(shape)).reshape(shape), dtype=dtype)
+        for dtype in ("float16", "float32", "float64", "uint8", "int8", "int32", "int64")
+        for shape in ((1,), (7,), (2, 3), (2, 1, 3, 4))
+    }
+    nd.save(path, arrays)
+    read = read_parameters(path)
+    assert list(read) == list(arrays)
+    for name, array in arrays.items():
+        assert read[name].dtype == array.dtype
+        np.testing.assert_array_equal(read[name], array.asnumpy())
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        struct.pack("<IIqq", 0xF993FAC8, 2, 2, 3),  # MXNet 0.10 and 0.11
+        struct.pack("<III", 2, 2, 3),  # those before
+        struct.pack("<Iiiqq", 0xF993FAC9, 0, 2, 2, 3),  # since 0.12
+    ],
+)
+def test_files_of_old_releases_are_read_as_mxnet_reads_them(tmp_path, head):
+    path = tmp_path / "old.params"
+    array = struct.pack("<iii6f", 1, 0, 0, *range(6))
+    name = struct.pack("<QQ", 1, 8) + b"a.weight"
+    path.write_bytes(struct.pack("<QQQ", 0x112, 0, 1) + head + array + name)
+    (expected,) = nd.load(str(path)).values()
+    read = read_parameters(path)
+    assert list(read) == ["a.weight"]
+    np.testing.assert_array_equal(read["a.weight"], expected.asnumpy())
+
+
+@pytest.mark.parametrize(
+    ("cut", "message"),
+    [
+        (lambda data: b"", "ends at byte 0, expected 24 more"),
+        (lambda data: b"PK" + data[2:], "expected the magic number 0x112, found 0x4b50"),
+        (lambda data: data[:-1], "ends at byte"),
+        (lambda data: data + b"\0", "expected its end at byte"),
+        (lambda data: data[:28] + b"\1" + data[29:], "found storage type 1"),
+        (lambda data: data[:36] + struct.pack("<q", -2) + data[44:], "expected an array of num"),
+        (lambda data: data[:60] + b"\x63" + data[61:], "type 99"),
+        (lambda data: data.replace(b"a.weight", b"a.w\xffight"), "invalid start byte"),
+        (lambda data: data.replace(b"weight", b"bias\0\0"), "MXNet"),
+    ],
+)
+def test_a_file_that_is_none_gets_its_reason(tmp_path, net, cut, message):
+    path = small_file(tmp_path)
+    path.write_bytes(cut(path.read_bytes()))
+    if message != "MXNet":
+        with pytest.raises(ValueError, match=rf"{path} is no parameter file of MXNet: .*{message}"):
+            read_parameters(path)
+    with pytest.raises(ValueError, match=str(path)):
+        net.load_parameters(path)
+
+
+def test_names_must_be_there_and_be_different(tmp_path):
+    path = tmp_path / "list.params"
+    nd.save(str(path), [nd.ones((2,))])
+    with pytest.raises(ValueError, match="expected a name for each of 1 arrays, found 0 names"):
+        read_parameters(path)
+    nd.save(str(path), {"a.b": nd.ones((2,)), "a.c": nd.ones((2,))})
+    path.write_bytes(path.read_bytes().replace(b"a.c", b"a.b"))
+    with pytest.raises(ValueError, match="found one twice"):
+        read_parameters(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "claim"),
+    [
+        (16, struct.pack("<Q", 10**9)),  # arrays
+        (32, struct.pack("<i", 2**30)),  # dimensions
+        (36, struct.pack("<qq", 2**40, 2**20)),  # a shape
+        (-14, struct.pack("<Q", 2**40)),  # the length of a name
+    ],
+)
+def test_claims_set_no_memory_aside(tmp_path, place, claim):
+    path = small_file(tmp_path)
+    data = bytearray(path.read_bytes())
+    place %= len(data)
+    data[place : place + len(claim)] = claim
+    path.write_bytes(data)
+    with at_most(megabytes=1), pytest.raises(ValueError, match="no parameter file"):
+        read_parameters(path)
+
+
+@given(data=st.data())
+def test_a_damaged_file_is_refused_or_read_as_mxnet_reads_it(tmp_path_factory, data):
+    path = small_file(tmp_path_factory.getbasetemp())
+    path.write_bytes(data.draw(damaged(path.read_bytes())))
+    try:
+        read = read_parameters(path)
+    except ValueError:
+        return
+    loaded = nd.load(str(path))
+    assert list(read) == list(loaded) if loaded else not read
+    for name, array in read.items():
+        np.testing.assert_array_equal(array, loaded[name].asnumpy())
+
+
+@given(content=st.binary(max_size=300))
+def test_any_bytes_are_refused(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "any.params"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="no parameter file"):
+        read_parameters(path)
+
+
+def test_what_was_saved_loads(net, saved):
+    other = VAE(n_hidden=32)
+    other.load_parameters(saved)
+    for name, value in values(other).items():
+        np.testing.assert_array_equal(value, values(net)[name])
+
+
+def refuse(saved, arrays, message):
+    """See that a net refuses arrays in a file and stays as it was."""
+    nd.save(str(saved), arrays)
+    net = VAE(n_hidden=32)
+    net.initialize(mx.init.Xavier())
+    before = values(net)
+    with pytest.raises(ValueError, match=message) as error:
+        net.load_parameters(saved)
+    assert str(saved) in str(error.value)
+    for name, value in values(net).items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+LAST = "decoder.1.bias"  # what loads last
+
+
+def test_another_width_is_told(saved):
+    other = VAE(n_hidden=33)
+    other.initialize()
+    arrays = {name: nd.array(value) for name, value in values(other).items()}
+    message = r"encoder.0.weight: expected \(32, 784\) float32, found \(33, 784\) float32.* more"
+    refuse(saved, arrays, message)
+
+
+def test_a_shape_that_fits_as_far_as_it_goes_is_told(saved):
+    arrays = nd.load(str(saved))
+    arrays[LAST] = arrays[LAST].reshape((784, 1))
+    refuse(saved, arrays, r"decoder.1.bias: expected \(784,\) float32, found \(784, 1\) float32")
+
+
+def test_another_type_is_told(saved):
+    arrays = nd.load(str(saved))
+    arrays[LAST] = arrays[LAST].astype("float64")
+    refuse(saved, arrays, r"expected \(784,\) float32, found \(784,\) float64")
+
+
+def test_missing_and_extra_names_are_told(saved):
+    arrays = nd.load(str(saved))
+    arrays["decoder.1.bisa"] = arrays.pop(LAST)
+    refuse(saved, arrays, "expected decoder.1.bias, not found in it; found decoder.1.bisa")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_told(saved, bad):
+    arrays = nd.load(str(saved))
+    arrays[LAST][5] = bad
+    refuse(saved, arrays, f"decoder.1.bias: expected finite numbers, found {bad}")
+
+
+def test_gluons_own_allowances_are_made(net, saved):
+    arrays = nd.load(str(saved))
+    del arrays[LAST]
+    arrays["more.weight"] = nd.ones((3,))
+    arrays["encoder.0.bias"] = arrays["encoder.0.bias"].astype("float64") + 1
+    nd.save(str(saved), arrays)
+    before = values(net)
+    net.load_parameters(saved, allow_missing=True, ignore_extra=True, cast_dtype=True)
+    np.testing.assert_array_equal(values(net)[LAST], before[LAST])
+    assert values(net)["encoder.0.bias"].mean() == 1
+
+
+def test_the_tutorials_names_are_known(net, tmp_path):
+    path = tmp_path / "tutorial.params"
+    net.collect_params().save(str(path), strip_prefix=net.prefix)
+    other = VAE(n_hidden=32)
+    other.load_parameters(path)
+    np.testing.assert_array_equal(values(other)[LAST], values(net)[LAST])
+    with pytest.raises(ValueError, match=r"dense0_weight: expected \(31, 784\)"):
+        VAE(n_hidden=31).load_parameters(path)
+
+
+def test_a_missing_file_is_told(net):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.params"):
+        net.load_parameters("nowhere.params")

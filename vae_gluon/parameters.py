@@ -1,0 +1,190 @@
+"""Parameter files in MXNet's format, read without trusting them.
+
+MXNet's own reader sets memory aside for whatever a file claims to hold (2 GB for 193 bytes were
+seen), compares shapes only as far as both go, and stops at the first parameter that does not
+fit, with those before it already replaced. So a file is looked through here before MXNet sees it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+
+FILE_MAGIC = 0x112
+# What an array begins with: in MXNet 0.10, since 0.12, and with NumPy's shapes, since 1.6.
+# Before that it began with the number of its dimensions.
+OLD_MAGIC = 0xF993FAC8
+ARRAY_MAGICS = (0xF993FAC9, 0xF993FACA)
+DENSE = 0
+MAX_DIMS = 32
+# The numbers that stand for the types, as mshadow/base.h has them.
+DTYPES = dict(enumerate(("f4", "f8", "f2", "u1", "i4", "i1", "i8")))
+
+
+def read_parameters(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Read a file that ``save_parameters`` wrote: arrays by name, read-only.
+
+    Raises
+    ------
+    ValueError
+        If the file is not one, or holds what no parameter file of Gluon does: the message names
+        the file, what was found and what was expected.
+    """
+    data = Path(path).read_bytes()
+    try:
+        return _parse(_Bytes(data))
+    except (ValueError, struct.error) as error:
+        raise ValueError(f"{path} is no parameter file of MXNet: {error}") from error
+
+
+def named_parameters(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:
+    """Return the parameters of ``net`` by the names that ``save_parameters`` gives them."""
+    # Gluon's own way to these names: the public collect_params gives others, which change with
+    # the number of nets made before.
+    return net._collect_params_with_prefix()
+
+
+def check_parameters(
+    path: str | os.PathLike,
+    net: mx.gluon.Block,
+    allow_missing: bool = False,
+    ignore_extra: bool = False,
+    cast_dtype: bool = False,
+) -> None:
+    """Raise a ValueError unless ``net.load_parameters(path)`` will find what it needs.
+
+    It looks at the names, shapes, types and at whether all numbers are finite, and says what
+    differs. Files of the tutorial's ``save_params`` have names of another kind; they are known.
+    """
+    arrays = read_parameters(path)
+    if any("." in name for name in arrays):
+        parameters = named_parameters(net)
+    else:
+        prefix = net.prefix
+        parameters = {
+            name[len(prefix) :] if name.startswith(prefix) else name: parameter
+            for name, parameter in net.collect_params().items()
+        }
+        arrays = {
+            name[4:] if name[:4] in ("arg:", "aux:") else name: a for name, a in arrays.items()
+        }
+    expected = {name: expected_array(parameter) for name, parameter in parameters.items()}
+    if allow_missing:
+        expected = {name: expected[name] for name in expected if name in arrays}
+    else:
+        # One that two blocks share is in the file once, under either's name.
+        held = {id(parameters[name]) for name in arrays if name in parameters}
+        expected = {
+            name: expected[name]
+            for name in expected
+            if name in arrays or id(parameters[name]) not in held
+        }
+    if ignore_extra:
+        arrays = {name: arrays[name] for name in arrays if name in expected}
+    check_arrays(path, arrays, expected, cast_dtype)
+
+
+def expected_array(parameter: mx.gluon.Parameter) -> tuple[tuple[int, ...], np.dtype]:
+    """Return shape and type of a parameter; a 0 in the shape is not known yet."""
+    return tuple(parameter.shape or ()), np.dtype(parameter.dtype)
+
+
+def check_arrays(
+    path: str | os.PathLike,
+    arrays: Mapping[str, np.ndarray],
+    expected: Mapping[str, tuple[tuple[int, ...], np.dtype]],
+    cast_dtype: bool = False,
+) -> None:
+    """Raise a ValueError that says how ``arrays`` differ from shapes and types by name."""
+    differences = list(_differences(arrays, expected, cast_dtype))
+    if differences:
+        more = f", and {len(differences) - 3} more" if len(differences) > 3 else ""
+        raise ValueError(f"{path} does not fit: {'; '.join(differences[:3])}{more}")
+
+
+def _differences(arrays, expected, cast_dtype) -> Iterator[str]:
+    missing = [name for name in expected if name not in arrays]
+    if missing:
+        yield f"expected {', '.join(missing)}, not found in it"
+    extra = [name for name in arrays if name not in expected]
+    if extra:
+        yield f"found {', '.join(extra)}, not expected"
+    for name, array in arrays.items():
+        if name not in expected:
+            continue
+        shape, dtype = expected[name]
+        fits = len(shape) == array.ndim and all(n in (0, m) for n, m in zip(shape, array.shape))
+        if (shape and not fits) or not (cast_dtype or array.dtype == dtype):
+            yield f"{name}: expected {shape} {dtype}, found {array.shape} {array.dtype}"
+        elif not np.isfinite(array).all():
+            yield f"{name}: expected finite numbers, found {array[~np.isfinite(array)][0]}"
+
+
+class _Bytes:
+    """The content of a file, read from its beginning and never beyond its end."""
+
+    def __init__(self, data):
+        self.data = data
+        self.at = 0
+
+    def take(self, n):
+        """Return the next ``n`` bytes."""
+        if n > len(self.data) - self.at:
+            raise ValueError(f"it ends at byte {len(self.data)}, expected {n} more at {self.at}")
+        self.at += n
+        return self.data[self.at - n : self.at]
+
+    def numbers(self, code):
+        """Return the next numbers, as ``struct`` names their types."""
+        return struct.unpack(f"<{code}", self.take(struct.calcsize(f"<{code}")))
+
+
+def _parse(file):
+    magic, _, n_arrays = file.numbers("QQQ")
+    if magic != FILE_MAGIC:
+        raise ValueError(f"expected the magic number {FILE_MAGIC:#x}, found {magic:#x}")
+    arrays = []
+    while len(arrays) < n_arrays:  # a claim, which the end of the file puts an end to
+        arrays.append(_parse_array(file))
+    (n_names,) = file.numbers("Q")
+    if n_names != n_arrays:
+        raise ValueError(f"expected a name for each of {n_arrays} arrays, found {n_names} names")
+    names = [file.take(*file.numbers("Q")).decode() for _ in arrays]
+    if len(set(names)) < len(names):
+        raise ValueError("expected a name for each array, found one twice")
+    if any("\0" in name for name in names):
+        raise ValueError("expected names of text, found a zero byte")
+    if file.at < len(file.data):
+        raise ValueError(f"expected its end at byte {file.at}, found {len(file.data)} bytes")
+    return dict(zip(names, arrays))
+
+
+def _parse_array(file):
+    shape = _parse_shape(file)
+    *_, dtype = file.numbers("iii")  # the device it was on, its number, and the type
+    if dtype not in DTYPES or min(shape, default=0) < 1:
+        raise ValueError(f"expected an array of numbers, found shape {shape}, type {dtype}")
+    dtype = np.dtype(f"<{DTYPES[dtype]}")
+    return np.frombuffer(file.take(math.prod(shape) * dtype.itemsize), dtype).reshape(shape)
+
+
+def _parse_shape(file):
+    (magic,), storage, dim = file.numbers("I"), DENSE, "q"
+    if magic in ARRAY_MAGICS:
+        storage, n_dims = file.numbers("ii")
+    elif magic == OLD_MAGIC:
+        (n_dims,) = file.numbers("i")
+    else:
+        n_dims, dim = magic, "I"
+    if storage != DENSE or not 0 < n_dims <= MAX_DIMS:
+        raise ValueError(
+            f"expected a dense array of 1 to {MAX_DIMS} dimensions before byte {file.at}, "
+            f"found storage type {storage} and {n_dims} dimensions"
+        )
+    return file.numbers(f"{n_dims}{dim}")
