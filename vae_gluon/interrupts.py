@@ -1,0 +1,54 @@
+"""Ctrl-C, held back until it does no harm."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import TracebackType
+
+
+class HeldInterrupt:
+    """Holds Ctrl-C back while a ``with`` block runs: it comes through where ``check`` is called.
+
+    A second Ctrl-C comes through at once. Nothing changes where Ctrl-C is not Python's own to
+    handle: in another thread than the main one, or under a handler that somebody has set.
+
+    >>> with HeldInterrupt() as held:
+    ...     for step in range(3):
+    ...         held.check()  # raises KeyboardInterrupt if Ctrl-C was pressed in between
+    """
+
+    def __init__(self) -> None:
+        self._pressed = False
+        self._holds = False
+
+    def __enter__(self) -> HeldInterrupt:
+        self._holds = (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        )
+        if self._holds:
+            signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._holds:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if error is None:
+            self.check()
+
+    def check(self) -> None:
+        """Raise the KeyboardInterrupt that was held back, if there is one."""
+        if self._pressed:
+            self._pressed = False
+            raise KeyboardInterrupt
+
+    def _press(self, number, frame):
+        if self._pressed:
+            raise KeyboardInterrupt
+        self._pressed = True
