@@ -2,6 +2,8 @@
 
 import inspect
 import math
+import os
+import signal
 
 import mxnet as mx
 import numpy as np
@@ -9,7 +11,17 @@ import pytest
 from mxnet import autograd, gluon, nd
 
 import vae_gluon
-from vae_gluon import VAE, History, evaluate, load_mnist, mnist_iterators, train, training
+from vae_gluon import (
+    VAE,
+    History,
+    TrainingState,
+    evaluate,
+    load_mnist,
+    mnist_iterators,
+    train,
+    training,
+)
+from vae_gluon.runtime import SEED_LIMIT, seed_epoch
 from vae_gluon.training import train_epoch
 
 
@@ -19,11 +31,11 @@ def small_net():
     return net
 
 
-def run(digits, seed=1, epochs=2, batch_size=100, shuffle=False, **kwargs):
+def run(digits, seed=1, epochs=2, batch_size=100, shuffle=False, number=None, **kwargs):
     vae_gluon.seed(seed)
     net = small_net()
     iterators = mnist_iterators(digits, batch_size, shuffle)
-    return net, train(net, *iterators, epochs=epochs, progress=False, **kwargs)
+    return net, train(net, *iterators, epochs=epochs, progress=False, seed=number, **kwargs)
 
 
 def parameters(net):
@@ -153,7 +165,7 @@ def test_queue_is_bounded_in_images(monkeypatch, batch_size, waits):
     waited = []
     wait = nd.NDArray.wait_to_read
     monkeypatch.setattr(nd.NDArray, "wait_to_read", lambda x: waited.append(len(x)) or wait(x))
-    training._mean(nd.zeros((batch_size,)) for _ in range(6000 // batch_size))
+    training._mean(training._computed(nd.zeros((batch_size,)) for _ in range(6000 // batch_size)))
     assert waited == [batch_size] * waits
 
 
@@ -182,7 +194,8 @@ def test_validation_is_of_the_validation_images(digits):
 def test_seconds_are_those_of_the_whole_epoch(digits, monkeypatch):
     ticks = iter(range(100))
     monkeypatch.setattr(training.time, "perf_counter", lambda: next(ticks))
-    monkeypatch.setattr(training, "_validate", lambda *args: float(10 * next(ticks)))
+    losses = training._losses
+    monkeypatch.setattr(training, "_losses", lambda *args: next(ticks) and losses(*args))
     _, history = run(digits, epochs=2)
     assert history.seconds == [2, 2]  # one tick for the validation between its beginning and end
 
@@ -254,6 +267,128 @@ def test_a_run_of_any_length_leaves_ten_lines_and_its_last(epochs):
 def test_a_run_that_diverges_stops(digits):
     with pytest.raises(FloatingPointError, match=r"training loss of epoch \d is (nan|inf)"):
         run(digits, epochs=5, learning_rate=1e4)
+
+
+class Diverging(Watched):
+    """Its loss is not a number in the fourth batch that it is given for training."""
+
+    def forward(self, x):
+        loss = super().forward(x)
+        training_calls = [n for n, recorded in self.seen if recorded]
+        return loss * np.nan if len(training_calls) == 14 else loss
+
+
+def test_a_run_stops_at_the_first_loss_that_is_not_finite_and_names_it(digits):
+    net, kept = Diverging(), []
+    many = {key: np.concatenate([value] * 10) for key, value in digits.items()}
+    iterators = mnist_iterators(many, 600)
+    message = r"training loss of epoch 1 is nan in batch 3 \(of 600 images\)"
+    with pytest.raises(FloatingPointError, match=message):
+        train(net, *iterators, epochs=5, progress=False, after_epoch=kept.append)
+    assert [len(state.history.train) for state in kept] == [1]
+    # Ten batches in epoch 0, and no more in epoch 1 than were queued behind the fourth.
+    assert len([n for n, recorded in net.seen if recorded]) <= 10 + 4 + 4
+
+
+def test_a_validation_loss_that_is_not_finite_is_named(digits):
+    class Late(Watched):
+        def forward(self, x):
+            loss = super().forward(x)
+            return loss if autograd.is_recording() else loss / 0
+
+    digits = {**digits, "test_data": digits["test_data"] + np.float32(0)}
+    digits["test_data"][:, 0, 0, 0] = 1
+    with pytest.raises(FloatingPointError, match="validation loss of epoch 0 is inf in batch 0"):
+        train(Late(), *mnist_iterators(digits), epochs=2, progress=False)
+
+
+@pytest.mark.parametrize("batch", [1, 4, 6, 7])
+def test_ctrl_c_ends_after_the_batch(digits, batch):
+    """Six batches are for training, the seventh is the validation."""
+
+    class Pressed(Watched):
+        def forward(self, x):
+            loss = super().forward(x)
+            if len(self.seen) == batch:
+                os.kill(os.getpid(), signal.SIGINT)
+                self.seen.append("the rest of the batch")
+            return loss
+
+    net = Pressed()
+    digits = {**digits, "train_data": np.ones_like(digits["train_data"])}
+    with pytest.raises(KeyboardInterrupt):
+        train(net, *mnist_iterators(digits), epochs=2, progress=False)
+    assert len(net.seen) == batch + 1
+    # The step of that batch was taken, too: one of 0.001 for each batch for training.
+    steps = min(batch, 6)
+    assert net.weight.data().asscalar() == pytest.approx(1 - 0.001 * steps, abs=2e-4)
+
+
+def test_ctrl_c_waits_for_what_is_called_after_an_epoch(digits):
+    reached = []
+
+    def after_epoch(state):
+        os.kill(os.getpid(), signal.SIGINT)
+        reached.append(len(state.history.train))
+
+    with pytest.raises(KeyboardInterrupt):
+        run(digits, epochs=3, after_epoch=after_epoch)
+    assert reached == [1]
+
+
+def test_the_seed_of_a_run_leaves_the_first_epoch_to_the_tutorials_stream(digits):
+    (_, plain), (_, seeded), (_, other) = (
+        run(digits, epochs=3, **options)
+        for options in ({}, {"seed": 1, "number": 7}, {"seed": 1, "number": 8})
+    )
+    assert seeded.train[0] == plain.train[0] == other.train[0]
+    assert seeded.val[0] == plain.val[0]
+    assert len({history.train[1] for history in (plain, seeded, other)}) == 3
+
+
+def test_each_epoch_has_noise_of_its_own(digits, monkeypatch):
+    seeds = []
+    monkeypatch.setattr("vae_gluon.runtime.seed", seeds.append)
+    for number in (1, 2):
+        for epoch in range(50):
+            seed_epoch(number, epoch)
+    assert len(set(seeds)) == len(seeds) == 2 * 49
+    assert all(0 <= seed < SEED_LIMIT for seed in seeds)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31, 1.5])
+def test_seeds_that_are_none_are_refused(digits, seed):
+    with pytest.raises(ValueError, match=f"seed.* got {seed}"):
+        train(small_net(), *mnist_iterators(digits), epochs=1, seed=seed)
+
+
+def test_a_start_that_has_gone_further_is_refused(net, digits):
+    state = TrainingState(History([1.0] * 3, [1.0] * 3, [1.0] * 3), 18, moments_of(net))
+    with pytest.raises(ValueError, match="expected epochs to be at least the 3 of start, got 2"):
+        train(net, *mnist_iterators(digits), epochs=2, start=state)
+
+
+def test_a_start_of_another_net_is_refused(net, digits):
+    other = moments_of(net)
+    other["encoder.0.bias"] = (np.zeros(5), np.zeros(5))
+    for moments in ({}, other):
+        state = TrainingState(History([], [], []), 0, moments)
+        with pytest.raises(ValueError, match=r"expected start to have two moments of shape \(32,"):
+            train(net, *mnist_iterators(digits), epochs=2, start=state)
+
+
+def moments_of(net):
+    names = net._collect_params_with_prefix()
+    return {name: (np.zeros(p.shape), np.zeros(p.shape)) for name, p in names.items()}
+
+
+def test_a_run_that_is_done_takes_no_step(net, digits):
+    state = TrainingState(History([1.0], [2.0], [3.0]), 6, moments_of(net))
+    before = parameters(net)
+    history = train(net, *mnist_iterators(digits), epochs=1, progress=False, start=state)
+    assert history == state.history
+    for one, other in zip(before, parameters(net)):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_progress_says_first_that_mxnet_was_imported_too_early(digits, capsys, monkeypatch):

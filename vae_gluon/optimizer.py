@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import mxnet as mx
+import numpy as np
 
 # Of the operator adam_update.
 DEFAULTS = {
@@ -37,13 +39,45 @@ class Adam(mx.optimizer.Adam):
     a first moment below 1e-30 moves a weight by less than 1e-22 times the learning rate, and
     a second moment below 2e-38 changes the denominator by less than 2e-19.
 
-    Parameters are those of ``mx.optimizer.Adam``. Give an instance to ``gluon.Trainer``:
+    Give an instance to ``gluon.Trainer``:
 
     >>> from vae_gluon import VAE
     >>> net = VAE()
     >>> net.initialize()
     >>> trainer = mx.gluon.Trainer(net.collect_params(), Adam(learning_rate=0.001))
+
+    Parameters
+    ----------
+    moments : mapping, optional
+        From a parameter's number in the Trainer to its first and second moment: to go on from
+        them instead of from zero. ``begin_num_update`` says how many updates made them.
+    **settings
+        Those of ``mx.optimizer.Adam``.
+
+    Attributes
+    ----------
+    moments : dict
+        From a parameter's number in the Trainer to its two moments, NDArrays that each update
+        changes; empty before the first.
     """
+
+    def __init__(
+        self,
+        *args: float,
+        moments: Mapping[int, tuple[np.ndarray, np.ndarray]] | None = None,
+        **settings: float,
+    ) -> None:
+        super().__init__(*args, **settings)
+        self.moments = {}
+        self._begin = dict(moments or {})
+
+    def create_state(self, index, weight):
+        """Make the moments of a weight that is updated for the first time."""
+        moments = super().create_state(index, weight)
+        for moment, begin in zip(moments, self._begin.pop(index, ())):
+            moment[:] = begin
+        self.moments[index] = moments
+        return moments
 
     def update(self, index, weight, grad, state):
         """Update ``weight`` as MXNet's Adam does; sweep the moments when it is time."""

@@ -63,8 +63,25 @@ def seed(number: int) -> None:
     ValueError
         If ``number`` is not such an integer.
     """
+    check_seed(number)
+    mx.random.seed(int(number))
+    np.random.seed(int(number))
+
+
+def check_seed(number: int) -> None:
+    """Raise a ValueError unless ``number`` is an integer from 0 to ``SEED_LIMIT - 1``."""
     check_integer("seed", number, least=0)
     if number >= SEED_LIMIT:
         raise ValueError(f"expected a seed below {SEED_LIMIT}, got {number}")
-    mx.random.seed(int(number))
-    np.random.seed(int(number))
+
+
+def seed_epoch(number: int, epoch: int) -> None:
+    """Seed both generators for one epoch of the run whose seed is ``number``.
+
+    MXNet's generator cannot be saved, so a run that is to be resumed seeds it anew for each
+    epoch after the first. Epoch 0 goes on where ``seed(number)`` and the drawing of the weights
+    have left the generators, as the tutorial's does, and is left alone.
+    """
+    if epoch > 0:
+        # NumPy's way to make of two numbers one that is unlike its neighbours'.
+        seed(int(np.random.SeedSequence([number, epoch]).generate_state(1)[0]) % SEED_LIMIT)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
+from collections.abc import Callable
 from typing import NamedTuple
 
 import mxnet as mx
@@ -13,8 +13,10 @@ from mxnet import autograd, gluon
 
 from vae_gluon.checks import check_integer
 from vae_gluon.data import batches, check_iterator
+from vae_gluon.interrupts import HeldInterrupt
 from vae_gluon.optimizer import Adam
-from vae_gluon.runtime import context_of, default_context
+from vae_gluon.parameters import named_parameters
+from vae_gluon.runtime import check_seed, context_of, default_context, seed_epoch
 from vae_gluon.threads import late
 
 with warnings.catch_warnings():
@@ -40,6 +42,14 @@ class History(NamedTuple):
     seconds: list[float]  # wall time of the epoch, validation included
 
 
+class TrainingState(NamedTuple):
+    """What training goes on from, beside the parameters of the net."""
+
+    history: History  # of the epochs so far
+    updates: int  # the steps that Adam has taken
+    moments: dict[str, tuple]  # Adam's two, by the name of the parameter in the net
+
+
 def train(
     net: gluon.HybridBlock,
     train_iter: mx.io.DataIter,
@@ -47,12 +57,17 @@ def train(
     epochs: int = 50,
     learning_rate: float = 0.001,
     progress: bool = True,
+    *,
+    seed: int | None = None,
+    start: TrainingState | None = None,
+    after_epoch: Callable[[TrainingState], None] | None = None,
 ) -> History:
     """Fit ``net`` with Adam to the images of ``train_iter``.
 
     A net that is not initialized yet gets Xavier weights on ``default_context()``; one
     that is goes on from the parameters it has, where they are, with Adam starting anew. For
-    the same losses bit for bit (on the CPU), call ``seed`` before the iterators are made.
+    the same losses bit for bit (on the CPU), call ``vae_gluon.seed`` before the iterators are
+    made. Ctrl-C ends the training after the batch at hand, with whole parameters.
 
     Parameters
     ----------
@@ -61,43 +76,67 @@ def train(
     train_iter, val_iter : DataIter
         Batches of images, (N, n_output), in [0, 1]; see ``mnist_iterators``.
     epochs : int, default 50
-        Passes over ``train_iter``.
+        Passes over ``train_iter``, those of ``start`` included.
     learning_rate : float, default 0.001
         Of Adam.
     progress : bool, default True
         Draw a bar, write a line every tenth of the run and at its end, and the time.
+    seed : int, optional
+        Makes a run that can be resumed bit for bit: each epoch after the first begins with
+        generators seeded from this number and its own. The first one goes on where the
+        generators are.
+    start : TrainingState, optional
+        Go on after its last epoch, with its Adam and its history: what ``load_checkpoint``
+        returned, the iterators made as they were made then.
+    after_epoch : callable, optional
+        Called with the TrainingState after each epoch: the place for ``save_checkpoint``. Its
+        moments are those that the next epoch changes.
 
     Returns
     -------
     History
-        Losses and seconds of each epoch.
+        Losses and seconds of each epoch, those of ``start`` included.
 
     Raises
     ------
     ValueError
-        If ``epochs`` or ``learning_rate`` is not positive, or a pixel is not in [0, 1].
+        If ``epochs`` or ``learning_rate`` is not positive, ``epochs`` less than ``start`` has,
+        ``start`` of another net, or a pixel not in [0, 1].
     FloatingPointError
-        If a loss is not finite.
+        If a loss is not finite: the message names the epoch and the batch.
     """
     check_integer("epochs", epochs)
     if not 0 < learning_rate < float("inf"):
         raise ValueError(f"expected a finite learning_rate above 0, got {learning_rate!r}")
+    if seed is not None:
+        check_seed(seed)
     check_iterator("train_iter", train_iter)
     check_iterator("val_iter", val_iter)
     _initialize_if_new(net)
-    trainer = gluon.Trainer(net.collect_params(), Adam(learning_rate=learning_rate))
+    trainer, history = _begin(net, learning_rate, start)
+    done = len(history.train)
+    if done > epochs:
+        raise ValueError(f"expected epochs to be at least the {done} of start, got {epochs}")
+    if seed is not None:
+        _shuffle_again((train_iter, val_iter), seed, done)
 
-    history = History([], [], [])
-    with tqdm(total=epochs, desc="epochs", unit="epoch", disable=not progress) as bar:
+    bar = tqdm(total=epochs, initial=done, desc="epochs", unit="epoch", disable=not progress)
+    with bar, HeldInterrupt() as held:
         if progress and late():
             bar.write(f"Note: {late()}")
-        for epoch in range(epochs):
-            start = time.perf_counter()
-            history.train.append(train_epoch(net, trainer, train_iter))
-            history.val.append(_validate(net, val_iter))
-            history.seconds.append(time.perf_counter() - start)
-            _check_finite(history)
+        for epoch in range(done, epochs):
+            if seed is not None:
+                seed_epoch(seed, epoch)
+            begin = time.perf_counter()
+            losses = _steps(net, trainer, train_iter)
+            history.train.append(_mean(_watched(losses, f"training loss of epoch {epoch}", held)))
+            losses = _losses(net, val_iter)
+            history.val.append(_mean(_watched(losses, f"validation loss of epoch {epoch}", held)))
+            history.seconds.append(time.perf_counter() - begin)
+            if after_epoch is not None:
+                after_epoch(_state(net, trainer, history))
             _report(bar, epoch, epochs, history)
+            held.check()
         if progress:
             bar.write(f"Time elapsed: {sum(history.seconds):.2f}s")
     return history
@@ -105,7 +144,7 @@ def train(
 
 def train_epoch(net: gluon.HybridBlock, trainer: gluon.Trainer, data_iter: mx.io.DataIter) -> float:
     """Take one optimizer step for each batch; return the mean loss in nats per image."""
-    return _mean(_step(net, trainer, x) for x in batches(data_iter, context_of(net)))
+    return _mean(_computed(_steps(net, trainer, data_iter)))
 
 
 def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter) -> float:
@@ -124,12 +163,32 @@ def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter) -> float:
         If ``net`` has no parameters yet, or a pixel is not in [0, 1].
     """
     check_iterator("data_iter", data_iter)
-    return _validate(net, data_iter)
+    return _mean(_computed(_losses(net, data_iter)))
 
 
-def _validate(net, data_iter):
-    """Evaluate on pixels that have been looked at before."""
-    return _mean(net(x) for x in _joined(batches(data_iter, context_of(net))))
+# The losses of an epoch, batch by batch
+
+
+def _steps(net, trainer, data_iter):
+    """Take a step for each batch; give its losses, (N,)."""
+    for x in batches(data_iter, context_of(net)):
+        yield _step(net, trainer, x)
+
+
+def _step(net, trainer, x):
+    """Move the weights against the gradient of the batch's mean loss; return its losses."""
+    with autograd.record():
+        loss = net(x)
+    loss.backward()
+    with mx.engine.bulk(UPDATES):
+        trainer.step(len(x))
+    return loss.detach()  # without its graph, which would outlive the batch
+
+
+def _losses(net, data_iter):
+    """Give the losses of large batches, (N,), with fixed weights."""
+    for x in _joined(batches(data_iter, context_of(net))):
+        yield net(x)
 
 
 def _joined(small):
@@ -145,14 +204,49 @@ def _joined(small):
         yield mx.nd.concat(*held, dim=0)
 
 
-def _step(net, trainer, x):
-    """Move the weights against the gradient of the batch's mean loss; return its losses."""
-    with autograd.record():
-        loss = net(x)
-    loss.backward()
-    with mx.engine.bulk(UPDATES):
-        trainer.step(len(x))
-    return loss.detach()  # without its graph, which would outlive the batch
+def _computed(losses):
+    """Give the losses of each batch as numbers, (N,), some batches after the device got it."""
+    queued, ahead = [], 0
+    for loss in losses:
+        if ahead >= AHEAD:
+            # Wait for the batch before this one, so that the device need not wait for Python.
+            # Batches are queued in bursts because Python is twice as fast when it is not
+            # woken for each; not without bound because each holds memory until computed.
+            queued[-1].wait_to_read()
+            yield from (computed.asnumpy() for computed in queued)
+            queued, ahead = [], 0
+        queued.append(loss)
+        ahead += len(loss)
+    yield from (computed.asnumpy() for computed in queued)
+
+
+def _watched(losses, name, held):
+    """Compute losses; stop at the first that is not finite, and at Ctrl-C after any batch."""
+
+    def interruptible():
+        for loss in losses:
+            yield loss
+            held.check()
+
+    for number, loss in enumerate(_computed(interruptible())):
+        bad = loss[~np.isfinite(loss)]
+        if len(bad):
+            raise FloatingPointError(
+                f"the {name} is {bad[0]} in batch {number} (of {len(loss)} images): the run "
+                "has diverged, a smaller learning rate may help"
+            )
+        yield loss
+
+
+def _mean(losses):
+    """Average the losses of batches over all their images, in double precision."""
+    losses = list(losses)
+    if not losses:
+        raise ValueError("expected batches of images, got none from the iterator")
+    return float(np.concatenate(losses).mean(dtype=np.float64))
+
+
+# Where a run begins, and where it stands
 
 
 def _initialize_if_new(net):
@@ -162,31 +256,43 @@ def _initialize_if_new(net):
         net.initialize(mx.init.Xavier(), ctx=default_context())
 
 
-def _mean(losses):
-    """Average the losses of batches over all their images, in double precision."""
-    computed, ahead = [], 0
-    for loss in losses:
-        if ahead >= AHEAD:
-            # Wait for the batch before this one, so that the device need not wait for Python.
-            # Batches are queued in bursts because Python is twice as fast when it is not
-            # woken for each; not without bound because each holds memory until computed.
-            computed[-1].wait_to_read()
-            ahead = 0
-        computed.append(loss)
-        ahead += len(loss)
-    if not computed:
-        raise ValueError("expected batches of images, got none from the iterator")
-    return float(np.concatenate([loss.asnumpy() for loss in computed]).mean(dtype=np.float64))
-
-
-def _check_finite(history):
-    """Stop a run that has diverged."""
-    for name, losses in (("training", history.train), ("validation", history.val)):
-        if not math.isfinite(losses[-1]):
-            raise FloatingPointError(
-                f"the {name} loss of epoch {len(losses) - 1} is {losses[-1]}: the run has "
-                "diverged, a smaller learning rate may help"
+def _begin(net, learning_rate, start):
+    """Make the Trainer and the history of a run that begins, or goes on from ``start``."""
+    parameters = list(net.collect_params().values())
+    if start is None:
+        return gluon.Trainer(parameters, Adam(learning_rate)), History([], [], [])
+    names = {id(parameter): name for name, parameter in named_parameters(net).items()}
+    moments = {}
+    for index, parameter in enumerate(parameters):
+        if parameter.grad_req == "null":
+            continue
+        name = names[id(parameter)]
+        shapes = [moment.shape for moment in start.moments.get(name, ())]
+        if shapes != [parameter.shape] * 2:
+            raise ValueError(
+                f"expected start to have two moments of shape {parameter.shape} for {name}, "
+                f"got {shapes or 'none'}"
             )
+        moments[index] = start.moments[name]
+    adam = Adam(learning_rate, begin_num_update=start.updates, moments=moments)
+    return gluon.Trainer(parameters, adam), History(*map(list, start.history))
+
+
+def _state(net, trainer, history):
+    """Say where a run stands after an epoch."""
+    adam = trainer.optimizer
+    names = {id(parameter): name for name, parameter in named_parameters(net).items()}
+    moments = {names[id(adam.param_dict[index])]: pair for index, pair in adam.moments.items()}
+    return TrainingState(History(*map(list, history)), adam.num_update, moments)
+
+
+def _shuffle_again(iterators, number, epochs):
+    """Bring iterators that shuffle to the order they had after so many epochs."""
+    for epoch in range(epochs):
+        seed_epoch(number, epoch)
+        for data_iter in iterators:
+            if getattr(data_iter, "shuffle", False):
+                data_iter.reset()
 
 
 def _report(bar, epoch, epochs, history):
