@@ -19,6 +19,7 @@ from types import ModuleType
 from vae_gluon import threads  # noqa: F401  before the others: it loads mxnet on every core
 
 # isort: split
+from vae_gluon.checkpoint import load_checkpoint, save_checkpoint
 from vae_gluon.data import MNISTUnavailableError, load_mnist, mnist_iterators
 from vae_gluon.digits import make_digits
 from vae_gluon.latent import decode, encode, ndtri_grid, reconstruct, sample_prior
@@ -26,7 +27,7 @@ from vae_gluon.losses import BernoulliNLL, GaussianKL
 from vae_gluon.model import VAE
 from vae_gluon.runtime import default_context, gpu_exists, seed
 from vae_gluon.sampler import GaussianSampler
-from vae_gluon.training import History, evaluate, train
+from vae_gluon.training import History, TrainingState, evaluate, train
 
 __version__ = "0.1.0"
 
@@ -37,17 +38,20 @@ __all__ = [
     "GaussianSampler",
     "History",
     "MNISTUnavailableError",
+    "TrainingState",
     "decode",
     "default_context",
     "encode",
     "evaluate",
     "gpu_exists",
+    "load_checkpoint",
     "load_mnist",
     "make_digits",
     "mnist_iterators",
     "ndtri_grid",
     "reconstruct",
     "sample_prior",
+    "save_checkpoint",
     "seed",
     "train",
 ]

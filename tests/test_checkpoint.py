@@ -1,0 +1,309 @@
+"""A checkpoint keeps everything that training goes on from, and nothing else gets in."""
+
+import ast
+import io
+import json
+import pickle
+import zipfile
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+import pytest
+from damage import at_most, damaged
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import vae_gluon
+from vae_gluon import VAE, History, TrainingState, load_checkpoint, mnist_iterators, save_checkpoint
+from vae_gluon import train as fit
+
+EPOCHS = 4
+
+
+def train(digits, seed, epochs, shuffle=False, path=None, save=None):
+    """Train from the beginning, or from the checkpoint in ``path``."""
+    vae_gluon.seed(seed)
+    iterators = mnist_iterators(digits, 128, shuffle)  # the last batch is short
+    net, state = VAE(n_hidden=16), None
+    net.hybridize()
+    if path:
+        state, _ = load_checkpoint(path, net)
+    after_epoch = save and (lambda state: save(net, state))
+    options = {"progress": False, "seed": seed, "start": state, "after_epoch": after_epoch}
+    return net, fit(net, *iterators, epochs, **options)
+
+
+def values(net):
+    return {name: p.data().asnumpy() for name, p in net._collect_params_with_prefix().items()}
+
+
+def assert_same(arrays, others):
+    assert arrays.keys() == others.keys()
+    for name in arrays:
+        np.testing.assert_array_equal(arrays[name], others[name], err_msg=name)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])
+def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, digits, seed, shuffle):
+    def save(net, state):
+        save_checkpoint(tmp_path / f"{len(state.history.train)}.npz", net, state)
+
+    net, history = train(digits, seed, EPOCHS, shuffle, save=save)
+    for done in range(1, EPOCHS + 1):
+        path = tmp_path / f"{done}.npz"
+        resumed, again = train(digits, seed, EPOCHS, shuffle, path=path)
+        assert again[:2] == history[:2]
+        assert again.seconds[:done] == history.seconds[:done]
+        assert_same(values(resumed), values(net))
+
+
+def test_a_run_resumed_twice_is_the_uninterrupted_one_too(tmp_path, digits):
+    path = tmp_path / "run.npz"
+
+    def save(net, state):
+        save_checkpoint(path, net, state)
+
+    _, history = train(digits, 1, EPOCHS)
+    train(digits, 1, 1, save=save)
+    train(digits, 1, 2, path=path, save=save)
+    assert train(digits, 1, EPOCHS, path=path)[1][:2] == history[:2]
+
+
+@pytest.fixture(scope="session")
+def small_checkpoint(tmp_path_factory):
+    """The bytes of a checkpoint of a net with few parameters."""
+    path = tmp_path_factory.mktemp("checkpoint") / "small.npz"
+    net = small_net()
+    save_checkpoint(path, net, small_state(net), {"lr": 0.001})
+    return path.read_bytes()
+
+
+def small_net(n_hidden=2, n_layers=1):
+    net = VAE(n_hidden, n_latent=1, n_layers=n_layers, n_output=5)
+    net.initialize(mx.init.Uniform(1))
+    return net
+
+
+def small_state(net):
+    moments = {name: (value + 1, value**2) for name, value in values(net).items()}
+    return TrainingState(History([3.5, 2.5], [3.0, 2.25], [0.5, 0.25]), 12, moments)
+
+
+def test_everything_comes_back(tmp_path):
+    net, other = small_net(), small_net()
+    state = small_state(net)
+    save_checkpoint(tmp_path / "run.npz", net, state, {"lr": 0.1, "name": "größer"})
+    again, config = load_checkpoint(tmp_path / "run.npz", other)
+    assert again[:2] == state[:2]
+    assert config == {"lr": 0.1, "name": "größer"}
+    assert_same(values(other), values(net))
+    for name, moments in state.moments.items():
+        for moment, expected in zip(again.moments[name], moments):
+            np.testing.assert_array_equal(moment, expected)
+
+
+def test_a_new_net_gets_its_parameters_on_the_context_that_is_asked_for(tmp_path):
+    net = small_net()
+    save_checkpoint(tmp_path / "run.npz", net, small_state(net))
+    other = VAE(n_hidden=2, n_latent=1, n_output=5)
+    load_checkpoint(tmp_path / "run.npz", other, mx.cpu(1))
+    assert_same(values(other), values(net))
+    assert {p.list_ctx()[0] for p in other.collect_params().values()} == {mx.cpu(1)}
+
+
+def test_the_state_is_a_copy_as_far_as_it_is_said_to_be(digits):
+    states = []
+    train(digits, 1, 2, save=lambda net, state: states.append(state))
+    assert [len(state.history.train) for state in states] == [1, 2]
+    assert [state.updates for state in states] == [5, 10]
+
+
+def test_numpy_reads_it_without_pickle(tmp_path):
+    net = small_net()
+    save_checkpoint(tmp_path / "run.npz", net, small_state(net), {"lr": 0.1})
+    with np.load(tmp_path / "run.npz", allow_pickle=False) as arrays:
+        assert arrays["updates"] == 12
+        assert json.loads(arrays["config"].tobytes()) == {"lr": 0.1}
+        np.testing.assert_array_equal(arrays["history/val"], [3.0, 2.25])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("where", ["parameters", "moments"])
+def test_what_is_not_finite_is_not_saved_and_the_old_file_stays(tmp_path, bad, where):
+    path = tmp_path / "run.npz"
+    net = small_net()
+    state = small_state(net)
+    save_checkpoint(path, net, state)
+    before = path.read_bytes()
+    if where == "parameters":
+        net.decoder[1].bias.data()[1] = bad
+    else:
+        state.moments["decoder.1.bias"][1][2] = bad
+    with pytest.raises(FloatingPointError, match=r"decoder\.1\.bias is not finite"):
+        save_checkpoint(path, net, state)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# What is refused: always with the file's name, and with the net as it was
+
+
+def refuse(path, message, net=None):
+    net = net or small_net()
+    before = values(net)
+    with pytest.raises(ValueError, match=message) as error:
+        load_checkpoint(path, net)
+    assert str(path) in str(error.value)
+    assert_same(values(net), before)
+
+
+def change(content, **changes):
+    """Return a checkpoint with other arrays under some names; None takes one away."""
+    arrays = dict(np.load(io.BytesIO(content)))
+    arrays.update({name.replace("__", "/"): array for name, array in changes.items()})
+    file = io.BytesIO()
+    np.savez(file, **{name: array for name, array in arrays.items() if array is not None})
+    return file.getvalue()
+
+
+BIAS = "parameters__decoder.1.bias"
+NUMBERS = np.zeros(5, "f4")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({BIAS: None}, "expected parameters/decoder.1.bias, not found in it"),
+        ({"first_moments__decoder.1.bias": None}, "expected first_moments/decoder.1.bias, not f"),
+        ({"more": NUMBERS}, "found more, not expected"),
+        ({BIAS: NUMBERS[:4]}, r"decoder.1.bias: expected \(5,\) float32, found \(4,\) float32"),
+        ({BIAS: NUMBERS.astype("f8")}, r"expected \(5,\) float32, found \(5,\) float64"),
+        ({BIAS: NUMBERS + np.nan}, "decoder.1.bias: expected finite numbers, found nan"),
+        ({"second_moments__decoder.1.bias": NUMBERS - 1}, "expected no number below 0, found -1"),
+        ({"updates": np.array([-1])}, "expected 0 or more updates, found -1"),
+        ({"updates": np.array([1, 2])}, r"updates: expected \(1,\) int64, found \(2,\)"),
+        ({"history__val": np.array([1.0])}, "expected as many numbers of each kind"),
+        ({"history__val": np.array([1.0, np.inf])}, "history/val: expected finite numbers"),
+        ({"config": np.frombuffer(b"{", "u1")}, "expected a config in JSON"),
+        ({"config": np.frombuffer(b"[" * 100000, "u1")}, "expected a config in JSON"),
+        ({"config": np.frombuffer(b"[]", "u1")}, "expected a config by names, found list"),
+        ({BIAS: np.array(["text"])}, r"expected \(5,\) float32, found \(1,\) <U4"),
+        ({BIAS: np.asfortranarray(np.ones((2, 3), "f4"))}, "in rows"),
+    ],
+)
+def test_what_differs_is_told(tmp_path, small_checkpoint, changes, message):
+    path = tmp_path / "run.npz"
+    path.write_bytes(change(small_checkpoint, **changes))
+    refuse(path, message)
+
+
+def test_another_architecture_is_told(tmp_path, small_checkpoint):
+    path = tmp_path / "run.npz"
+    path.write_bytes(small_checkpoint)
+    refuse(path, r"encoder.0.weight: expected \(3, 5\) float32, found \(2, 5\)", small_net(3))
+    refuse(path, "expected parameters/encoder.2.weight", small_net(n_layers=2))
+
+
+def test_other_files_are_told(tmp_path):
+    path = tmp_path / "run.npz"
+    small_net().save_parameters(str(path))
+    refuse(path, "is no whole checkpoint")
+    np.save(tmp_path / "array.npy", np.ones(3))
+    refuse(tmp_path / "array.npy", "is no whole checkpoint")
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        load_checkpoint("nowhere", small_net())
+
+
+class Trap:
+    def __reduce__(self):
+        return Path.touch, (Path("sprung"),)
+
+
+def test_nothing_in_it_is_run(tmp_path, monkeypatch, small_checkpoint):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "run.npz"
+    path.write_bytes(change(small_checkpoint, **{BIAS: np.array([Trap()])}))
+    refuse(path, "is no whole checkpoint")
+    path.write_bytes(pickle.dumps(Trap()))
+    refuse(path, "is no whole checkpoint")
+    assert not Path("sprung").exists()
+    pickle.loads(path.read_bytes())  # the trap would have been heard
+    assert Path("sprung").exists()
+
+
+def test_no_room_of_the_package_reads_pickles():
+    for path in Path(vae_gluon.__file__).parent.rglob("*.py"):
+        names = {n.id for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Name)}
+        calls = {
+            n.attr for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Attribute)
+        }
+        assert not (names | calls) & {"pickle", "load_states", "save_states", "allow_pickle"}
+
+
+def test_a_bomb_is_not_unpacked(tmp_path, small_checkpoint):
+    path = tmp_path / "run.npz"
+    arrays = dict(np.load(io.BytesIO(small_checkpoint)))
+    np.savez_compressed(path, **{**arrays, "updates": np.zeros(10**7, "i8")})
+    with at_most(megabytes=5):
+        refuse(path, "expected arrays that are not compressed")
+
+
+def test_an_array_that_claims_more_than_there_is_sets_no_memory_aside(tmp_path):
+    path = tmp_path / "run.npz"
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": (10**10,)}
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("updates.npy", header.getvalue())
+    with at_most(megabytes=1):
+        refuse(path, r"expected \(10000000000,\) float64 in rows, found 0 bytes")
+
+
+def test_members_that_share_their_bytes_are_told(tmp_path):
+    """A directory may name the same bytes many times: a file of 1 MB would give 1 GB."""
+    path = tmp_path / "run.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", bytes(10**6))
+        archive.filelist *= 1000
+    with at_most(megabytes=20):
+        refuse(path, "expected arrays that are no longer than the file")
+
+
+def test_a_file_cut_off_anywhere_is_told(tmp_path, small_checkpoint):
+    path = tmp_path / "run.npz"
+    for end in range(0, len(small_checkpoint), 37):
+        path.write_bytes(small_checkpoint[:end])
+        refuse(path, "is no whole checkpoint")
+
+
+@settings(max_examples=300)
+@given(data=st.data())
+def test_a_damaged_file_gives_the_right_arrays_or_its_reason(
+    tmp_path_factory, small_checkpoint, data
+):
+    path = tmp_path_factory.getbasetemp() / "damaged.npz"
+    path.write_bytes(data.draw(damaged(small_checkpoint)))
+    net, right = small_net(), dict(np.load(io.BytesIO(small_checkpoint)))
+    before = values(net)
+    try:
+        state, config = load_checkpoint(path, net)
+    except ValueError:
+        refuse(path, "is no whole checkpoint|expected")
+        assert_same(values(net), before)
+        return
+    for name, value in values(net).items():
+        np.testing.assert_array_equal(value, right[f"parameters/{name}"])
+        np.testing.assert_array_equal(state.moments[name][0], right[f"first_moments/{name}"])
+        np.testing.assert_array_equal(state.moments[name][1], right[f"second_moments/{name}"])
+    assert state.history == History([3.5, 2.5], [3.0, 2.25], [0.5, 0.25])
+    assert (state.updates, config) == (12, {"lr": 0.001})
+
+
+@given(content=st.binary(max_size=500))
+def test_any_bytes_are_told(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "any.npz"
+    path.write_bytes(content)
+    refuse(path, "is no whole checkpoint")

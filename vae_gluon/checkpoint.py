@@ -1,0 +1,211 @@
+"""A run's state on disk, whole or not at all: everything that training goes on from.
+
+A checkpoint is an ``.npz`` file of plain arrays. Nothing in it is run when it is read (MXNet's own
+``Trainer.save_states`` writes a pickle), and each array has a checksum.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import struct
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+
+from vae_gluon.files import replacing
+from vae_gluon.parameters import check_arrays, expected_array, named_parameters
+from vae_gluon.runtime import default_context
+from vae_gluon.training import History, TrainingState
+
+MAX_HEADER = 1000  # bytes of an array's header; those written here have 118
+HISTORY = {f"history/{name}": np.dtype("<f8") for name in History._fields}
+UPDATES, CONFIG = "updates", "config"
+PARAMETERS, MOMENTS = "parameters/", ("first_moments/", "second_moments/")
+
+
+def save_checkpoint(
+    path: str | os.PathLike,
+    net: mx.gluon.Block,
+    state: TrainingState,
+    config: Mapping[str, Any] | None = None,
+) -> None:
+    """Write everything that training ``net`` goes on from; replace an older file as a whole.
+
+    Parameters
+    ----------
+    path : path
+        The file, ``.npz`` by its format.
+    net : Block
+        In training.
+    state : TrainingState
+        What ``train`` gives its ``after_epoch``.
+    config : mapping, optional
+        Whatever describes the run, for its reader; it must fit into JSON.
+
+    Raises
+    ------
+    FloatingPointError
+        If a number is not finite. An older file stays.
+    OSError
+        If the system refuses something. An older file stays.
+    """
+    arrays = {
+        PARAMETERS + name: parameter.data(parameter.list_ctx()[0]).asnumpy()
+        for name, parameter in named_parameters(net).items()
+    }
+    for name, moments in state.moments.items():
+        for prefix, moment in zip(MOMENTS, moments):
+            arrays[prefix + name] = _numpy(moment)
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise FloatingPointError(f"{name} is not finite: the run has diverged")
+    for name, numbers in zip(HISTORY, state.history):
+        arrays[name] = np.array(numbers, HISTORY[name])
+    arrays[UPDATES] = np.array([state.updates], "<i8")
+    text = json.dumps(dict(config or {}), allow_nan=False)
+    arrays[CONFIG] = np.frombuffer(text.encode(), "u1")
+    content = io.BytesIO()  # zipfile is noisy where a disk is full
+    np.savez(content, **arrays)
+    with replacing(Path(path)) as partial:
+        partial.write_bytes(content.getbuffer())
+
+
+def load_checkpoint(
+    path: str | os.PathLike, net: mx.gluon.Block, ctx: mx.Context | None = None
+) -> tuple[TrainingState, dict[str, Any]]:
+    """Set the parameters of ``net`` to those of a checkpoint; return what else is in it.
+
+    Everything is looked at before the net is touched: after an error it is as it was.
+
+    Parameters
+    ----------
+    path : path
+        What ``save_checkpoint`` wrote.
+    net : Block
+        Of the same architecture; initialized or not.
+    ctx : Context, optional
+        Where a net that is not initialized yet gets its parameters: ``default_context()``.
+
+    Returns
+    -------
+    (TrainingState, dict)
+        What ``train`` takes as ``start``, and the config.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is none of a checkpoint, damaged, or one of another net: the message says
+        what differs.
+    """
+    arrays = _read(Path(path))
+    parameters = named_parameters(net)
+    _check(path, arrays, parameters)
+    history = History(*(arrays[name].tolist() for name in HISTORY))
+    moments = {
+        name: tuple(arrays[prefix + name] for prefix in MOMENTS)
+        for name, parameter in parameters.items()
+        if parameter.grad_req != "null"
+    }
+    state = TrainingState(history, int(arrays[UPDATES][0]), moments)
+    config = _config(path, arrays[CONFIG])
+    for name, parameter in parameters.items():
+        _set(parameter, arrays[PARAMETERS + name], ctx)
+    return state, config
+
+
+def _numpy(array):
+    return array.asnumpy() if isinstance(array, mx.nd.NDArray) else array
+
+
+def _set(parameter, value, ctx):
+    """Give a parameter its value, and a place first if it has none."""
+    try:
+        parameter.list_ctx()
+    except RuntimeError:
+        parameter.shape = value.shape
+        parameter.initialize(mx.init.Zero(), ctx=ctx or default_context())
+    parameter.set_data(mx.nd.array(value, dtype=value.dtype))
+
+
+def _check(path, arrays, parameters):
+    """Raise a ValueError unless these are the arrays of a checkpoint of a net."""
+    expected = {CONFIG: ((0,), np.dtype("u1")), UPDATES: ((1,), np.dtype("<i8"))}
+    for name, dtype in HISTORY.items():
+        expected[name] = ((0,), dtype)
+    for name, parameter in parameters.items():
+        expected[PARAMETERS + name] = expected_array(parameter)
+        if parameter.grad_req != "null":
+            for prefix in MOMENTS:
+                expected[prefix + name] = expected_array(parameter)
+    check_arrays(path, arrays, expected)
+    lengths = {name: len(arrays[name]) for name in HISTORY}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"{path}: expected as many numbers of each kind, found {lengths}")
+    if arrays[UPDATES][0] < 0:
+        raise ValueError(f"{path}: expected 0 or more updates, found {arrays[UPDATES][0]}")
+    for name in parameters:
+        variance = arrays.get(MOMENTS[1] + name)
+        if variance is not None and variance.min() < 0:
+            raise ValueError(
+                f"{path}: {MOMENTS[1]}{name}: expected no number below 0, found {variance.min()}"
+            )
+
+
+def _config(path, text):
+    try:
+        config = json.loads(text.tobytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: expected a config in JSON, found: {error}") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{path}: expected a config by names, found {type(config).__name__}")
+    return config
+
+
+# Reading. NumPy's own reader unpacks and sets aside whatever the file claims to hold.
+
+
+def _read(path):
+    """Read the arrays of an ``.npz`` file whose members are stored as they are, by name."""
+    data = path.read_bytes()
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+            if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+                raise ValueError("expected arrays that are not compressed")
+            if sum(member.file_size for member in members) > len(data):
+                raise ValueError("expected arrays that are no longer than the file")
+            names = [member.filename[: -len(".npy")] for member in members]
+            if len(set(names)) < len(names):
+                raise ValueError("expected each name once")
+            return {name: _parse(archive.read(member)) for name, member in zip(names, members)}
+    except (
+        zipfile.BadZipFile,  # damaged, or foreign
+        NotImplementedError,  # a version or a method that zipfile does not know
+        RuntimeError,  # encrypted
+        EOFError,
+        struct.error,
+        ValueError,
+    ) as error:
+        raise ValueError(f"{path} is no whole checkpoint: {error}") from error
+
+
+def _parse(data):
+    """Read an array from the bytes of an ``.npy`` file."""
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    if version != (1, 0) or int.from_bytes(data[8:10], "little") > MAX_HEADER:
+        raise ValueError("expected an array as NumPy saves it")
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+    rest = data[file.tell() :]
+    if fortran_order or dtype.hasobject or math.prod(shape) * dtype.itemsize != len(rest):
+        raise ValueError(f"expected {shape} {dtype} in rows, found {len(rest)} bytes")
+    return np.frombuffer(rest, dtype).reshape(shape)
