@@ -28,6 +28,11 @@ def run(*words):
         return stop.code
 
 
+def stopped(*args, **options):
+    """Stand for a training that Ctrl-C has ended."""
+    raise KeyboardInterrupt
+
+
 def read(path):
     return json.loads(path.read_text())
 
@@ -37,6 +42,7 @@ def test_train_writes_the_whole_run(tmp_path, digits_folder, capsys):
     assert run("train", "--data-dir", digits_folder, "--out", out, *QUICK) == 0
     assert {path.name for path in out.iterdir()} == {
         "vae_gluon_2d1l16h.params",
+        "checkpoint.npz",
         "config.json",
         "history.json",
         "data_samples.png",
@@ -68,8 +74,8 @@ def test_config_records_the_run(tmp_path, digits_folder):
 def test_every_word_reaches_the_training(tmp_path, monkeypatch):
     seen = {}
 
-    def train(net, train_iter, test_iter, epochs, learning_rate):
-        seen.update(epochs=epochs, lr=learning_rate, batch_size=train_iter.batch_size)
+    def train(net, train_iter, test_iter, epochs, learning_rate, seed, **options):
+        seen.update(epochs=epochs, lr=learning_rate, seed=seed, batch_size=train_iter.batch_size)
         seen.update(n_images=(train_iter.num_data, test_iter.num_data))
         seen.update(layers=[layer.weight.shape for layer in net.encoder])
         raise KeyboardInterrupt
@@ -88,22 +94,27 @@ def test_every_word_reaches_the_training(tmp_path, monkeypatch):
         "4",
         "--n-layers",
         "2",
+        "--seed",
+        "5",
     ]
     run("train", "--dataset", "digits", "--out", tmp_path / "run", *words)
     assert seen == {
         "epochs": 3,
         "lr": 0.5,
+        "seed": 5,
         "batch_size": 7,
         "n_images": (600, 200),
         "layers": [(11, 784), (11, 11), (8, 11)],
     }
 
 
-def test_defaults_are_the_tutorials():
-    args = vars(cli.build_parser().parse_args(["train"]))
+def test_defaults_are_the_tutorials(tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "train", stopped)
+    assert run("train", "--dataset", "digits", "--out", tmp_path / "run") == 130
+    config = read(tmp_path / "run/config.json")
     expected = {"epochs": 50, "batch_size": 100, "n_latent": 2, "n_hidden": 400, "n_layers": 2}
-    expected |= {"lr": 0.001, "seed": 1, "dataset": None, "data_dir": None, "out": None}
-    assert {key: args[key] for key in expected} == expected
+    expected |= {"lr": 0.001, "seed": 1, "checkpoint_every": 1}
+    assert {key: config[key] for key in expected} == expected
 
 
 def test_trained_parameters_load(tmp_path, digits_folder, digits):
@@ -222,7 +233,7 @@ def test_figures_can_be_told_where_the_data_went(tmp_path, digits_folder, capsys
         (["train", "--data-dir", "nowhere"], "nowhere, found no such folder"),
         (["train", "--wings"], "unrecognized arguments: --wings"),
         (["figures"], "required: RUN"),
-        (["figures", "nowhere"], "nowhere holds no finished run: no config.json"),
+        (["figures", "nowhere"], "nowhere holds no run: no config.json"),
     ],
 )
 def test_wrong_words_get_one_line(tmp_path, monkeypatch, capsys, words, message):
@@ -308,7 +319,7 @@ def test_files_that_describe_no_run_are_told(tmp_path, capsys, name, content):
 def test_a_run_that_was_cut_off_can_be_started_again(tmp_path, monkeypatch):
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(cli, "train", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(cli, "train", stopped)
         assert run("train", "--dataset", "digits", "--out", out, *QUICK) == 130
     assert run("train", "--dataset", "digits", "--out", out, *QUICK) == 0
 
@@ -324,18 +335,9 @@ def test_what_the_system_refuses_is_told(tmp_path, monkeypatch, capsys):
     def refuse(*args):
         raise PermissionError(13, "Permission denied", "run/config.json")
 
-    monkeypatch.setattr(cli, "_write_json", refuse)
+    monkeypatch.setattr(cli.runs, "write_json", refuse)
     assert run("train", "--dataset", "digits", "--out", tmp_path / "run", *QUICK) == 1
     assert capsys.readouterr().err.endswith("Permission denied: 'run/config.json'\n")
-
-
-def test_ctrl_c_ends_with_a_word(tmp_path, monkeypatch, capsys):
-    def interrupted(*args, **kwargs):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(cli, "train", interrupted)
-    assert run("train", "--dataset", "digits", "--out", tmp_path / "run", *QUICK) == 130
-    assert capsys.readouterr().err == "vae-gluon train: interrupted\n"
 
 
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["figures", "--help"]])

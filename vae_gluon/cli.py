@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import json
+import errno
 import math
+import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import mxnet as mx
 
-from vae_gluon import __version__
+from vae_gluon import __version__, runs
+from vae_gluon.checkpoint import load_checkpoint, save_checkpoint
 from vae_gluon.data import MNISTUnavailableError, load_mnist, locate_mnist, mnist_iterators
 from vae_gluon.digits import make_digits
+from vae_gluon.files import replacing
 from vae_gluon.model import VAE
-from vae_gluon.runtime import SEED_LIMIT, default_context, seed
+from vae_gluon.parameters import check_parameters
+from vae_gluon.runtime import default_context, seed
 from vae_gluon.training import train
 
-CONFIG = "config.json"
-HISTORY = "history.json"
+LEARNING_RATE = 0.001
 RULE = "=" * 80
 
 
@@ -44,8 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         message, code = f"error: {error}", 2
     except (OSError, FloatingPointError) as error:
         message, code = f"error: {error}", 1
-    except KeyboardInterrupt:
-        message, code = "interrupted", 130
+    except mx.base.MXNetError as error:
+        # What there is to say stands in the last line, below the calls.
+        message, code = f"error: MXNet: {str(error).strip().splitlines()[-1].strip()}", 1
+    except KeyboardInterrupt as interrupt:
+        message, code = f"interrupted{interrupt}", 130
     else:
         return 0
     print(f"vae-gluon {args.command}: {message}", file=sys.stderr)
@@ -56,42 +64,122 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run_train(args: argparse.Namespace) -> None:
-    """Train a net; write its config, parameters, history and figures."""
-    if args.out:
-        _refuse_a_run(args.out)  # before the data, which may take a download
-    dataset, folder, mnist = _load_data(args.dataset, args.data_dir)
-    config = _config(args, dataset, folder)
-    out = args.out or Path("runs", f"{dataset}_{_net_name(config)}_seed{args.seed}")
-    _make_folder(out)
-    _write_json(out / CONFIG, config)
-
-    seed(args.seed)
-    train_iter, test_iter = mnist_iterators(mnist, args.batch_size)
-    net = _make_net(config)
+    """Train a net, or resume its training; write all the files of the run."""
+    config, mnist, net, start, out = _resumed(args) if args.resume else _begun(args)
+    seed(config["seed"])
+    train_iter, test_iter = mnist_iterators(mnist, config["batch_size"])
     net.hybridize(static_alloc=True, static_shape=True)
     print(
-        f"Training on {len(mnist['train_data'])} images of {dataset}, validating on "
+        f"Training on {len(mnist['train_data'])} images of {config['dataset']}, validating on "
         f"{len(mnist['test_data'])}, on {config['context']}, into {out}"
     )
-    history = train(net, train_iter, test_iter, args.epochs, args.lr)._asdict()
+    if start:
+        print(f"Resuming after {len(start.history.train)} of {config['epochs']} epochs")
 
-    net.save_parameters(str(out / f"{_net_name(config)}.params"))
-    _write_json(out / HISTORY, history)
-    _draw(net, mnist, history, config["seed"], out)
+    def save(state):
+        done = len(state.history.train)
+        if done % config["checkpoint_every"] == 0 or done == config["epochs"]:
+            save_checkpoint(out / runs.CHECKPOINT, net, state, config)
+
+    with _last_words(out):
+        history = train(
+            net,
+            train_iter,
+            test_iter,
+            config["epochs"],
+            config["lr"],
+            seed=config["seed"],
+            start=start,
+            after_epoch=save,
+        )
+        _save_parameters(net, out / f"{_net_name(config)}.params")
+        runs.write_json(out / runs.HISTORY, history._asdict())
+        _draw(net, mnist, history._asdict(), config["seed"], out)
 
 
 def run_figures(args: argparse.Namespace) -> None:
     """Draw the figures of a saved run again."""
-    config, history = (_read_json(args.folder / name) for name in (CONFIG, HISTORY))
+    with _told():
+        config, history = runs.read_config(args.folder), runs.read_history(args.folder)
+        net = _make_net(config)
+        path = args.folder / f"{_net_name(config)}.params"
+        net.load_parameters(path, ctx=default_context())
+        *_, mnist = _load_data(config["dataset"], args.data_dir or config["data_dir"])
+    _draw(net, mnist, history, config["seed"], args.folder)
+
+
+def _begun(args):
+    """Begin a run: its config, data, net, no start, and its folder."""
+    with _told():
+        if args.out:
+            runs.check_no_run(args.out)  # before the data, which may take a download
+        dataset, folder, mnist = _load_data(args.dataset, args.data_dir)
+        config = {
+            "dataset": dataset,
+            "dataset_asked_for": args.dataset,
+            "data_crc32": _crc32(mnist),
+            **_options(args),
+            **_here(folder),
+        }
+        net = _make_net(config)
+        out = args.out or _default_folder(config)
+        runs.begin(out, config)
+    return config, mnist, net, None, out
+
+
+def _resumed(args):
+    """Take up a run: its config, data, net, where it stands, and its folder."""
+    with _told():
+        out = args.out or _find_run(args)
+        config = runs.read_config(out)
+        given = {**_given(args), **({"dataset": args.dataset} if args.dataset else {})}
+        runs.check_options(out, config, given)
+        data_dir = args.data_dir or config["data_dir"]
+        _, folder, mnist = _load_data(config["dataset"], data_dir)
+        if _crc32(mnist) != config["data_crc32"]:
+            raise ValueError(f"the run in {out} was trained on other images than those of {folder}")
+        config = {**config, **given, **_here(folder)}
+        net, start = _make_net(config), None
+        if (out / runs.CHECKPOINT).exists():
+            start, kept = load_checkpoint(out / runs.CHECKPOINT, net)
+            runs.check_checkpoint(out, config, kept, len(start.history.train))
+        runs.begin_again(out, config)
+    return config, mnist, net, start, out
+
+
+def _save_parameters(net, path):
+    with replacing(path) as partial:
+        try:
+            net.save_parameters(str(partial))
+            check_parameters(partial, net)
+        except (mx.base.MXNetError, ValueError) as error:
+            # MXNet does not say what the system said, and of a full disk nothing at all.
+            raise OSError(errno.EIO, f"could not be written whole: {error}") from error
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what the rooms say of bad input into the one line of the command."""
     try:
-        net, name = _make_net(config), _net_name(config)
-        dataset, data_dir, number = config["dataset"], config["data_dir"], config["seed"]
-        history = {key: [float(loss) for loss in history[key]] for key in ("train", "val")}
-    except (KeyError, TypeError, ValueError) as error:
-        raise CommandError(f"{args.folder} does not describe a run: {error!r}") from error
-    _load_parameters(net, args.folder / f"{name}.params")
-    *_, mnist = _load_data(dataset, args.data_dir or data_dir)
-    _draw(net, mnist, history, number, args.folder)
+        yield
+    except (ValueError, FileNotFoundError) as error:
+        raise CommandError(error) from error
+
+
+@contextmanager
+def _last_words(out: Path) -> Iterator[None]:
+    """Say, where a run ends before its time, what is kept of it and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = (out / runs.CHECKPOINT).exists()
+        way = "; go on from its checkpoint" if kept else " before its first checkpoint; start again"
+        command = f"vae-gluon train --resume --out {shlex.quote(str(out))}"
+        raise KeyboardInterrupt(f"{way} with: {command}") from None
+    except FloatingPointError as error:
+        if not (out / runs.CHECKPOINT).exists():
+            raise
+        raise FloatingPointError(f"{error}; {out / runs.CHECKPOINT} is from before") from error
 
 
 def _load_data(dataset, data_dir):
@@ -111,8 +199,6 @@ def _load_data(dataset, data_dir):
             raise CommandError(error) from error
         _say_that_digits_stand_in(error)
         return "digits", None, make_digits()
-    except (ValueError, FileNotFoundError) as error:
-        raise CommandError(error) from error
 
 
 def _say_that_digits_stand_in(error):
@@ -124,22 +210,29 @@ def _say_that_digits_stand_in(error):
     )
 
 
-def _config(args, dataset, folder):
-    """Describe a run so that it can be trained, or drawn, again."""
+def _options(args):
+    """Return the numbers that describe the run, by their names in the config."""
+    defaults = {name: option.default for name, option in runs.OPTIONS.items()}
+    return {**defaults, "lr": LEARNING_RATE, **_given(args)}
+
+
+def _given(args):
+    """Return those of them that were given."""
+    return {name: value for name, value in vars(args).items() if name in (*runs.OPTIONS, "lr")}
+
+
+def _here(folder):
+    """Describe the place of a run, which may be another when it goes on."""
     return {
-        "dataset": dataset,
-        "dataset_asked_for": args.dataset,
         "data_dir": None if folder is None else str(folder.resolve()),
-        "epochs": args.epochs,
-        "batch_size": args.batch_size,
-        "n_latent": args.n_latent,
-        "n_hidden": args.n_hidden,
-        "n_layers": args.n_layers,
-        "lr": args.lr,
-        "seed": args.seed,
         "context": str(default_context()),
         "version": __version__,
     }
+
+
+def _crc32(mnist):
+    """Return a number that is another for other images."""
+    return zlib.crc32(mnist["test_data"], zlib.crc32(mnist["train_data"]))
 
 
 def _net_name(config):
@@ -147,32 +240,27 @@ def _net_name(config):
     return "vae_gluon_{n_latent}d{n_layers}l{n_hidden}h".format(**config)
 
 
+def _default_folder(config):
+    return Path("runs", "{dataset}_{net}_seed{seed}".format(net=_net_name(config), **config))
+
+
+def _find_run(args):
+    """Find the default folder of the run that the options describe."""
+    datasets = [args.dataset] if args.dataset else runs.DATASETS
+    folders = [_default_folder({**_options(args), "dataset": dataset}) for dataset in datasets]
+    found = [folder for folder in folders if (folder / runs.CONFIG).exists()]
+    if len(found) != 1:
+        raise ValueError(
+            f"expected one run to resume, found {len(found)}: looked for "
+            f"{' and '.join(map(str, folders))}; name its folder with --out"
+        )
+    return found[0]
+
+
 def _make_net(config):
     return VAE(
         n_hidden=config["n_hidden"], n_latent=config["n_latent"], n_layers=config["n_layers"]
     )
-
-
-def _load_parameters(net, path):
-    try:
-        net.load_parameters(str(path), ctx=default_context())
-    except (mx.base.MXNetError, AssertionError, ValueError) as error:
-        reason = str(error).splitlines()[-1]
-        raise CommandError(f"{path} holds no parameters of this net: {reason}") from error
-
-
-def _refuse_a_run(out):
-    # A run that was cut off before its end has left nothing but its config.
-    if (out / HISTORY).exists():
-        raise CommandError(f"{out} already holds a run: remove it, or name another with --out")
-
-
-def _make_folder(out):
-    _refuse_a_run(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise CommandError(f"--out {out} cannot be a folder: a file is in its place") from error
 
 
 def _draw(net, mnist, history, seed, folder):
@@ -183,19 +271,6 @@ def _draw(net, mnist, history, seed, folder):
     if net.n_latent != 2:
         print(f"Left out the two pictures of the latent plane: n_latent is {net.n_latent}, not 2")
     print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
-
-
-def _write_json(path, content):
-    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-
-
-def _read_json(path):
-    try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise CommandError(f"{path.parent} holds no finished run: no {path.name} in it") from error
-    except ValueError as error:
-        raise CommandError(f"{path} is not JSON: {error}") from error
 
 
 # The words
@@ -222,33 +297,43 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_train(commands):
-    text = "train a net; write its config, parameters, history and figures"
+    text = "train a net; write its config, checkpoints, parameters, history and figures"
     command = commands.add_parser("train", help=text, description=text.capitalize() + ".")
     add = command.add_argument
     _add_data_dir(add, "look in VAE_GLUON_DATA and in MXNet's cache, then download")
     add(
         "--dataset",
-        choices=("mnist", "digits"),
+        choices=runs.DATASETS,
         help="what to train on; digits are drawn by this package "
         "(default: mnist, or digits where it can neither be found nor downloaded)",
     )
-    for name, read, default, text in (
-        ("--epochs", _integer(1), 50, "passes over the training images"),
-        ("--batch-size", _integer(1), 100, "images in a step"),
-        ("--n-latent", _integer(1), 2, "dimensions of the latent code"),
-        ("--n-hidden", _integer(1), 400, "units of a hidden layer"),
-        ("--n-layers", _integer(0), 2, "hidden layers of the encoder, and of the decoder"),
-        ("--lr", _positive, 0.001, "learning rate of Adam"),
-        ("--seed", _integer(0, SEED_LIMIT), 1, "the same seed gives the same losses"),
-    ):
-        add(name, type=read, default=default, metavar="N", help=f"{text} (default: {default})")
+    for name, option in runs.OPTIONS.items():
+        _add_number(add, name, _integer(option), option.default, option.text)
+    _add_number(add, "lr", _positive, LEARNING_RATE, "learning rate of Adam")
     add(
         "--out",
         type=Path,
         metavar="DIR",
         help="folder to write (default: one under runs, named after data set, net and seed)",
     )
+    add(
+        "--resume",
+        action="store_true",
+        help="go on with the run in that folder, with its options, from its last checkpoint; "
+        "more --epochs make it longer",
+    )
     command.set_defaults(run=run_train)
+
+
+def _add_number(add, name, read, default, text):
+    """Add an option that is in the result only if it was given, so that it can contradict."""
+    add(
+        f"--{name.replace('_', '-')}",
+        type=read,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help=f"{text} (default: {default})",
+    )
 
 
 def _add_figures(commands):
@@ -268,19 +353,16 @@ def _add_data_dir(add, default):
     )
 
 
-def _integer(least: int, limit: int | None = None) -> Callable[[str], int]:
-    """Return a reader of integers from ``least`` up to, not including, ``limit``."""
+def _integer(option: runs.Option) -> Callable[[str], int]:
+    """Return a reader of the integers that an option allows."""
 
     def read(word):
         try:
             number = int(word)
         except ValueError:
             number = None
-        if number is None or number < least or (limit is not None and number >= limit):
-            upper = "" if limit is None else f" and below {limit}"
-            raise argparse.ArgumentTypeError(
-                f"expected an integer of at least {least}{upper}, got {word!r}"
-            )
+        if not option.allows(number):
+            raise argparse.ArgumentTypeError(f"expected {option.expected}, got {word!r}")
         return number
 
     return read

@@ -1,0 +1,405 @@
+"""A run survives: it is resumed from whatever is left of it, and nothing of another run is lost."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from idx_files import idx_files, write
+from run_files import contents, snapshot
+
+from vae_gluon import cli, runs
+
+QUICK = ["--epochs", "3", "--n-hidden", "16", "--n-layers", "1"]
+
+
+def train(folder, *words):
+    """Return the exit code of a training into ``folder``."""
+    words = ["train", "--out", folder, *words]
+    try:
+        return cli.main([str(word) for word in words])
+    except SystemExit as stop:  # argparse's way
+        return stop.code
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch, digits):
+    make_quick(monkeypatch, digits)
+
+
+def make_quick(patch, digits):
+    """Train on few digits, and write the losses in the place of the pictures, which take long."""
+
+    def draw(net, mnist, history, seed, folder):
+        (folder / "elbo.png").write_text(f"{history['train']} {history['val']}")
+
+    patch.setattr(cli, "make_digits", lambda: digits)
+    patch.setattr(cli, "_draw", draw)
+
+
+@pytest.fixture(scope="session")
+def done(tmp_path_factory, digits):
+    """The folder of a run of three epochs that nothing has interrupted."""
+    folder = tmp_path_factory.mktemp("runs") / "done"
+    with pytest.MonkeyPatch.context() as patch:
+        make_quick(patch, digits)
+        assert train(folder, "--dataset", "digits", *QUICK) == 0
+    return folder
+
+
+@pytest.fixture
+def copy(tmp_path, done):
+    """A copy of it."""
+    return shutil.copytree(done, tmp_path / "copy")
+
+
+@pytest.fixture
+def stopped(tmp_path, monkeypatch):
+    """A run that was stopped in its second epoch."""
+    folder = tmp_path / "stopped"
+    stop_after(monkeypatch, epochs=1, folder=folder)
+    return folder
+
+
+def stop_after(monkeypatch, epochs, folder, words=("--dataset", "digits", *QUICK)):
+    save = cli.save_checkpoint
+
+    def save_and_stop(path, net, state, config):
+        save(path, net, state, config)
+        if len(state.history.train) == epochs:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "save_checkpoint", save_and_stop)
+        assert train(folder, *words) == 130
+
+
+# Going on
+
+
+def test_a_stopped_run_goes_on_to_the_same_end(stopped, done, capsys):
+    assert train(stopped, "--resume") == 0
+    assert "Resuming after 1 of 3 epochs" in capsys.readouterr().out
+    assert contents(stopped) == contents(done)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_it_does_so_wherever_it_was_stopped(tmp_path, monkeypatch, done, epochs):
+    stop_after(monkeypatch, epochs, tmp_path / "run")
+    assert train(tmp_path / "run", "--resume") == 0
+    assert contents(tmp_path / "run") == contents(done)
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        ["checkpoint.npz", "history.json", "vae_gluon_2d1l16h.params", "elbo.png"],
+        ["history.json", "vae_gluon_2d1l16h.params", "elbo.png"],
+        ["history.json", "elbo.png"],
+        ["elbo.png"],
+        [],
+    ],
+)
+def test_whatever_was_not_written_yet_is_written(copy, done, missing):
+    for name in missing:
+        (copy / name).unlink()
+    (copy / ".checkpoint.npz.1234.partial").write_bytes(b"half")
+    assert train(copy, "--resume") == 0
+    assert contents(copy) == contents(done)
+
+
+def test_a_finished_run_goes_on_to_more_epochs(copy, tmp_path):
+    assert train(copy, "--resume", "--epochs", "5") == 0
+    assert train(tmp_path / "five", "--dataset", "digits", *QUICK, "--epochs", "5") == 0
+    assert contents(copy) == contents(tmp_path / "five")
+
+
+def test_checkpoints_are_written_as_often_as_asked_for_and_at_the_end(tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(
+        cli, "save_checkpoint", lambda path, net, state, config: saved.append(state.updates // 6)
+    )
+    words = ["--dataset", "digits", *QUICK, "--epochs", "5", "--checkpoint-every", "2"]
+    assert train(tmp_path / "run", *words) == 0
+    assert saved == [2, 4, 5]
+
+
+def test_the_default_folder_is_found(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    net = ["--n-hidden", "16", "--n-layers", "1"]
+    assert cli.main(["train", "--dataset", "digits", "--epochs", "1", *net]) == 0
+    assert cli.main(["train", "--resume", "--epochs", "2", *net]) == 0
+    assert "Resuming after 1 of 2 epochs" in capsys.readouterr().out
+    assert cli.main(["train", "--resume"]) == 2
+    err = capsys.readouterr().err
+    assert "expected one run to resume, found 0: looked for runs/mnist_vae_gluon_2d2l400h" in err
+
+
+def test_data_that_moved_can_be_named(tmp_path, digits_folder, digits, capsys):
+    out = tmp_path / "run"
+    assert train(out, "--data-dir", digits_folder, *QUICK) == 0
+    moved = digits_folder.rename(tmp_path / "moved")
+    others = dict(digits, train_data=1 - digits["train_data"])
+    write(tmp_path / "others", idx_files(others))
+    before = snapshot(out)
+    assert train(out, "--resume") == 2
+    assert "no such folder" in capsys.readouterr().err
+    assert train(out, "--resume", "--data-dir", tmp_path / "others") == 2
+    assert "was trained on other images than those of" in capsys.readouterr().err
+    assert snapshot(out) == before
+    assert train(out, "--resume", "--epochs", "4", "--data-dir", moved) == 0
+
+
+# Being stopped
+
+
+def start(folder, *words, **options):
+    """Start a training in a process of its own."""
+    command = [sys.executable, "-m", "vae_gluon", "train", "--dataset", "digits", "--out", folder]
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*command, *words], stdout=pipe, stderr=pipe, text=True, **options)
+
+
+def test_ctrl_c_ends_a_run_and_says_how_to_go_on(tmp_path):
+    process = start(tmp_path / "my run", "--n-hidden", "8", "--epochs", "10000")
+    while not (tmp_path / "my run/checkpoint.npz").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == (
+        "vae-gluon train: interrupted; go on from its checkpoint with: "
+        f"vae-gluon train --resume --out '{tmp_path / 'my run'}'"
+    )
+    assert "Traceback" not in err
+    assert {path.name for path in (tmp_path / "my run").iterdir()} == {
+        "config.json",
+        "checkpoint.npz",
+    }
+
+
+def test_ctrl_c_before_the_first_checkpoint_says_so(tmp_path, monkeypatch, capsys):
+    def stop(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "train", stop)
+    assert train(tmp_path / "run", "--dataset", "digits", *QUICK) == 130
+    assert capsys.readouterr().err == (
+        "vae-gluon train: interrupted before its first checkpoint; start again with: "
+        f"vae-gluon train --resume --out {tmp_path / 'run'}\n"
+    )
+
+
+def test_a_run_that_diverges_keeps_the_checkpoint_before(tmp_path, digits, capsys, monkeypatch):
+    def diverge(*args, after_epoch, **options):
+        def after(state):
+            after_epoch(state)
+            raise FloatingPointError("the training loss of epoch 1 is nan in batch 2")
+
+        return original(*args, after_epoch=after, **options)
+
+    original = cli.train
+    monkeypatch.setattr(cli, "train", diverge)
+    assert train(tmp_path / "run", "--dataset", "digits", *QUICK) == 1
+    checkpoint = tmp_path / "run/checkpoint.npz"
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "vae-gluon train: error: the training loss of epoch 1 is nan in batch 2; "
+        f"{checkpoint} is from before"
+    )
+    assert len(np.load(checkpoint)["history/train"]) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits the size of files as POSIX does")
+def test_a_full_disk_ends_a_run_and_leaves_what_was_there(stopped):
+    before = snapshot(stopped)
+    code = (
+        "import resource, sys; from vae_gluon import cli\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "from vae_gluon import make_digits; few = make_digits(600, 200, seed=3)\n"
+        "cli.make_digits = lambda: few\n"
+        "sys.exit(cli.main(['train', '--resume', '--out', sys.argv[1]]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, stopped], capture_output=True, text=True)
+    assert done.returncode == 1
+    path = stopped / "checkpoint.npz"
+    assert done.stderr.endswith(f"train: error: [Errno 27] File too large: '{path}'\n")
+    assert "Traceback" not in done.stderr
+    assert snapshot(stopped) == before
+
+
+def test_parameters_that_mxnet_does_not_write_whole_are_told(tmp_path, monkeypatch, capsys):
+    """MXNet takes no notice of a disk that is full."""
+
+    def save_half(net, name):
+        save(net, name)
+        os.truncate(name, 1000)
+
+    save = cli.VAE.save_parameters
+    monkeypatch.setattr(cli.VAE, "save_parameters", save_half)
+    out = tmp_path / "run"
+    assert train(out, "--dataset", "digits", *QUICK) == 1
+    assert "could not be written whole" in capsys.readouterr().err
+    assert {path.name for path in out.iterdir()} == {"config.json", "checkpoint.npz"}
+
+
+# Contradictions and damage: told in one line, and nothing changed
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--lr", "0.01"], r"--lr 0.01 contradicts the run in .*, which has --lr 0.001"),
+        (["--seed", "2"], "--seed 2 contradicts"),
+        (["--batch-size", "50"], "--batch-size 50 contradicts .* --batch-size 100"),
+        (["--n-hidden", "17"], "--n-hidden 17 contradicts"),
+        (["--n-latent", "3"], "--n-latent 3 contradicts"),
+        (["--n-layers", "2"], "--n-layers 2 contradicts"),
+        (["--dataset", "mnist"], "--dataset mnist contradicts .* --dataset digits"),
+        (["--epochs", "2"], "--epochs 2 contradicts the run in .*, which has trained for 3 epochs"),
+        (["--data-dir", "x"], "--data-dir is for the files"),
+    ],
+)
+def test_an_option_that_contradicts_the_run_is_named(copy, done, words, message, capsys):
+    refuse(copy, words, message, capsys)
+    assert snapshot(copy) == snapshot(done)
+
+
+def refuse(folder, words, message, capsys):
+    assert train(folder, "--resume", *words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("vae-gluon train: error: ")
+    assert re.search(message, err)
+
+
+def test_options_that_repeat_the_runs_are_taken(copy, done):
+    words = ["--dataset", "digits", "--lr", "1e-3", "--seed", "1", *QUICK]
+    assert train(copy, "--resume", *words) == 0
+    assert contents(copy) == contents(done)
+
+
+def test_there_must_be_a_run(tmp_path, capsys):
+    refuse(tmp_path / "nowhere", [], "nowhere holds no run: no config.json in it", capsys)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.json", b"{", "config.json is not JSON"),
+        ("config.json", b"\xff\xfe", "config.json is not JSON"),
+        ("config.json", b"[" * 100_000, "config.json is not JSON"),
+        ("config.json", b"[]", "config.json does not describe a run: it holds a list"),
+        ("config.json", b"{}", "expected epochs to be an integer of at least 1, found nothing"),
+        ("checkpoint.npz", b"", "checkpoint.npz is no whole checkpoint"),
+        ("checkpoint.npz", b"PK\3\4" * 99, "checkpoint.npz is no whole checkpoint"),
+    ],
+)
+def test_damage_is_told(copy, name, content, message, capsys):
+    (copy / name).write_bytes(content)
+    before = snapshot(copy)
+    refuse(copy, [], message, capsys)
+    assert snapshot(copy) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("n_layers", 10**9, "n_layers to be an integer of at least 0 and below 1000, found 10{9}"),
+        ("n_hidden", 10**12, "expected layers of fewer than 2147483647 weights"),
+        ("n_hidden", "16", "n_hidden to be an integer of at least 1, found '16'"),
+        ("n_hidden", 16.0, "n_hidden to be an integer of at least 1, found 16.0"),
+        ("batch_size", True, "batch_size to be an integer of at least 1, found True"),
+        ("lr", 0, "lr to be a number above 0, found 0"),
+        ("lr", float("nan"), "lr to be a number above 0, found nan"),
+        ("lr", 10**400, "lr to be a number above 0, found 1000"),
+        ("seed", 2**31, "seed to be an integer of at least 0 and below 2147483648"),
+        ("dataset", "cats", "dataset to be mnist or digits, found 'cats'"),
+        ("dataset", ["digits"], "dataset to be mnist or digits, found"),
+        ("data_dir", 5, "data_dir to be a path or null, found 5"),
+        ("data_crc32", None, "data_crc32 to be an integer, found None"),
+        ("data_crc32", 5, "was trained on other images"),
+        ("lr", 0.01, "checkpoint.npz is of another run than .*config.json: lr is 0.001 in one"),
+        ("n_hidden", 17, r"encoder.0.weight: expected \(17, 784\) float32, found \(16, 784\)"),
+    ],
+)
+def test_a_config_that_was_tampered_with_is_told(copy, name, value, message, capsys):
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, name: value}))
+    before = snapshot(copy)
+    refuse(copy, [], message, capsys)
+    assert snapshot(copy) == before
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200)
+@given(
+    content=st.dictionaries(st.sampled_from([*runs.OPTIONS, "lr", "dataset", "data_dir"]), JSON)
+    | st.dictionaries(st.sampled_from(["train", "val", "seconds"]), JSON)
+)
+def test_any_json_is_told_or_taken(tmp_path_factory, content):
+    folder = tmp_path_factory.getbasetemp()
+    for name, read in (("config.json", runs.read_config), ("history.json", runs.read_history)):
+        (folder / name).write_text(json.dumps(content))
+        try:
+            taken = read(folder)
+        except ValueError:
+            continue
+        assert taken == content
+        assert name == "history.json"  # no config without its data_crc32
+        lengths = [len(taken[key]) for key in ("train", "val", "seconds")]
+        assert min(lengths) > 0
+
+
+@pytest.mark.parametrize("name", ["history.json", "checkpoint.npz"])
+def test_a_folder_with_another_run_is_left_alone(copy, name, capsys):
+    for path in copy.iterdir():
+        if path.name != name:
+            path.unlink()
+    before = snapshot(copy)
+    assert train(copy, "--dataset", "digits", *QUICK) == 2
+    assert "already holds a run: go on with it by --resume" in capsys.readouterr().err
+    assert snapshot(copy) == before
+
+
+def test_a_net_too_large_for_mxnet_leaves_no_folder(tmp_path, capsys):
+    assert train(tmp_path / "run", "--dataset", "digits", "--n-hidden", "3000000") == 2
+    assert "got 784-3000000-4" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_figures_of_an_unfinished_run_say_how_to_finish_it(stopped, capsys):
+    assert cli.main(["figures", str(stopped)]) == 2
+    err = capsys.readouterr().err
+    assert "holds no finished run (vae-gluon train --resume finishes it): no history.json" in err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"train": [1.0], "val": [float("nan")], "seconds": [1.0]}, "expected val to be a list"),
+        ({"train": [1.0, 2.0], "val": [1.0], "seconds": [1.0]}, "2 training losses and 1 valid"),
+        ({"train": [], "val": [], "seconds": []}, "expected train to be a list of finite numbers"),
+        ({"train": [1.0], "val": [True], "seconds": [1.0]}, "expected val to be a list of finite"),
+    ],
+)
+def test_a_history_that_is_none_is_told(copy, content, message, capsys):
+    (copy / "history.json").write_text(json.dumps(content))
+    assert cli.main(["figures", str(copy)]) == 2
+    assert message in capsys.readouterr().err
