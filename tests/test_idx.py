@@ -2,10 +2,15 @@
 
 import gzip
 
+import numpy as np
 import pytest
+from damage import at_most, damaged
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from idx_files import TRAIN_IMAGES, TRAIN_LABELS, idx_images, idx_labels, write
 
 from vae_gluon import load_mnist
+from vae_gluon.idx import read_images, read_labels
 
 
 @pytest.mark.parametrize(
@@ -57,3 +62,83 @@ def test_files_are_read_by_content_not_by_name(tmp_path, contents):
     path = tmp_path / TRAIN_IMAGES
     path.write_bytes(gzip.compress(path.read_bytes()))
     assert load_mnist(tmp_path)["train_data"].shape == (7, 1, 28, 28)
+
+
+# Any bytes give the right arrays or their reason
+
+
+def right_images(data):
+    """Read images as their format is described; None if they are none."""
+    n = int.from_bytes(data[4:8], "big")
+    sides = data[8:16] == bytes([0, 0, 0, 28, 0, 0, 0, 28])
+    if data[:4] != bytes([0, 0, 8, 3]) or n == 0 or not sides or len(data) != 16 + 784 * n:
+        return None
+    return np.array(list(data[16:]), "float32").reshape(n, 1, 28, 28) / 255
+
+
+def right_labels(data):
+    """Read labels as their format is described; None if they are none."""
+    n, labels = int.from_bytes(data[4:8], "big"), list(data[8:])
+    if data[:4] != bytes([0, 0, 8, 1]) or n == 0 or len(labels) != n or max(labels) > 9:
+        return None
+    return np.array(labels, "int8")
+
+
+KINDS = {
+    "images": (read_images, right_images, idx_images(2)),
+    "labels": (read_labels, right_labels, idx_labels(range(10))),
+}
+
+
+def unpacked(data):
+    """Return the content of a file, None if it is no whole gzip file but begins as one."""
+    if data[:2] != b"\x1f\x8b":
+        return data
+    try:
+        return gzip.decompress(data)
+    except (EOFError, OSError, ValueError, gzip.zlib.error):
+        return None
+
+
+def read_or_refuse(path, kind, data):
+    """See that ``data`` gives the right arrays or a ValueError that names the file."""
+    read, right, _ = KINDS[kind]
+    path.write_bytes(data)
+    content = unpacked(data)
+    expected = None if content is None else right(content)
+    with at_most(megabytes=2):
+        if expected is None:
+            with pytest.raises(ValueError, match=str(path)):
+                read(path)
+        else:
+            np.testing.assert_array_equal(read(path), expected)
+
+
+@settings(max_examples=300)
+@given(data=st.data(), kind=st.sampled_from(sorted(KINDS)), packed=st.booleans())
+def test_a_damaged_file_gives_the_right_arrays_or_its_reason(tmp_path_factory, data, kind, packed):
+    content = KINDS[kind][-1]
+    content = data.draw(damaged(gzip.compress(content, mtime=0) if packed else content))
+    read_or_refuse(tmp_path_factory.getbasetemp() / "damaged", kind, content)
+
+
+@given(kind=st.sampled_from(sorted(KINDS)), data=st.binary(max_size=200), packed=st.booleans())
+def test_any_bytes_give_their_reason(tmp_path_factory, kind, data, packed):
+    content = gzip.compress(data, mtime=0) if packed else data
+    read_or_refuse(tmp_path_factory.getbasetemp() / "any", kind, content)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_header_that_claims_everything_sets_no_memory_aside(tmp_path, packed):
+    data = idx_images(2, shape=(2**32 - 1, 28, 28))
+    path = tmp_path / "claim"
+    path.write_bytes(gzip.compress(data) if packed else data)
+    with at_most(megabytes=2), pytest.raises(ValueError, match="found only 1568"):
+        read_images(path)
+
+
+def test_a_gzip_bomb_stops_at_what_its_header_allows(tmp_path):
+    path = tmp_path / "bomb"
+    path.write_bytes(gzip.compress(idx_images(2) + bytes(10**8), 1))
+    with at_most(megabytes=2), pytest.raises(ValueError, match="found more"):
+        read_images(path)
