@@ -1,6 +1,7 @@
 # make demo       install into .venv, train for 10 epochs, draw the pictures: runs/demo
 # make test       install into .venv, run the tests
 # make test-slow  the long checks: 50 epochs on MNIST (minutes)
+# make soak       kill a training 50 times and see that nothing is lost (five minutes)
 # make bench      install the rivals as well, race them: benchmarks/results.md (half an hour)
 # make notebook   install Jupyter as well, open the notebook
 # make lint       install into .venv, run ruff
@@ -15,7 +16,7 @@ BIN := $(VENV)/bin
 # MXNet 1.9.1 runs on numpy below 1.24 alone, which exists for Python up to 3.11.
 FITS := import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
 
-.PHONY: demo test test-slow bench notebook lint clean
+.PHONY: demo test test-slow soak bench notebook lint clean
 .NOTPARALLEL:
 
 demo: $(VENV)/installed
@@ -27,6 +28,9 @@ test: $(VENV)/installed-test
 
 test-slow: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow
+
+soak: $(VENV)/installed-test
+	$(BIN)/python -m pytest -m soak -s
 
 bench: $(VENV)/installed-bench $(VENV)/jax/installed
 	$(BIN)/python -m benchmarks --python JAX=$(VENV)/jax/bin/python

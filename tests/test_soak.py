@@ -1,0 +1,90 @@
+"""A real training, killed again and again: it loses at most the epoch it was in, and no bit."""
+
+import random
+import subprocess
+import sys
+import time
+import zipfile
+
+import pytest
+from idx_files import idx_files, write
+from run_files import contents
+
+import vae_gluon
+from vae_gluon.parameters import read_parameters
+from vae_gluon.runs import CHECKPOINT, CONFIG, HISTORY, read_config, read_history
+
+KILLS = 50
+EPOCHS = 240  # of a third of a second, the checkpoint included
+LIFE = 6.0  # seconds, two of which go into the start
+
+
+def start(data, out):
+    command = [sys.executable, "-m", "vae_gluon", "train", "--out", out, "--data-dir", data]
+    command += ["--resume"] if (out / CONFIG).exists() else ["--epochs", str(EPOCHS)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    _, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+
+
+def wait(process, out, seconds, for_writing):
+    """Wait so long, and then, if asked to, until the process writes a file."""
+    end = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < end:
+        time.sleep(0.001)
+    while for_writing and process.poll() is None and not list(out.glob(".*.partial")):
+        time.sleep(0.0002)
+
+
+def check_whole(out):
+    """See that every file of the run is whole, or not there; return the epochs that are kept."""
+    epochs = 0
+    for path in out.iterdir() if out.exists() else []:
+        if path.name == CONFIG:
+            read_config(out)
+        elif path.name == HISTORY:
+            read_history(out)
+        elif path.name == CHECKPOINT:
+            with zipfile.ZipFile(path) as archive:
+                assert archive.testzip() is None
+                epochs = (archive.getinfo("history/train.npy").file_size - 128) // 8
+        elif path.suffix == ".params":
+            read_parameters(path)
+        elif path.suffix == ".png":
+            assert path.read_bytes()[-8:-4] == b"IEND"
+        else:
+            assert path.suffix == ".partial"
+    return epochs
+
+
+@pytest.mark.soak
+def test_a_training_killed_again_and_again_ends_as_one_that_was_not(tmp_path):
+    data = write(tmp_path / "data", idx_files(vae_gluon.make_digits(3000, 500)))
+    begin = time.monotonic()
+    finish(start(data, tmp_path / "whole"))
+    print(f"\nuninterrupted: {EPOCHS} epochs in {time.monotonic() - begin:.0f} s")
+
+    rng = random.Random(1)
+    out, kept, writing = tmp_path / "killed", [], 0
+    while len(kept) < KILLS:
+        process = start(data, out)
+        for_writing = len(kept) % 2 == 0
+        wait(process, out, rng.uniform(0, LIFE), for_writing)
+        time.sleep(rng.uniform(0, 0.005) if for_writing else 0)
+        process.kill()
+        process.communicate()
+        if process.returncode == 0:
+            continue  # it had come to its end before
+        # Those that others left are removed when a process begins to train.
+        writing += any(out.glob(f".*.{process.pid}.partial"))
+        kept.append(check_whole(out))
+        assert kept == sorted(kept)
+    print(f"killed {KILLS} times, {writing} of them while a file was written; epochs kept: {kept}")
+    finish(start(data, out))
+    assert contents(out) == contents(tmp_path / "whole")
+    print(
+        f"the end is the uninterrupted one's, bit for bit; {time.monotonic() - begin:.0f} s in all"
+    )
