@@ -340,6 +340,16 @@ def test_what_the_system_refuses_is_told(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err.endswith("Permission denied: 'run/config.json'\n")
 
 
+def test_what_mxnet_refuses_is_told_in_one_line(tmp_path, monkeypatch, capsys):
+    def refuse(*args, **options):
+        raise mx.base.MXNetError("Traceback:\n  File x.cc\nMXNetError: out of memory\n")
+
+    monkeypatch.setattr(cli, "train", refuse)
+    assert run("train", "--dataset", "digits", "--out", tmp_path / "run", *QUICK) == 1
+    err = capsys.readouterr().err
+    assert err == "vae-gluon train: error: MXNetError: out of memory\n"
+
+
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["figures", "--help"]])
 def test_help_fits_a_terminal(words, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")

@@ -290,3 +290,23 @@ def test_unknown_argument_is_named_with_its_class():
 def test_images_not_flattened_are_told_how(net):
     with pytest.raises(ValueError, match=r"\(7, 1, 28, 28\); x\.reshape\(\(-1, 784\)\) "):
         net(mx.nd.zeros((7, 1, 28, 28)))
+
+
+@pytest.mark.parametrize("hybridized", [False, True])
+@pytest.mark.parametrize("dtype", ["float64", "float16", "uint8", "int32"])
+def test_arrays_of_another_type_are_refused(net, dtype, hybridized):
+    net.hybridize(hybridized)
+    message = rf"type float32, got {dtype}; x\.astype\('float32'\) makes it so"
+    for call, width in ((net, 784), (net.encode, 784), (net.decode, 2)):
+        with pytest.raises(ValueError, match=message):
+            call(mx.nd.zeros((3, width), dtype=dtype))
+    assert net(mx.nd.zeros((3, 784))).shape == (3,)  # it works as before
+
+
+def test_other_errors_of_mxnet_come_through(net, monkeypatch):
+    def fail(x):
+        raise mx.base.MXNetError("out of memory")
+
+    monkeypatch.setattr(net.encoder, "forward", fail)
+    with pytest.raises(mx.base.MXNetError, match="out of memory"):
+        net.encode(mx.nd.zeros((3, 784)))

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         message, code = f"error: {error}", 1
     except mx.base.MXNetError as error:
         # What there is to say stands in the last line, below the calls.
-        message, code = f"error: MXNet: {str(error).strip().splitlines()[-1].strip()}", 1
+        message, code = f"error: {str(error).strip().splitlines()[-1].strip()}", 1
     except KeyboardInterrupt as interrupt:
         message, code = f"interrupted{interrupt}", 130
     else:

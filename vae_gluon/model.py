@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 
 import mxnet as mx
+import numpy as np
 from mxnet import gluon
 from mxnet.gluon import nn
 
@@ -140,14 +142,14 @@ class VAE(gluon.HybridBlock):
 
     def encode(self, x: mx.nd.NDArray) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
         """Map images, (N, n_output), to mean and log variance, (N, n_latent) each."""
-        _check_batch("images", x, self.n_output)
-        mu, lv = mx.nd.split(self.encoder(x), axis=1, num_outputs=2)
+        with self._reading("images", x, self.n_output):
+            mu, lv = mx.nd.split(self.encoder(x), axis=1, num_outputs=2)
         return mu, lv
 
     def decode(self, z: mx.nd.NDArray) -> mx.nd.NDArray:
         """Map latent codes, (N, n_latent), to pixel probabilities, (N, n_output)."""
-        _check_batch("latent codes", z, self.n_latent)
-        return self.decoder(z)
+        with self._reading("latent codes", z, self.n_latent):
+            return self.decoder(z)
 
     def load_parameters(
         self,
@@ -178,8 +180,8 @@ class VAE(gluon.HybridBlock):
         """
         if isinstance(x, mx.sym.Symbol):
             return super().forward(x)[0]
-        _check_batch("images", x, self.n_output)
-        loss, self.mu, self._logits = super().forward(x)
+        with self._reading("images", x, self.n_output):
+            loss, self.mu, self._logits = super().forward(x)
         return loss
 
     def hybrid_forward(self, F, x):
@@ -189,6 +191,22 @@ class VAE(gluon.HybridBlock):
         logits = self.decoder.logits(z)  # (N, n_output)
         loss = self.nll(logits, x) + self.kl(mu, lv)  # (N,)
         return loss, mu, logits
+
+    @contextmanager
+    def _reading(self, what, array, width):
+        """Raise a ValueError unless ``array`` is a batch of this width, and of the net's type."""
+        _check_batch(what, array, width)
+        try:
+            yield
+        except mx.base.MXNetError as error:
+            # Only now, because the way to the type takes longer than a check may.
+            dtype = np.dtype(next(iter(self.collect_params().values())).dtype)
+            if array.dtype == dtype:
+                raise
+            raise ValueError(
+                f"expected {what} of type {dtype}, got {np.dtype(array.dtype)}; "
+                f"x.astype('{dtype}') makes it so"
+            ) from error
 
 
 def _add_dense(net, n_input, n_hidden, n_layers, n_output, act_type):
