@@ -219,6 +219,9 @@ def test_arguments_are_the_tutorials_in_its_order():
         "n_output": 784,
         "batch_size": None,
         "act_type": "relu",
+        "n_samples": 1,
+        "encoder": None,
+        "decoder": None,
         "prefix": None,
         "params": None,
     }
@@ -261,7 +264,7 @@ def test_exported_graph_takes_any_batch_size(net, images, tmp_path):
         )
     for n in (12, 1):
         mx.random.seed(4)
-        loss, mu, logits = loaded(images[:n])
+        loss, mu, logits, _ = loaded(images[:n])
         mx.random.seed(4)
         np.testing.assert_allclose(loss.asnumpy(), net(images[:n]).asnumpy(), rtol=1e-5)
         np.testing.assert_allclose(mu.asnumpy(), net.mu.asnumpy(), rtol=1e-5, atol=1e-6)
@@ -310,3 +313,58 @@ def test_other_errors_of_mxnet_come_through(net, monkeypatch):
     monkeypatch.setattr(net.encoder, "forward", fail)
     with pytest.raises(mx.base.MXNetError, match="out of memory"):
         net.encode(mx.nd.zeros((3, 784)))
+
+
+def test_the_kl_of_a_call_is_kept(net, images):
+    for hybridized in (False, True):
+        net.hybridize(hybridized)
+        loss = net(images)
+        mu, lv = net.encode(images)
+        np.testing.assert_allclose(net.kl_loss.asnumpy(), net.kl(mu, lv).asnumpy(), rtol=1e-5)
+        rest = net.nll(nd.log(net.output / (1 - net.output)), images)
+        np.testing.assert_allclose((loss - net.kl_loss).asnumpy(), rest.asnumpy(), rtol=1e-3)
+
+
+# L samples
+
+
+@pytest.mark.parametrize("hybridized", [False, True])
+def test_the_reconstruction_term_is_the_mean_over_l_samples(images, hybridized):
+    net = VAE(n_hidden=16, n_samples=5)
+    net.initialize(mx.init.Xavier())
+    net.hybridize(hybridized)
+    mx.random.seed(3)
+    loss = net(images)
+    mu, lv = net.encode(images)
+    mx.random.seed(3)
+    eps = nd.random.normal(shape=(60, 2)).asnumpy().reshape(12, 5, 2).astype(float)
+    terms = []
+    for sample in range(5):
+        z = mu.asnumpy() + np.exp(lv.asnumpy() / 2) * eps[:, sample]
+        y = net.decode(nd.array(z)).asnumpy().astype(float)
+        x = images.asnumpy()
+        terms.append(-(x * np.log(y) + (1 - x) * np.log1p(-y)).sum(axis=1))
+        if sample == 0:
+            np.testing.assert_allclose(net.output.asnumpy(), y, rtol=1e-4)
+    expected = np.mean(terms, axis=0) + net.kl(mu, lv).asnumpy()
+    np.testing.assert_allclose(loss.asnumpy(), expected, rtol=1e-5)
+
+
+def test_more_samples_have_less_noise_around_the_same_mean(net, images):
+    many = VAE(n_hidden=32, n_samples=25)
+    many.initialize()
+    for name, parameter in many._collect_params_with_prefix().items():
+        parameter.set_data(net._collect_params_with_prefix()[name].data())
+    often = nd.concat(*[images] * 300, dim=0)
+    one, mean = (n(often).asnumpy().reshape(300, 12) for n in (net, many))
+    # The error of the means of 300 losses, five times over.
+    np.testing.assert_allclose(
+        one.mean(axis=0), mean.mean(axis=0), atol=5 * one.std(axis=0).max() / 300**0.5
+    )
+    assert np.median(one.std(axis=0) / mean.std(axis=0)) == pytest.approx(5, rel=0.15)
+
+
+@pytest.mark.parametrize("n_samples", [0, -1, 1.5])
+def test_samples_that_are_no_positive_integer_are_refused(n_samples):
+    with pytest.raises(ValueError, match=f"n_samples .* got {n_samples}"):
+        VAE(n_samples=n_samples)

@@ -45,12 +45,14 @@ class VAE(gluon.HybridBlock):
     r"""Gaussian variational autoencoder with a Bernoulli decoder.
 
     Calling the net gives the loss to minimize, the negative ELBO of each image in nats
-    (Kingma & Welling, arXiv:1312.6114, equation 10 with one sample):
+    (Kingma & Welling, arXiv:1312.6114, equation 10):
 
-    .. math:: -\log p(x | z) + D_{KL}(q(z | x) \| p(z)), \qquad z \sim q(z | x)
+    .. math::
+        -\frac{1}{L} \sum_{l=1}^{L} \log p(x | z_l) + D_{KL}(q(z | x) \| p(z)),
+        \qquad z_l \sim q(z | x)
 
-    After a call, ``net.mu`` and ``net.output`` hold that call's latent means and
-    reconstructions as NDArrays, whether or not the net is hybridized.
+    After a call, ``net.mu``, ``net.output`` and ``net.kl_loss`` hold that call's latent means,
+    reconstructions and KL divergences as NDArrays, whether or not the net is hybridized.
 
     Parameters
     ----------
@@ -67,6 +69,13 @@ class VAE(gluon.HybridBlock):
         changing from call to call.
     act_type : str, default 'relu'
         Activation of the hidden layers, as ``nn.Dense`` names it.
+    n_samples : int, default 1
+        L, the samples of z for each image in the reconstruction term.
+    encoder : HybridBlock, optional
+        Used in the place of dense layers: (N, n_output) -> (N, 2 * n_latent), as ``conv_encoder``.
+    decoder : Decoder, optional
+        Used in the place of dense layers: its ``logits`` map (N, n_latent) to (N, n_output), as
+        those of ``conv_decoder``.
     prefix, params : optional
         As of every Gluon block.
 
@@ -79,8 +88,12 @@ class VAE(gluon.HybridBlock):
     mu : NDArray or None
         Latent means of the last call, (N, n_latent).
     output : NDArray or None
-        Pixel probabilities of the last call, (N, n_output). They are computed when they are
-        asked for: for a gradient through them, ask inside ``autograd.record()``.
+        Pixel probabilities of the last call, (N, n_output), from the first sample of each image.
+        They are computed when they are asked for: for a gradient through them, ask inside
+        ``autograd.record()``.
+    kl_loss : NDArray or None
+        The KL divergences in the last call's loss, (N,) nats; the rest of the loss is the
+        reconstruction term.
 
     Raises
     ------
@@ -91,7 +104,8 @@ class VAE(gluon.HybridBlock):
     Notes
     -----
     Parameter files of the tutorial's class load, given the same sizes. The graph that
-    ``net.export`` writes has three outputs: the loss, mu and the logits of the pixels.
+    ``net.export`` writes has four outputs: the loss, mu, the logits of the pixels and the KL
+    divergences.
 
     Examples
     --------
@@ -111,6 +125,9 @@ class VAE(gluon.HybridBlock):
         batch_size: int | None = None,
         act_type: str = "relu",
         *,
+        n_samples: int = 1,
+        encoder: gluon.HybridBlock | None = None,
+        decoder: Decoder | None = None,
         prefix: str | None = None,
         params: gluon.ParameterDict | None = None,
     ) -> None:
@@ -118,19 +135,32 @@ class VAE(gluon.HybridBlock):
         check_integer("n_latent", n_latent)
         check_integer("n_layers", n_layers, least=0)
         check_integer("n_output", n_output)
+        check_integer("n_samples", n_samples)
+        if decoder is not None and not hasattr(decoder, "logits"):
+            raise ValueError(
+                "expected a decoder with logits(z), as vae_gluon.Decoder has them, got "
+                f"{type(decoder).__name__}"
+            )
         super().__init__(prefix=prefix, params=params)
         self.n_latent = n_latent
         self.n_output = n_output
+        self.n_samples = n_samples
         self.batch_size = batch_size
         self.mu = None
+        self.kl_loss = None
         self._logits = None
+        self._encoder_fits = encoder is None
         with self.name_scope():
             # The layers stand in the net's own name scope, as the tutorial's do, so
             # that its parameter files find their names: dense0_weight, dense1_weight, ...
-            self.encoder = nn.HybridSequential(prefix="encoder")
-            _add_dense(self.encoder, n_output, n_hidden, n_layers, 2 * n_latent, act_type)
-            self.decoder = Decoder(prefix="decoder")
-            _add_dense(self.decoder, n_latent, n_hidden, n_layers, n_output, act_type)
+            if encoder is None:
+                encoder = nn.HybridSequential(prefix="encoder")
+                _add_dense(encoder, n_output, n_hidden, n_layers, 2 * n_latent, act_type)
+            self.encoder = encoder
+            if decoder is None:
+                decoder = Decoder(prefix="decoder")
+                _add_dense(decoder, n_latent, n_hidden, n_layers, n_output, act_type)
+            self.decoder = decoder
             self.sampler = GaussianSampler()
             self.kl = GaussianKL()
             self.nll = BernoulliNLL()
@@ -173,7 +203,7 @@ class VAE(gluon.HybridBlock):
         super().load_parameters(str(filename), ctx, *options)
 
     def forward(self, x):
-        """Return the negative ELBO of each image, (N,), and keep mu and the logits.
+        """Return the negative ELBO of each image, (N,), and keep mu, the logits and the KL.
 
         They are kept here, outside the graph: inside ``hybrid_forward`` of a hybridized
         net they would be Symbols.
@@ -181,16 +211,45 @@ class VAE(gluon.HybridBlock):
         if isinstance(x, mx.sym.Symbol):
             return super().forward(x)[0]
         with self._reading("images", x, self.n_output):
-            loss, self.mu, self._logits = super().forward(x)
+            if not self._encoder_fits:
+                self._check_encoder(x)
+            loss, self.mu, self._logits, self.kl_loss = super().forward(x)
         return loss
 
     def hybrid_forward(self, F, x):
-        """Build the loss (N,), mu (N, n_latent) and the logits (N, n_output)."""
+        """Build loss (N,), mu (N, n_latent), logits (N, n_output) and KL divergence (N,)."""
         mu, lv = F.split(self.encoder(x), axis=1, num_outputs=2)  # (N, n_latent) each
-        z = self.sampler(mu, lv)  # (N, n_latent)
-        logits = self.decoder.logits(z)  # (N, n_output)
-        loss = self.nll(logits, x) + self.kl(mu, lv)  # (N,)
-        return loss, mu, logits
+        kl = self.kl(mu, lv)  # (N,)
+        if self.n_samples == 1:
+            z = self.sampler(mu, lv)  # (N, n_latent)
+            logits = self.decoder.logits(z)  # (N, n_output)
+            nll = self.nll(logits, x)  # (N,)
+        else:
+            logits, nll = self._draw_samples(F, mu, lv, x)
+        return nll + kl, mu, logits, kl
+
+    def _draw_samples(self, F, mu, lv, x):
+        """Build the logits of each image's first sample, and the mean NLL of all its samples."""
+        mu, lv, x = (F.repeat(array, self.n_samples, axis=0) for array in (mu, lv, x))  # (N * L, _)
+        logits = self.decoder.logits(self.sampler(mu, lv))  # (N * L, n_output)
+        nll = F.reshape(self.nll(logits, x), shape=(-1, self.n_samples))  # (N, L)
+        first = F.slice_axis(
+            F.reshape(logits, shape=(-1, self.n_samples * self.n_output)),
+            axis=1,
+            begin=0,
+            end=self.n_output,
+        )
+        return first, F.mean(nll, axis=1)
+
+    def _check_encoder(self, x):
+        """Raise a ValueError unless the encoder that was given is for this latent space."""
+        width = self.encoder(x[:1]).shape[1]
+        if width != 2 * self.n_latent:
+            raise ValueError(
+                f"expected an encoder with {2 * self.n_latent} outputs for n_latent="
+                f"{self.n_latent}, got {width}"
+            )
+        self._encoder_fits = True
 
     @contextmanager
     def _reading(self, what, array, width):
