@@ -19,6 +19,7 @@ from vae_gluon import VAE, History, TrainingState, load_checkpoint, mnist_iterat
 from vae_gluon import train as fit
 
 EPOCHS = 4
+HISTORY = History([3.5, 2.5], [3.0, 2.25], [0.5, 0.25], [1.5, 1.0], [1.25, 0.75])
 
 
 def train(digits, seed, epochs, shuffle=False, path=None, save=None):
@@ -88,7 +89,7 @@ def small_net(n_hidden=2, n_layers=1):
 
 def small_state(net):
     moments = {name: (value + 1, value**2) for name, value in values(net).items()}
-    return TrainingState(History([3.5, 2.5], [3.0, 2.25], [0.5, 0.25]), 12, moments)
+    return TrainingState(HISTORY, 12, moments)
 
 
 def test_everything_comes_back(tmp_path):
@@ -118,6 +119,13 @@ def test_the_state_is_a_copy_as_far_as_it_is_said_to_be(digits):
     train(digits, 1, 2, save=lambda net, state: states.append(state))
     assert [len(state.history.train) for state in states] == [1, 2]
     assert [state.updates for state in states] == [5, 10]
+
+
+def test_a_history_without_divergences_comes_back(tmp_path):
+    net = small_net()
+    state = small_state(net)._replace(history=HISTORY._replace(train_kl=[], val_kl=[]))
+    save_checkpoint(tmp_path / "run.npz", net, state)
+    assert load_checkpoint(tmp_path / "run.npz", net)[0].history == state.history
 
 
 def test_numpy_reads_it_without_pickle(tmp_path):
@@ -185,6 +193,7 @@ NUMBERS = np.zeros(5, "f4")
         ({"updates": np.array([-1])}, "expected 0 or more updates, found -1"),
         ({"updates": np.array([1, 2])}, r"updates: expected \(1,\) int64, found \(2,\)"),
         ({"history__val": np.array([1.0])}, "expected as many numbers of each kind"),
+        ({"history__val_kl": np.array([1.0])}, "expected as many numbers of each kind"),
         ({"history__val": np.array([1.0, np.inf])}, "history/val: expected finite numbers"),
         ({"config": np.frombuffer(b"{", "u1")}, "expected a config in JSON"),
         ({"config": np.frombuffer(b"[" * 100000, "u1")}, "expected a config in JSON"),
@@ -298,7 +307,7 @@ def test_a_damaged_file_gives_the_right_arrays_or_its_reason(
         np.testing.assert_array_equal(value, right[f"parameters/{name}"])
         np.testing.assert_array_equal(state.moments[name][0], right[f"first_moments/{name}"])
         np.testing.assert_array_equal(state.moments[name][1], right[f"second_moments/{name}"])
-    assert state.history == History([3.5, 2.5], [3.0, 2.25], [0.5, 0.25])
+    assert state.history == HISTORY
     assert (state.updates, config) == (12, {"lr": 0.001})
 
 

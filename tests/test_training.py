@@ -45,8 +45,46 @@ def parameters(net):
 def test_history_has_a_number_for_each_epoch(digits):
     _, history = run(digits, epochs=3)
     assert isinstance(history, History)
-    assert [len(numbers) for numbers in history] == [3, 3, 3]
+    assert [len(numbers) for numbers in history] == [3, 3, 3, 3, 3]
     assert all(math.isfinite(number) and number > 0 for numbers in history for number in numbers)
+
+
+def test_the_divergence_is_that_of_the_validation_images(digits):
+    net, history = run(digits, epochs=2)
+    mu, lv = (array.astype(float) for array in vae_gluon.encode(net, digits["test_data"]))
+    kl = 0.5 * (np.exp(lv) + mu**2 - 1 - lv).sum(axis=1).mean()
+    assert history.val_kl[-1] == pytest.approx(kl, rel=1e-5)
+    assert 0 < history.train_kl[-1] < history.train[-1]
+
+
+def test_a_net_that_tells_no_divergence_trains_too(digits):
+    history = train(Constant(), *mnist_iterators(digits), epochs=2, progress=False)
+    assert history.train_kl == history.val_kl == []
+
+
+def test_binarized_pixels_are_drawn_anew_for_each_batch(digits):
+    seen = []
+
+    class Seeing(Constant):
+        def forward(self, x):
+            seen.append(x.asnumpy())
+            return super().forward(x)
+
+    grey = {**digits, "train_data": np.full((600, 1, 28, 28), 0.3, "float32")}
+    train(Seeing(), *mnist_iterators(grey), epochs=2, progress=False, binarize=True)
+    batches = [x for x in seen if len(x) == 100]
+    assert len(batches) == 12
+    for x in seen:
+        assert set(np.unique(x)) == {0, 1}
+    for one, other in zip(batches, batches[1:]):
+        # Two draws differ in 2 * 0.3 * 0.7 of their pixels, within five standard errors.
+        assert (one != other).mean() == pytest.approx(0.42, abs=0.01)
+        assert one.mean() == pytest.approx(0.3, abs=0.01)
+
+
+def test_binarized_pixels_are_evaluated_when_asked_for(net, digits):
+    _, test_iter = mnist_iterators(digits)
+    assert evaluate(net, test_iter, binarize=True) != pytest.approx(evaluate(net, test_iter), 1e-4)
 
 
 def test_losses_fall(digits):
@@ -165,7 +203,7 @@ def test_queue_is_bounded_in_images(monkeypatch, batch_size, waits):
     waited = []
     wait = nd.NDArray.wait_to_read
     monkeypatch.setattr(nd.NDArray, "wait_to_read", lambda x: waited.append(len(x)) or wait(x))
-    training._mean(training._computed(nd.zeros((batch_size,)) for _ in range(6000 // batch_size)))
+    training._mean(training._computed([nd.zeros((batch_size,))] for _ in range(6000 // batch_size)))
     assert waited == [batch_size] * waits
 
 
@@ -256,7 +294,7 @@ def test_a_run_of_any_length_leaves_ten_lines_and_its_last(epochs):
         write = staticmethod(lines.append)
         set_postfix = update = staticmethod(lambda *args, **kwargs: None)
 
-    history = History([100.0], [100.0], [1.0])
+    history = History([100.0], [100.0], [1.0], [], [])
     for epoch in range(epochs):
         training._report(Bar, epoch, epochs, history)
     assert min(epochs, 10) <= len(lines) <= 11
@@ -363,7 +401,7 @@ def test_seeds_that_are_none_are_refused(digits, seed):
 
 
 def test_a_start_that_has_gone_further_is_refused(net, digits):
-    state = TrainingState(History([1.0] * 3, [1.0] * 3, [1.0] * 3), 18, moments_of(net))
+    state = TrainingState(History(*[[1.0] * 3] * 5), 18, moments_of(net))
     with pytest.raises(ValueError, match="expected epochs to be at least the 3 of start, got 2"):
         train(net, *mnist_iterators(digits), epochs=2, start=state)
 
@@ -372,7 +410,7 @@ def test_a_start_of_another_net_is_refused(net, digits):
     other = moments_of(net)
     other["encoder.0.bias"] = (np.zeros(5), np.zeros(5))
     for moments in ({}, other):
-        state = TrainingState(History([], [], []), 0, moments)
+        state = TrainingState(History([], [], [], [], []), 0, moments)
         with pytest.raises(ValueError, match=r"expected start to have two moments of shape \(32,"):
             train(net, *mnist_iterators(digits), epochs=2, start=state)
 
@@ -383,7 +421,7 @@ def moments_of(net):
 
 
 def test_a_run_that_is_done_takes_no_step(net, digits):
-    state = TrainingState(History([1.0], [2.0], [3.0]), 6, moments_of(net))
+    state = TrainingState(History([1.0], [2.0], [3.0], [0.5], [0.5]), 6, moments_of(net))
     before = parameters(net)
     history = train(net, *mnist_iterators(digits), epochs=1, progress=False, start=state)
     assert history == state.history

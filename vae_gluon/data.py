@@ -167,6 +167,15 @@ def batches(data_iter: mx.io.DataIter, ctx: mx.Context) -> Iterator[mx.nd.NDArra
         yield x.as_in_context(ctx)
 
 
+def draw_pixels(x: mx.nd.NDArray) -> mx.nd.NDArray:
+    """Draw binary pixels, each 1 with the probability that its grey in [0, 1] gives.
+
+    They have the shape, type and device of ``x``, and depend on MXNet's seed.
+    """
+    # A uniform number is below 1 and may be 0: white stays 0, black stays 1.
+    return mx.nd.random.uniform(shape=x.shape, ctx=x.context, dtype=x.dtype) < x
+
+
 def _is_plain(data_iter):
     """Say whether these are the rows of a dense array in their order, and nothing else."""
     if not isinstance(data_iter, mx.io.NDArrayIter):

@@ -12,7 +12,7 @@ import numpy as np
 from mxnet import autograd, gluon
 
 from vae_gluon.checks import check_integer
-from vae_gluon.data import batches, check_iterator
+from vae_gluon.data import batches, check_iterator, draw_pixels
 from vae_gluon.interrupts import HeldInterrupt
 from vae_gluon.optimizer import Adam
 from vae_gluon.parameters import named_parameters
@@ -34,12 +34,15 @@ class History(NamedTuple):
     """What ``train`` measured, one number for each epoch.
 
     The losses are negative ELBOs in nats per image, averaged over the images, each
-    counted once whatever the batch size.
+    counted once whatever the batch size. Less their KL divergence they are the reconstruction
+    term. The last two are empty if the net has no ``kl_loss``.
     """
 
     train: list[float]  # mean over the training images, while the weights moved
     val: list[float]  # mean over the validation images, after the epoch
     seconds: list[float]  # wall time of the epoch, validation included
+    train_kl: list[float]  # the KL divergence in train
+    val_kl: list[float]  # the KL divergence in val
 
 
 class TrainingState(NamedTuple):
@@ -58,6 +61,7 @@ def train(
     learning_rate: float = 0.001,
     progress: bool = True,
     *,
+    binarize: bool = False,
     seed: int | None = None,
     start: TrainingState | None = None,
     after_epoch: Callable[[TrainingState], None] | None = None,
@@ -81,6 +85,10 @@ def train(
         Of Adam.
     progress : bool, default True
         Draw a bar, write a line every tenth of the run and at its end, and the time.
+    binarize : bool, default False
+        Train and validate on pixels drawn anew for each batch, each 1 with the probability that
+        its grey gives (dynamic binarization, as in Burda et al., arXiv:1509.00519). The losses
+        cannot be compared with those of grey pixels.
     seed : int, optional
         Makes a run that can be resumed bit for bit: each epoch after the first begins with
         generators seeded from this number and its own. The first one goes on where the
@@ -128,11 +136,11 @@ def train(
             if seed is not None:
                 seed_epoch(seed, epoch)
             begin = time.perf_counter()
-            losses = _steps(net, trainer, train_iter)
-            history.train.append(_mean(_watched(losses, f"training loss of epoch {epoch}", held)))
-            losses = _losses(net, val_iter)
-            history.val.append(_mean(_watched(losses, f"validation loss of epoch {epoch}", held)))
-            history.seconds.append(time.perf_counter() - begin)
+            losses = _steps(net, trainer, train_iter, binarize)
+            training = _mean(_watched(losses, f"training loss of epoch {epoch}", held))
+            losses = _losses(net, val_iter, binarize)
+            validation = _mean(_watched(losses, f"validation loss of epoch {epoch}", held))
+            _append(history, training, validation, time.perf_counter() - begin)
             if after_epoch is not None:
                 after_epoch(_state(net, trainer, history))
             _report(bar, epoch, epochs, history)
@@ -144,10 +152,10 @@ def train(
 
 def train_epoch(net: gluon.HybridBlock, trainer: gluon.Trainer, data_iter: mx.io.DataIter) -> float:
     """Take one optimizer step for each batch; return the mean loss in nats per image."""
-    return _mean(_computed(_steps(net, trainer, data_iter)))
+    return _mean(_computed(_steps(net, trainer, data_iter)))[0]
 
 
-def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter) -> float:
+def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter, binarize: bool = False) -> float:
     """Return the mean negative ELBO in nats per image, with fresh noise and fixed weights.
 
     Parameters
@@ -156,6 +164,8 @@ def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter) -> float:
         Its call gives the loss of each image: (N, n_output) -> (N,).
     data_iter : DataIter
         Batches of images, (N, n_output), in [0, 1].
+    binarize : bool, default False
+        Of pixels drawn with the probability of their grey, as in ``train``.
 
     Raises
     ------
@@ -163,16 +173,16 @@ def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter) -> float:
         If ``net`` has no parameters yet, or a pixel is not in [0, 1].
     """
     check_iterator("data_iter", data_iter)
-    return _mean(_computed(_losses(net, data_iter)))
+    return _mean(_computed(_losses(net, data_iter, binarize)))[0]
 
 
-# The losses of an epoch, batch by batch
+# The losses of an epoch, batch by batch: (N,) nats, and their KL divergences if the net tells them
 
 
-def _steps(net, trainer, data_iter):
-    """Take a step for each batch; give its losses, (N,)."""
+def _steps(net, trainer, data_iter, binarize=False):
+    """Take a step for each batch; give its losses."""
     for x in batches(data_iter, context_of(net)):
-        yield _step(net, trainer, x)
+        yield _step(net, trainer, draw_pixels(x) if binarize else x)
 
 
 def _step(net, trainer, x):
@@ -182,13 +192,19 @@ def _step(net, trainer, x):
     loss.backward()
     with mx.engine.bulk(UPDATES):
         trainer.step(len(x))
-    return loss.detach()  # without its graph, which would outlive the batch
+    # Without their graph, which would outlive the batch.
+    return [array.detach() for array in _with_kl(net, loss)]
 
 
-def _losses(net, data_iter):
-    """Give the losses of large batches, (N,), with fixed weights."""
+def _losses(net, data_iter, binarize=False):
+    """Give the losses of large batches, with fixed weights."""
     for x in _joined(batches(data_iter, context_of(net))):
-        yield net(x)
+        yield _with_kl(net, net(draw_pixels(x) if binarize else x))
+
+
+def _with_kl(net, loss):
+    kl = getattr(net, "kl_loss", None)
+    return [loss] if kl is None else [loss, kl]
 
 
 def _joined(small):
@@ -205,45 +221,50 @@ def _joined(small):
 
 
 def _computed(losses):
-    """Give the losses of each batch as numbers, (N,), some batches after the device got it."""
+    """Give the losses of each batch as numbers, some batches after the device got it."""
     queued, ahead = [], 0
-    for loss in losses:
+    for batch in losses:
         if ahead >= AHEAD:
             # Wait for the batch before this one, so that the device need not wait for Python.
             # Batches are queued in bursts because Python is twice as fast when it is not
             # woken for each; not without bound because each holds memory until computed.
-            queued[-1].wait_to_read()
-            yield from (computed.asnumpy() for computed in queued)
+            queued[-1][0].wait_to_read()
+            yield from map(_numbers, queued)
             queued, ahead = [], 0
-        queued.append(loss)
-        ahead += len(loss)
-    yield from (computed.asnumpy() for computed in queued)
+        queued.append(batch)
+        ahead += len(batch[0])
+    yield from map(_numbers, queued)
+
+
+def _numbers(arrays):
+    return [array.asnumpy() for array in arrays]
 
 
 def _watched(losses, name, held):
     """Compute losses; stop at the first that is not finite, and at Ctrl-C after any batch."""
 
     def interruptible():
-        for loss in losses:
-            yield loss
+        for batch in losses:
+            yield batch
             held.check()
 
-    for number, loss in enumerate(_computed(interruptible())):
+    for number, batch in enumerate(_computed(interruptible())):
+        loss = batch[0]
         bad = loss[~np.isfinite(loss)]
         if len(bad):
             raise FloatingPointError(
                 f"the {name} is {bad[0]} in batch {number} (of {len(loss)} images): the run "
                 "has diverged, a smaller learning rate may help"
             )
-        yield loss
+        yield batch
 
 
 def _mean(losses):
-    """Average the losses of batches over all their images, in double precision."""
-    losses = list(losses)
-    if not losses:
+    """Average the losses of batches, and their KL, over all images, in double precision."""
+    parts = list(zip(*losses))
+    if not parts:
         raise ValueError("expected batches of images, got none from the iterator")
-    return float(np.concatenate(losses).mean(dtype=np.float64))
+    return [float(np.concatenate(part).mean(dtype=np.float64)) for part in parts]
 
 
 # Where a run begins, and where it stands
@@ -260,7 +281,7 @@ def _begin(net, learning_rate, start):
     """Make the Trainer and the history of a run that begins, or goes on from ``start``."""
     parameters = list(net.collect_params().values())
     if start is None:
-        return gluon.Trainer(parameters, Adam(learning_rate)), History([], [], [])
+        return gluon.Trainer(parameters, Adam(learning_rate)), History([], [], [], [], [])
     names = {id(parameter): name for name, parameter in named_parameters(net).items()}
     moments = {}
     for index, parameter in enumerate(parameters):
@@ -276,6 +297,15 @@ def _begin(net, learning_rate, start):
         moments[index] = start.moments[name]
     adam = Adam(learning_rate, begin_num_update=start.updates, moments=moments)
     return gluon.Trainer(parameters, adam), History(*map(list, start.history))
+
+
+def _append(history, training, validation, seconds):
+    """Add an epoch to the history."""
+    for numbers, losses in ((training, history.train), (validation, history.val)):
+        losses.append(numbers[0])
+    history.seconds.append(seconds)
+    for numbers, divergences in ((training, history.train_kl), (validation, history.val_kl)):
+        divergences.extend(numbers[1:])
 
 
 def _state(net, trainer, history):
