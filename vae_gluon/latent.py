@@ -38,7 +38,7 @@ def encode(net: mx.gluon.Block, images: np.ndarray) -> tuple[np.ndarray, np.ndar
     ValueError
         If there are no images, or a pixel is not in [0, 1].
     """
-    return _in_batches(net, net.encode, _flat(images))
+    return _in_batches(net, net.encode, flat(images))
 
 
 def decode(net: mx.gluon.Block, z: np.ndarray) -> np.ndarray:
@@ -58,7 +58,7 @@ def reconstruct(net: mx.gluon.Block, images: np.ndarray) -> np.ndarray:
         net(batch)
         return (net.output,)
 
-    (reconstructions,) = _in_batches(net, outputs, _flat(images))
+    (reconstructions,) = _in_batches(net, outputs, flat(images))
     return reconstructions
 
 
@@ -103,8 +103,8 @@ def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:
     return np.stack([first.ravel(), second.ravel()], axis=1)
 
 
-def _flat(images):
-    """Return the images as rows of pixels, after a look at them."""
+def flat(images: np.ndarray) -> np.ndarray:
+    """Return images as rows of pixels, after a look at them: (N, ...) -> (N, n_output)."""
     images = _numpy(images)
     check_pixels("images", images)
     return images.reshape(len(images), -1)
