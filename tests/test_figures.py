@@ -8,7 +8,7 @@ import pytest
 from vae_gluon import VAE, figures, ndtri_grid
 from vae_gluon.figures import draw_figures
 
-HISTORY = {"train": [180.0, 160.0], "val": [170.0, 165.0]}
+HISTORY = {"train": [180.0, 160.0], "val": [170.0, 165.0], "val_kl": [4.0, 5.0]}
 ALWAYS = {"data_samples.png", "elbo.png", "reconstructions.png"}
 OF_THE_PLANE = {"2d_latent_space_for_test_samples.png", "2d_latent_space_scan_for_generation.png"}
 

@@ -214,6 +214,24 @@ def test_elbo_of_one_epoch_can_be_seen():
     assert plotting.plot_elbo([180.0], [170.0]).lines[0].get_marker() == "."
 
 
+def test_elbo_terms_are_the_halves_of_the_loss():
+    ax = plotting.plot_elbo_terms([180.0, 160.0], [4.0, 6.5])
+    reconstruction, kl = ax.lines
+    np.testing.assert_array_equal(reconstruction.get_ydata(), [176, 153.5])
+    np.testing.assert_array_equal(kl.get_ydata(), [4, 6.5])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "reconstruction, 153.50 at the end",
+        "KL divergence, 6.50 at the end",
+    ]
+    assert ax.get_ylabel() == "validation loss (nats per image)"
+
+
+@pytest.mark.parametrize(("loss", "kl"), [([1.0, 2.0], [1.0]), ([], [])])
+def test_elbo_terms_need_a_divergence_for_each_loss(loss, kl):
+    with pytest.raises(ValueError, match="expected a loss and a KL divergence for each epoch"):
+        plotting.plot_elbo_terms(loss, kl)
+
+
 # All of them
 
 
@@ -230,6 +248,7 @@ def pictures(mu):
         "plot_latent": lambda ax: plotting.plot_latent(mu, LABELS, ax),
         "plot_latent_cdf": lambda ax: plotting.plot_latent_cdf(mu, LABELS, ax),
         "plot_elbo": lambda ax: plotting.plot_elbo([2.0, 1.0], [2.0, 1.5], ax),
+        "plot_elbo_terms": lambda ax: plotting.plot_elbo_terms([2.0, 1.0], [0.5, 0.25], ax),
     }
 
 

@@ -35,7 +35,7 @@ def draw_figures(
     mnist : dict
         What ``load_mnist`` returns.
     history : mapping
-        With the losses ``train`` and ``val`` of each epoch.
+        With ``train``, ``val`` and ``val_kl``, losses and KL divergence of each epoch.
     seed : int
         Chooses the images shown and the codes drawn, so that drawing again changes nothing.
         MXNet's generator is seeded with it.
@@ -63,8 +63,9 @@ def _figures(net, mnist, history, rng) -> Iterator[tuple[str, Figure]]:
     plotting.plot_samples(_choose(mnist["train_data"], rng), ax)
     yield "data_samples", figure
 
-    figure, ax = _subplots(6.4, 4.8)
-    plotting.plot_elbo(history["train"], history["val"], ax)
+    figure, axes = _subplots(12, 4.8, n_columns=2)
+    plotting.plot_elbo(history["train"], history["val"], axes[0])
+    plotting.plot_elbo_terms(history["val"], history["val_kl"], axes[1])
     yield "elbo", figure
 
     originals = _choose(mnist["test_data"], rng)
