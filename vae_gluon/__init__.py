@@ -20,11 +20,13 @@ from vae_gluon import threads  # noqa: F401  before the others: it loads mxnet o
 
 # isort: split
 from vae_gluon.checkpoint import load_checkpoint, save_checkpoint
+from vae_gluon.conv import conv_decoder, conv_encoder
 from vae_gluon.data import MNISTUnavailableError, load_mnist, mnist_iterators
 from vae_gluon.digits import make_digits
 from vae_gluon.latent import decode, encode, ndtri_grid, reconstruct, sample_prior
+from vae_gluon.likelihood import ELBO, active_units, elbo, log_likelihood
 from vae_gluon.losses import BernoulliNLL, GaussianKL
-from vae_gluon.model import VAE
+from vae_gluon.model import VAE, Decoder
 from vae_gluon.runtime import default_context, gpu_exists, seed
 from vae_gluon.sampler import GaussianSampler
 from vae_gluon.training import History, TrainingState, evaluate, train
@@ -32,20 +34,27 @@ from vae_gluon.training import History, TrainingState, evaluate, train
 __version__ = "0.1.0"
 
 __all__ = [
+    "ELBO",
     "VAE",
     "BernoulliNLL",
+    "Decoder",
     "GaussianKL",
     "GaussianSampler",
     "History",
     "MNISTUnavailableError",
     "TrainingState",
+    "active_units",
+    "conv_decoder",
+    "conv_encoder",
     "decode",
     "default_context",
+    "elbo",
     "encode",
     "evaluate",
     "gpu_exists",
     "load_checkpoint",
     "load_mnist",
+    "log_likelihood",
     "make_digits",
     "mnist_iterators",
     "ndtri_grid",

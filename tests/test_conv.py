@@ -1,0 +1,129 @@
+"""The convolutional pair drops into the same VAE, and everything else stays."""
+
+import mxnet as mx
+import numpy as np
+import pytest
+from mxnet import autograd, gluon
+from mxnet.gluon import nn
+
+import vae_gluon
+from vae_gluon import VAE, conv_decoder, conv_encoder, mnist_iterators, train
+
+
+def conv_net(n_latent=3, n_hidden=16):
+    encoder, decoder = conv_encoder(n_latent, n_hidden), conv_decoder(n_latent, n_hidden)
+    return VAE(n_latent=n_latent, encoder=encoder, decoder=decoder)
+
+
+@pytest.fixture
+def net():
+    net = conv_net()
+    net.initialize(mx.init.Xavier())
+    return net
+
+
+@pytest.mark.parametrize("hybridized", [False, True])
+@pytest.mark.parametrize("n", [1, 7, 12])
+def test_shapes_are_those_of_any_vae(net, images, n, hybridized):
+    net.hybridize(hybridized)
+    assert net(images[:n]).shape == net.kl_loss.shape == (n,)
+    assert net.mu.shape == (n, 3)
+    assert net.output.shape == (n, 784)
+    assert [array.shape for array in net.encode(images[:n])] == [(n, 3)] * 2
+    assert net.decode(net.mu).shape == net.decoder(net.mu).shape == (n, 784)
+
+
+def test_it_sees_images_and_not_rows_of_pixels(net):
+    """A convolution: what stands elsewhere changes only what is near it."""
+    x = mx.nd.zeros((2, 784))
+    x[1, 0] = 1  # the corner
+    features = net.encoder[2](net.encoder[1](net.encoder[0](x)))
+    changed = abs((features[0] - features[1]).asnumpy()).max(axis=0) > 0
+    assert features.shape == (2, 64, 7, 7)
+    assert changed[0, 0]
+    assert not changed[2:].any()
+    assert not changed[:, 2:].any()
+
+
+def test_gradients_are_those_of_finite_differences(net, images):
+    parameter = net.decoder[5].weight  # the layer that joins the filters
+    mx.random.seed(2)
+    with autograd.record():
+        loss = net(images).sum()
+    loss.backward()
+    gradient = parameter.grad()[0, 3, 1, 1].asscalar()
+    losses = []
+    for step in (0.1, -0.2):
+        parameter.data()[0, 3, 1, 1] += step
+        mx.random.seed(2)
+        losses.append(net(images).asnumpy().sum(dtype=float))
+    # float32 leaves 1e-5 of each of the 12 losses.
+    assert gradient == pytest.approx((losses[0] - losses[1]) / 0.2, abs=0.005)
+
+
+def test_every_parameter_is_trained(net, images):
+    with autograd.record():
+        loss = net(images)
+    loss.backward()
+    for parameter in net.collect_params().values():
+        assert abs(parameter.grad().asnumpy()).max() > 0, parameter.name
+
+
+def test_it_trains(digits):
+    vae_gluon.seed(1)
+    net = conv_net()
+    net.hybridize(static_alloc=True, static_shape=True)
+    few = {key: value[:200] for key, value in digits.items()}
+    history = train(net, *mnist_iterators(few, 20), epochs=3, progress=False)
+    assert history.val[-1] < 0.8 * history.train[0]
+
+
+def test_parameters_are_saved_and_loaded(net, images, tmp_path):
+    net.save_parameters(str(tmp_path / "conv.params"))
+    other = conv_net()
+    other.load_parameters(tmp_path / "conv.params")
+    np.testing.assert_array_equal(
+        other.encode(images)[0].asnumpy(), net.encode(images)[0].asnumpy()
+    )
+    with pytest.raises(ValueError, match=r"expected \(16, 3\) float32"):
+        conv_net(n_latent=3, n_hidden=16).load_parameters(save_dense(tmp_path))
+
+
+def save_dense(folder):
+    """Save a net of dense layers with the names of the convolutional one's hidden layers."""
+    arrays = {name: p.data() for name, p in initialized(conv_net(n_latent=4)).items()}
+    mx.nd.save(str(folder / "other.params"), arrays)
+    return folder / "other.params"
+
+
+def initialized(net):
+    net.initialize()
+    return net._collect_params_with_prefix()
+
+
+def test_one_half_can_be_given_alone(images):
+    net = VAE(n_hidden=8, n_latent=3, encoder=conv_encoder(3, 16))
+    net.initialize()
+    assert net(images).shape == (12,)
+
+
+def test_a_decoder_without_logits_is_refused():
+    with pytest.raises(ValueError, match=r"a decoder with logits\(z\), .* got HybridSequential"):
+        VAE(decoder=nn.HybridSequential())
+
+
+def test_an_encoder_of_another_size_is_told(images):
+    net = VAE(n_latent=2, encoder=conv_encoder(3))
+    net.initialize()
+    with pytest.raises(ValueError, match="an encoder with 4 outputs for n_latent=2, got 6"):
+        net(images)
+
+
+def test_a_block_of_ones_own_drops_in(images):
+    decoder = vae_gluon.Decoder()
+    decoder.add(nn.Dense(5, activation="tanh", in_units=2), nn.Dense(784, in_units=5))
+    net = VAE(decoder=decoder)
+    net.initialize()
+    net.hybridize()
+    assert isinstance(net.decoder, gluon.HybridBlock)
+    assert net(images).shape == (12,)

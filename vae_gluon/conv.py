@@ -1,0 +1,64 @@
+"""A convolutional encoder and decoder for ``VAE(encoder=..., decoder=...)``."""
+
+from __future__ import annotations
+
+from mxnet.gluon import nn
+
+from vae_gluon.model import Decoder
+
+SIDE = 28
+FILTERS = (8, 32, 64)  # of the layers at 28 x 28, 14 x 14 and 7 x 7
+INNER = 7  # the side of an image that was halved twice
+
+
+def conv_encoder(n_latent: int = 2, n_hidden: int = 400) -> nn.HybridSequential:
+    """Build two strided convolutions and a hidden layer: 28 x 28 -> 14 x 14 -> 7 x 7 -> codes.
+
+    Parameters
+    ----------
+    n_latent : int, default 2
+        Dimension of the latent code.
+    n_hidden : int, default 400
+        Units of the hidden layer.
+
+    Returns
+    -------
+    HybridSequential
+        (N, 784) -> (N, 2 * n_latent), the means followed by the log variances.
+    """
+    _, outer, inner = FILTERS
+    net = nn.HybridSequential(prefix="encoder")
+    net.add(
+        nn.HybridLambda(lambda F, x: F.reshape(x, shape=(-1, 1, SIDE, SIDE))),
+        nn.Conv2D(outer, 3, strides=2, padding=1, activation="relu", in_channels=1),
+        nn.Conv2D(inner, 3, strides=2, padding=1, activation="relu", in_channels=outer),
+        nn.Dense(n_hidden, activation="relu", in_units=inner * INNER**2),
+        nn.Dense(2 * n_latent, in_units=n_hidden),
+    )
+    return net
+
+
+def conv_decoder(n_latent: int = 2, n_hidden: int = 400) -> Decoder:
+    """Build two hidden layers, two transposed convolutions and one that joins their filters.
+
+    Parameters are those of ``conv_encoder``.
+
+    Returns
+    -------
+    Decoder
+        (N, n_latent) -> (N, 784), probabilities.
+    """
+    outermost, outer, inner = FILTERS
+    net = Decoder(prefix="decoder")
+    net.add(
+        nn.Dense(n_hidden, activation="relu", in_units=n_latent),
+        nn.Dense(inner * INNER**2, activation="relu", in_units=n_hidden),
+        nn.HybridLambda(lambda F, h: F.reshape(h, shape=(-1, inner, INNER, INNER))),
+        # A kernel that the stride divides overlaps itself evenly: no chequerboard.
+        nn.Conv2DTranspose(outer, 4, 2, 1, activation="relu", in_channels=inner),
+        nn.Conv2DTranspose(outermost, 4, 2, 1, activation="relu", in_channels=outer),
+        # Not a transposed one: of one with one filter MXNet cannot compute the gradient on a CPU.
+        nn.Conv2D(1, 3, padding=1, in_channels=outermost),
+        nn.HybridLambda(lambda F, image: F.reshape(image, shape=(-1, SIDE**2))),
+    )
+    return net
