@@ -10,7 +10,7 @@ import pytest
 from idx_files import idx_files, write
 
 import vae_gluon
-from vae_gluon import VAE, cli
+from vae_gluon import VAE, cli, training
 
 QUICK = ["--epochs", "2", "--n-hidden", "16", "--n-layers", "1"]
 
@@ -57,6 +57,8 @@ def test_train_writes_the_whole_run(tmp_path, digits_folder, capsys):
         "train": 2,
         "val": 2,
         "seconds": 2,
+        "train_kl": 2,
+        "val_kl": 2,
     }
     assert "600 images of mnist" in capsys.readouterr().out
 
@@ -212,6 +214,70 @@ def test_figures_can_be_told_where_the_data_went(tmp_path, digits_folder, capsys
     assert run("figures", out, "--data-dir", moved) == 0
 
 
+def test_evaluate_prints_and_writes_how_good_a_run_is(tmp_path, capsys):
+    out = tmp_path / "run"
+    run("train", "--dataset", "digits", "--out", out, *QUICK)
+    capsys.readouterr()
+    assert run("evaluate", out, "--k", "20", "--images", "50") == 0
+    printed = capsys.readouterr().out
+    written = read(out / "evaluation.json")
+    assert {key: written[key] for key in ("dataset", "pixels", "images", "k", "n_latent")} == {
+        "dataset": "digits",
+        "pixels": "grey",
+        "images": 50,
+        "k": 20,
+        "n_latent": 2,
+    }
+    assert written["elbo"] == pytest.approx(-written["reconstruction"] - written["kl"])
+    assert written["elbo"] < written["log_likelihood_bound"] < 0
+    assert len(written["variances_of_mu"]) == 2
+    assert "50 grey validation images of digits, nats per image" in printed
+    for key in ("reconstruction", "kl", "elbo", "log_likelihood_bound", "standard_error"):
+        assert f"{written[key]:.2f}" in printed
+    assert f"active latent units   {written['active_units']:6d} of 2" in printed
+    before = (out / "evaluation.json").read_bytes()
+    assert run("evaluate", out, "--k", "20", "--images", "50") == 0
+    assert (out / "evaluation.json").read_bytes() == before
+
+
+def test_evaluate_takes_all_images_unless_told(tmp_path):
+    out = tmp_path / "run"
+    run("train", "--dataset", "digits", "--out", out, *QUICK)
+    assert run("evaluate", out, "--k", "1") == 0
+    assert read(out / "evaluation.json")["images"] == 200
+
+
+def test_binarized_runs_are_trained_and_evaluated_on_binary_pixels(tmp_path, monkeypatch, capsys):
+    seen = []
+
+    def drawn(x):
+        seen.append(x.shape)
+        return draw(x)
+
+    draw = training.draw_pixels
+    monkeypatch.setattr(training, "draw_pixels", drawn)
+    grey, binary = tmp_path / "grey", tmp_path / "binary"
+    run("train", "--dataset", "digits", "--out", grey, *QUICK)
+    assert not seen
+    run("train", "--dataset", "digits", "--binarize", "--out", binary, *QUICK)
+    assert seen == ([(100, 784)] * 6 + [(200, 784)]) * 2
+    assert read(binary / "config.json")["binarize"] is True
+    assert read(grey / "history.json")["train"] != read(binary / "history.json")["train"]
+    assert run("evaluate", binary, "--k", "5") == 0
+    assert read(binary / "evaluation.json")["pixels"] == "binarized"
+    assert "200 binarized validation images" in capsys.readouterr().out
+
+
+def test_a_convolutional_run_goes_through_every_command(tmp_path):
+    out = tmp_path / "run"
+    words = ["--dataset", "digits", "--arch", "conv", "--n-hidden", "16", "--n-latent", "3"]
+    assert run("train", "--out", out, "--epochs", "1", *words) == 0
+    assert (out / "vae_gluon_3dconv16h.params").is_file()
+    assert run("train", "--resume", "--out", out, "--epochs", "2") == 0
+    assert run("figures", out) == 0
+    assert run("evaluate", out, "--k", "2", "--images", "10") == 0
+
+
 # Wrong words: one line, exit code 2, nothing written
 
 
@@ -232,6 +298,10 @@ def test_figures_can_be_told_where_the_data_went(tmp_path, digits_folder, capsys
         (["train", "--dataset", "digits", "--data-dir", "x"], "--data-dir is for the files"),
         (["train", "--data-dir", "nowhere"], "nowhere, found no such folder"),
         (["train", "--wings"], "unrecognized arguments: --wings"),
+        (["train", "--arch", "rnn"], "invalid choice: 'rnn'"),
+        (["train", "--dataset", "digits", "--arch", "conv", "--n-layers", "1"], "for --arch mlp"),
+        (["evaluate", "nowhere", "--k", "0"], "--k: expected an integer of at least 1, got '0'"),
+        (["evaluate", "nowhere"], "nowhere holds no run: no config.json"),
         (["figures"], "required: RUN"),
         (["figures", "nowhere"], "nowhere holds no run: no config.json"),
     ],
@@ -302,7 +372,7 @@ def test_a_history_that_is_not_json_is_told(tmp_path, capsys):
         ("config.json", []),
         ("config.json", {"n_hidden": "8", "n_latent": 2, "n_layers": 1}),
         ("history.json", {}),
-        ("history.json", {"train": [1.0], "val": ["low"]}),
+        ("history.json", {"train": [1.0], "val": ["low"], "seconds": [1.0]}),
     ],
 )
 def test_files_that_describe_no_run_are_told(tmp_path, capsys, name, content):
@@ -350,10 +420,12 @@ def test_what_mxnet_refuses_is_told_in_one_line(tmp_path, monkeypatch, capsys):
     assert err == "vae-gluon train: error: MXNetError: out of memory\n"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["figures", "--help"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["train", "--help"], ["figures", "--help"], ["evaluate", "--help"]]
+)
 def test_help_fits_a_terminal(words, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    assert run(*words) == 0
+    assert run(*words, "--help") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("usage: vae-gluon")
     assert max(map(len, lines)) <= 80

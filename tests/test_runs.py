@@ -263,6 +263,8 @@ def test_parameters_that_mxnet_does_not_write_whole_are_told(tmp_path, monkeypat
         (["--n-hidden", "17"], "--n-hidden 17 contradicts"),
         (["--n-latent", "3"], "--n-latent 3 contradicts"),
         (["--n-layers", "2"], "--n-layers 2 contradicts"),
+        (["--binarize"], "--binarize contradicts the run in .*, which has not that"),
+        (["--arch", "conv"], "--arch conv contradicts .* --arch mlp"),
         (["--dataset", "mnist"], "--dataset mnist contradicts .* --dataset digits"),
         (["--epochs", "2"], "--epochs 2 contradicts the run in .*, which has trained for 3 epochs"),
         (["--data-dir", "x"], "--data-dir is for the files"),
@@ -324,6 +326,8 @@ def test_damage_is_told(copy, name, content, message, capsys):
         ("lr", float("nan"), "lr to be a number above 0, found nan"),
         ("lr", 10**400, "lr to be a number above 0, found 1000"),
         ("seed", 2**31, "seed to be an integer of at least 0 and below 2147483648"),
+        ("binarize", 1, "binarize to be true or false, found 1"),
+        ("arch", "rnn", "arch to be mlp or conv, found 'rnn'"),
         ("dataset", "cats", "dataset to be mnist or digits, found 'cats'"),
         ("dataset", ["digits"], "dataset to be mnist or digits, found"),
         ("data_dir", 5, "data_dir to be a path or null, found 5"),
@@ -351,7 +355,7 @@ JSON = st.recursive(
 @settings(max_examples=200)
 @given(
     content=st.dictionaries(st.sampled_from([*runs.OPTIONS, "lr", "dataset", "data_dir"]), JSON)
-    | st.dictionaries(st.sampled_from(["train", "val", "seconds"]), JSON)
+    | st.dictionaries(st.sampled_from(runs.KINDS), JSON)
 )
 def test_any_json_is_told_or_taken(tmp_path_factory, content):
     folder = tmp_path_factory.getbasetemp()
@@ -363,8 +367,7 @@ def test_any_json_is_told_or_taken(tmp_path_factory, content):
             continue
         assert taken == content
         assert name == "history.json"  # no config without its data_crc32
-        lengths = [len(taken[key]) for key in ("train", "val", "seconds")]
-        assert min(lengths) > 0
+        assert min(len(taken[key]) for key in runs.KINDS) > 0
 
 
 @pytest.mark.parametrize("name", ["history.json", "checkpoint.npz"])
@@ -391,15 +394,19 @@ def test_figures_of_an_unfinished_run_say_how_to_finish_it(stopped, capsys):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("name", "value", "message"),
     [
-        ({"train": [1.0], "val": [float("nan")], "seconds": [1.0]}, "expected val to be a list"),
-        ({"train": [1.0, 2.0], "val": [1.0], "seconds": [1.0]}, "2 training losses and 1 valid"),
-        ({"train": [], "val": [], "seconds": []}, "expected train to be a list of finite numbers"),
-        ({"train": [1.0], "val": [True], "seconds": [1.0]}, "expected val to be a list of finite"),
+        ("val", [1.0, 1.0, float("nan")], "expected val to be a list of finite numbers"),
+        ("val", [1.0, 1.0], "expected as many numbers of each kind, found {'train': 3, 'val': 2"),
+        ("val_kl", [1.0], "expected as many numbers of each kind"),
+        ("train", [], "expected train to be a list of finite numbers"),
+        ("val", [True, 1.0, 1.0], "expected val to be a list of finite numbers"),
+        ("seconds", [1.0, 1.0, 10**400], "expected seconds to be a list of finite numbers"),
+        ("train_kl", "abc", "expected train_kl to be a list of finite numbers"),
     ],
 )
-def test_a_history_that_is_none_is_told(copy, content, message, capsys):
-    (copy / "history.json").write_text(json.dumps(content))
+def test_a_history_that_is_none_is_told(copy, name, value, message, capsys):
+    history = json.loads((copy / "history.json").read_text())
+    (copy / "history.json").write_text(json.dumps({**history, name: value}))
     assert cli.main(["figures", str(copy)]) == 2
     assert message in capsys.readouterr().err

@@ -17,9 +17,17 @@ import mxnet as mx
 
 from vae_gluon import __version__, runs
 from vae_gluon.checkpoint import load_checkpoint, save_checkpoint
-from vae_gluon.data import MNISTUnavailableError, load_mnist, locate_mnist, mnist_iterators
+from vae_gluon.conv import conv_decoder, conv_encoder
+from vae_gluon.data import (
+    MNISTUnavailableError,
+    draw_pixels,
+    load_mnist,
+    locate_mnist,
+    mnist_iterators,
+)
 from vae_gluon.digits import make_digits
 from vae_gluon.files import replacing
+from vae_gluon.likelihood import active_units, elbo, log_likelihood
 from vae_gluon.model import VAE
 from vae_gluon.parameters import check_parameters
 from vae_gluon.runtime import default_context, seed
@@ -88,6 +96,7 @@ def run_train(args: argparse.Namespace) -> None:
             test_iter,
             config["epochs"],
             config["lr"],
+            binarize=config["binarize"],
             seed=config["seed"],
             start=start,
             after_epoch=save,
@@ -99,13 +108,55 @@ def run_train(args: argparse.Namespace) -> None:
 
 def run_figures(args: argparse.Namespace) -> None:
     """Draw the figures of a saved run again."""
+    config, history, net, mnist = _finished(args)
+    _draw(net, mnist, history, config["seed"], args.folder)
+
+
+def run_evaluate(args: argparse.Namespace) -> None:
+    """Measure how good a saved run is on its validation images; print it and write it."""
+    config, _, net, mnist = _finished(args)
+    images = mnist["test_data"][: args.images]
+    seed(config["seed"])
+    pixels = "grey"
+    if config["binarize"]:
+        pixels, images = "binarized", draw_pixels(mx.nd.array(images)).asnumpy()
+    terms = elbo(net, images)
+    bound = log_likelihood(net, images, args.k)
+    active, variances = active_units(net, images)
+    result = {
+        "dataset": config["dataset"],
+        "pixels": pixels,
+        "images": len(images),
+        **terms._asdict(),
+        "k": args.k,
+        "log_likelihood_bound": float(bound.mean()),
+        "standard_error": float(bound.std() / len(bound) ** 0.5),
+        "active_units": active,
+        "n_latent": config["n_latent"],
+        "variances_of_mu": variances.tolist(),
+    }
+    runs.write_json(args.folder / runs.EVALUATION, result)
+    print(
+        f"{len(images)} {pixels} validation images of {config['dataset']}, nats per image\n"
+        f"  reconstruction term   {terms.reconstruction:9.2f}\n"
+        f"  KL divergence         {terms.kl:9.2f}\n"
+        f"  ELBO                  {terms.elbo:9.2f}\n"
+        f"  log p(x) > L_k        {result['log_likelihood_bound']:9.2f}   "
+        f"with k = {args.k}, +- {result['standard_error']:.2f} over the images\n"
+        f"  active latent units   {active:6d} of {config['n_latent']}\n"
+        f"{args.folder / runs.EVALUATION}"
+    )
+
+
+def _finished(args):
+    """Take up a run that has come to its end: its config, history, net and data."""
     with _told():
         config, history = runs.read_config(args.folder), runs.read_history(args.folder)
         net = _make_net(config)
         path = args.folder / f"{_net_name(config)}.params"
         net.load_parameters(path, ctx=default_context())
         *_, mnist = _load_data(config["dataset"], args.data_dir or config["data_dir"])
-    _draw(net, mnist, history, config["seed"], args.folder)
+    return config, history, net, mnist
 
 
 def _begun(args):
@@ -213,12 +264,16 @@ def _say_that_digits_stand_in(error):
 def _options(args):
     """Return the numbers that describe the run, by their names in the config."""
     defaults = {name: option.default for name, option in runs.OPTIONS.items()}
-    return {**defaults, "lr": LEARNING_RATE, **_given(args)}
+    options = {**defaults, "lr": LEARNING_RATE, "arch": "mlp", "binarize": False, **_given(args)}
+    if options["arch"] == "conv" and "n_layers" in vars(args):
+        raise CommandError("--n-layers is for --arch mlp: the layers of conv are given")
+    return options
 
 
 def _given(args):
     """Return those of them that were given."""
-    return {name: value for name, value in vars(args).items() if name in (*runs.OPTIONS, "lr")}
+    names = (*runs.OPTIONS, "lr", "arch", "binarize")
+    return {name: value for name, value in vars(args).items() if name in names}
 
 
 def _here(folder):
@@ -237,6 +292,8 @@ def _crc32(mnist):
 
 def _net_name(config):
     """Name a net as the tutorial names its parameter file."""
+    if config["arch"] == "conv":
+        return "vae_gluon_{n_latent}dconv{n_hidden}h".format(**config)
     return "vae_gluon_{n_latent}d{n_layers}l{n_hidden}h".format(**config)
 
 
@@ -258,9 +315,11 @@ def _find_run(args):
 
 
 def _make_net(config):
-    return VAE(
-        n_hidden=config["n_hidden"], n_latent=config["n_latent"], n_layers=config["n_layers"]
-    )
+    n_hidden, n_latent = config["n_hidden"], config["n_latent"]
+    if config["arch"] == "conv":
+        encoder, decoder = conv_encoder(n_latent, n_hidden), conv_decoder(n_latent, n_hidden)
+        return VAE(n_latent=n_latent, encoder=encoder, decoder=decoder)
+    return VAE(n_hidden, n_latent, config["n_layers"])
 
 
 def _draw(net, mnist, history, seed, folder):
@@ -293,6 +352,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_train(commands)
     _add_figures(commands)
+    _add_evaluate(commands)
     return parser
 
 
@@ -310,6 +370,18 @@ def _add_train(commands):
     for name, option in runs.OPTIONS.items():
         _add_number(add, name, _integer(option), option.default, option.text)
     _add_number(add, "lr", _positive, LEARNING_RATE, "learning rate of Adam")
+    add(
+        "--arch",
+        choices=runs.ARCHITECTURES,
+        default=argparse.SUPPRESS,
+        help="dense layers, or convolutions and one hidden layer (default: mlp)",
+    )
+    add(
+        "--binarize",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="draw black and white pixels with the probability of their grey, anew for each batch",
+    )
     add(
         "--out",
         type=Path,
@@ -342,6 +414,20 @@ def _add_figures(commands):
     command.add_argument("folder", type=Path, metavar="RUN", help="folder that train wrote")
     _add_data_dir(command.add_argument, "where the run found them")
     command.set_defaults(run=run_figures)
+
+
+def _add_evaluate(commands):
+    text = "measure the likelihood of a saved run on its validation images"
+    command = commands.add_parser("evaluate", help=text, description=text.capitalize() + ".")
+    add = command.add_argument
+    add("folder", type=Path, metavar="RUN", help="folder that train wrote")
+    k = runs.Option(1, None, 5000, "samples of the latent code for each image")
+    images = runs.Option(1, None, None, "evaluate only the first N images")
+    for name, option, default in (("--k", k, "5000"), ("--images", images, "all of them")):
+        help_ = f"{option.text} (default: {default})"
+        add(name, type=_integer(option), default=option.default, metavar="N", help=help_)
+    _add_data_dir(add, "where the run found them")
+    command.set_defaults(run=run_evaluate)
 
 
 def _add_data_dir(add, default):

@@ -11,10 +11,13 @@ from typing import Any, NamedTuple
 from vae_gluon.files import remove_partials, replacing
 from vae_gluon.runtime import SEED_LIMIT
 
+KINDS = ("train", "val", "seconds", "train_kl", "val_kl")  # of numbers in a history
 DATASETS = ("mnist", "digits")
+ARCHITECTURES = ("mlp", "conv")
 CONFIG = "config.json"
 CHECKPOINT = "checkpoint.npz"
 HISTORY = "history.json"
+EVALUATION = "evaluation.json"
 
 
 class Option(NamedTuple):
@@ -88,10 +91,12 @@ def check_options(folder: Path, config: Mapping[str, Any], given: Mapping[str, A
     """Raise a ValueError if an option that was ``given`` contradicts the run in ``folder``."""
     for name, value in given.items():
         if name not in FREE and value != config[name]:
-            option = f"--{name.replace('_', '-')}"
+            option, had = (f"--{name.replace('_', '-')} {v}" for v in (value, config[name]))
+            if value is True:
+                option, had = option.removesuffix(" True"), "not that"
             raise ValueError(
-                f"{option} {value} contradicts the run in {folder}, which has {option} "
-                f"{config[name]}; leave it out, or begin another run with --out"
+                f"{option} contradicts the run in {folder}, which has {had}; leave it out, or "
+                "begin another run with --out"
             )
 
 
@@ -129,6 +134,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     config = _read_json(path, f"{folder} holds no run")
     expected = {name: (option.allows, option.expected) for name, option in OPTIONS.items()}
     expected["lr"] = (lambda lr: _is_finite(lr) and lr > 0, "a number above 0")
+    expected["binarize"] = (lambda value: isinstance(value, bool), "true or false")
+    expected["arch"] = (ARCHITECTURES.__contains__, " or ".join(ARCHITECTURES))
     expected["dataset"] = (DATASETS.__contains__, " or ".join(DATASETS))
     expected["data_dir"] = (lambda name: name is None or isinstance(name, str), "a path or null")
     expected["data_crc32"] = (lambda number: isinstance(number, int), "an integer")
@@ -144,11 +151,12 @@ def read_history(folder: Path) -> dict[str, list[float]]:
         missing += " (vae-gluon train --resume finishes it)"
     history = _read_json(path, missing)
     fits = (_is_losses, "a list of finite numbers, one for each epoch")
-    _check(path, history, dict.fromkeys(("train", "val", "seconds"), fits))
-    if len(history["train"]) != len(history["val"]):
+    _check(path, history, dict.fromkeys(KINDS, fits))
+    lengths = {name: len(history[name]) for name in KINDS}
+    if len(set(lengths.values())) > 1:
         raise ValueError(
-            f"{path} does not describe a run: {len(history['train'])} training losses and "
-            f"{len(history['val'])} validation losses"
+            f"{path} does not describe a run: expected as many numbers of each kind, "
+            f"found {lengths}"
         )
     return history
 
