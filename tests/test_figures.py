@@ -9,7 +9,7 @@ from vae_gluon import VAE, figures, ndtri_grid
 from vae_gluon.figures import draw_figures
 
 HISTORY = {"train": [180.0, 160.0], "val": [170.0, 165.0], "val_kl": [4.0, 5.0]}
-ALWAYS = {"data_samples.png", "elbo.png", "reconstructions.png"}
+ALWAYS = {"data_samples.png", "elbo.png", "latent_interpolations.png", "reconstructions.png"}
 OF_THE_PLANE = {"2d_latent_space_for_test_samples.png", "2d_latent_space_scan_for_generation.png"}
 
 
@@ -46,12 +46,14 @@ def test_without_a_latent_plane_its_pictures_are_left_out(digits, tmp_path, n_la
     net = VAE(n_hidden=8, n_latent=n_latent)
     net.initialize(mx.init.Xavier())
     drawn = draw(net, digits, tmp_path / "run")
-    assert set(drawn) == ALWAYS | {f"generated_samples_with_{n_latent}D_latent_space.png"}
+    names = ALWAYS | {f"generated_samples_with_{n_latent}D_latent_space.png"}
+    components = {"principal_components_for_test_samples.png"}
+    assert set(drawn) == (names | components if n_latent > 2 else names)
 
 
 def test_fewer_images_than_a_row_are_enough(net, digits, tmp_path):
     few = {key: value[:3] for key, value in digits.items()}
-    assert len(draw(net, few, tmp_path / "run")) == 6
+    assert len(draw(net, few, tmp_path / "run")) == 7
 
 
 # What each picture is given
@@ -115,3 +117,11 @@ def test_scan_is_twenty_by_twenty(given, net):
     images, z = given["plot_scan"]
     np.testing.assert_array_equal(z, ndtri_grid(20))
     np.testing.assert_allclose(images, net.decode(mx.nd.array(z)).asnumpy(), rtol=1e-5)
+
+
+def test_interpolations_are_between_test_images(given, net, digits):
+    (steps,) = given["plot_interpolations"]
+    assert steps.shape == (5, 10, 784)
+    ends = figures.latent.decode(net, figures.latent.encode(net, digits["test_data"])[0])
+    for end in steps[:, [0, -1]].reshape(10, 784):
+        assert abs(ends - end).max(axis=1).min() < 1e-5

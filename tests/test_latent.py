@@ -6,7 +6,17 @@ import pytest
 from mxnet import nd
 from scipy import stats
 
-from vae_gluon import VAE, decode, encode, latent, ndtri_grid, reconstruct, sample_prior
+from vae_gluon import (
+    VAE,
+    decode,
+    encode,
+    interpolate,
+    latent,
+    ndtri_grid,
+    principal_components,
+    reconstruct,
+    sample_prior,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +115,39 @@ def test_ndarrays_are_taken_too(net, digits):
     mu, _ = encode(net, nd.array(images))
     np.testing.assert_array_equal(mu, encode(net, images)[0])
     np.testing.assert_array_equal(decode(net, nd.array(mu)), decode(net, mu))
+
+
+def test_steps_lie_on_the_line_between_two_codes(net, digits):
+    first, second = digits["test_data"][:2]
+    steps = interpolate(net, first, second, n=5)
+    mu, _ = encode(net, digits["test_data"][:2])
+    for step, weight in zip(steps, (0, 0.25, 0.5, 0.75, 1)):
+        expected = decode(net, [(1 - weight) * mu[0] + weight * mu[1]])[0]
+        np.testing.assert_allclose(step, expected, atol=1e-5)
+    np.testing.assert_allclose(interpolate(net, second, first, n=5), steps[::-1], atol=1e-5)
+    with pytest.raises(ValueError, match="n to be an integer of at least 2, got 1"):
+        interpolate(net, first, second, n=1)
+
+
+def test_principal_components_are_those_of_the_singular_values():
+    mu = np.random.standard_normal((500, 4)) * [1, 5, 0.1, 3] + 7
+    components, shares = principal_components(mu)
+    centred = mu - mu.mean(axis=0)
+    _, values, directions = np.linalg.svd(centred)
+    np.testing.assert_allclose(shares, values[:2] ** 2 / (values**2).sum())
+    np.testing.assert_allclose(abs(components), abs(centred @ directions[:2].T), atol=1e-9)
+    # The main directions are nearly the second and the fourth axis, and point along them.
+    assert np.corrcoef(components[:, 0], mu[:, 1])[0, 1] > 0.99
+    assert np.corrcoef(components[:, 1], mu[:, 3])[0, 1] > 0.99
+
+
+def test_codes_that_are_all_the_same_have_no_components_to_speak_of():
+    components, shares = principal_components(np.ones((5, 3)))
+    assert not components.any()
+    assert not shares.any()
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 1), (1, 5)])
+def test_principal_components_need_two_dimensions(shape):
+    with pytest.raises(ValueError, match="both above 1, got"):
+        principal_components(np.ones(shape))

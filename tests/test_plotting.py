@@ -214,6 +214,20 @@ def test_elbo_of_one_epoch_can_be_seen():
     assert plotting.plot_elbo([180.0], [170.0]).lines[0].get_marker() == "."
 
 
+def test_components_name_their_shares(mu):
+    ax = plotting.plot_components(mu, LABELS, [0.5, 0.25])
+    assert ax.get_xlabel() == "first, 50% of the variance"
+    assert ax.get_ylabel() == "second, 25% of the variance"
+
+
+def test_interpolations_are_one_row_for_each_pair():
+    ax = plotting.plot_interpolations(numbered(6).reshape(2, 3, -1))
+    side = int(numbered(1)[0].size ** 0.5)
+    assert ax.images[0].get_array().shape == (2 * side + 2, 3 * side + 4)
+    with pytest.raises(ValueError, match=r"steps of shape \(N, n, n_output\), got \(6, "):
+        plotting.plot_interpolations(numbered(6).reshape(6, -1))
+
+
 def test_elbo_terms_are_the_halves_of_the_loss():
     ax = plotting.plot_elbo_terms([180.0, 160.0], [4.0, 6.5])
     reconstruction, kl = ax.lines
@@ -247,6 +261,10 @@ def pictures(mu):
         "plot_scan": lambda ax: plotting.plot_scan(numbered(9), ndtri_grid(3), ax),
         "plot_latent": lambda ax: plotting.plot_latent(mu, LABELS, ax),
         "plot_latent_cdf": lambda ax: plotting.plot_latent_cdf(mu, LABELS, ax),
+        "plot_components": lambda ax: plotting.plot_components(mu, LABELS, [0.5, 0.25], ax),
+        "plot_interpolations": lambda ax: plotting.plot_interpolations(
+            numbered(6).reshape(2, 3, -1), ax
+        ),
         "plot_elbo": lambda ax: plotting.plot_elbo([2.0, 1.0], [2.0, 1.5], ax),
         "plot_elbo_terms": lambda ax: plotting.plot_elbo_terms([2.0, 1.0], [0.5, 0.25], ax),
     }
@@ -272,7 +290,7 @@ def test_each_draws_on_a_new_figure_if_given_none(pictures):
 def test_ink_is_black_on_white_and_upright_in_all(pictures):
     drawn = [plot(None).images for plot in pictures.values()]
     canvases = [images[0] for images in drawn if images]
-    assert len(canvases) == 4
+    assert len(canvases) == 5
     for image in canvases:
         assert image.get_clim() == (0, 1)  # whatever the brightest pixel
         assert image.get_cmap().name == "Greys"

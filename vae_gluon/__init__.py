@@ -23,7 +23,15 @@ from vae_gluon.checkpoint import load_checkpoint, save_checkpoint
 from vae_gluon.conv import conv_decoder, conv_encoder
 from vae_gluon.data import MNISTUnavailableError, load_mnist, mnist_iterators
 from vae_gluon.digits import make_digits
-from vae_gluon.latent import decode, encode, ndtri_grid, reconstruct, sample_prior
+from vae_gluon.latent import (
+    decode,
+    encode,
+    interpolate,
+    ndtri_grid,
+    principal_components,
+    reconstruct,
+    sample_prior,
+)
 from vae_gluon.likelihood import ELBO, active_units, elbo, log_likelihood
 from vae_gluon.losses import BernoulliNLL, GaussianKL
 from vae_gluon.model import VAE, Decoder
@@ -52,12 +60,14 @@ __all__ = [
     "encode",
     "evaluate",
     "gpu_exists",
+    "interpolate",
     "load_checkpoint",
     "load_mnist",
     "log_likelihood",
     "make_digits",
     "mnist_iterators",
     "ndtri_grid",
+    "principal_components",
     "reconstruct",
     "sample_prior",
     "save_checkpoint",

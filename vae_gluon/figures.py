@@ -13,6 +13,7 @@ from vae_gluon import latent, plotting
 from vae_gluon.files import replacing
 
 N_ROW = 10  # images in a row of samples or reconstructions
+N_PAIRS = 5  # rows of steps between two images
 N_CANVAS = 10  # images along each side of the canvas drawn from the prior
 N_SCAN = 20  # images along each side of the grid scan
 DPI = 120
@@ -25,13 +26,14 @@ def draw_figures(
     seed: int,
     folder: Path,
 ) -> list[Path]:
-    """Draw all pictures of the tutorial into ``folder``.
+    """Draw all pictures of the tutorial into ``folder``, and the steps between pairs of images.
 
     Parameters
     ----------
     net : Block
-        Trained, with ``n_latent``, ``encode`` and ``decode``. The two pictures of the
-        latent plane are left out unless ``n_latent`` is 2.
+        Trained, with ``n_latent``, ``encode`` and ``decode``. In the place of the two pictures
+        of the latent plane there is one of the first two principal components if ``n_latent``
+        is more than 2, and none if it is 1.
     mnist : dict
         What ``load_mnist`` returns.
     history : mapping
@@ -78,8 +80,24 @@ def _figures(net, mnist, history, rng) -> Iterator[tuple[str, Figure]]:
     plotting.plot_grid(latent.decode(net, z), ax)
     yield f"generated_samples_with_{net.n_latent}D_latent_space", figure
 
+    figure, ax = _subplots(8, 4)
+    plotting.plot_interpolations(_interpolations(net, mnist["test_data"], rng), ax)
+    yield "latent_interpolations", figure
+
     if net.n_latent == 2:
         yield from _plane_figures(net, mnist)
+    elif net.n_latent > 2:
+        mu, _ = latent.encode(net, mnist["test_data"])
+        components, shares = latent.principal_components(mu)
+        figure, ax = _subplots(6.8, 5.6)
+        plotting.plot_components(components, mnist["test_label"], shares, ax)
+        yield "principal_components_for_test_samples", figure
+
+
+def _interpolations(net, images, rng):
+    """Decode the steps between pairs of images: (N_PAIRS, N_ROW, n_output)."""
+    pairs = images[rng.choice(len(images), (N_PAIRS, 2))]
+    return np.stack([latent.interpolate(net, *pair, n=N_ROW) for pair in pairs])
 
 
 def _plane_figures(net, mnist) -> Iterator[tuple[str, Figure]]:

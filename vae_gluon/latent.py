@@ -67,6 +67,61 @@ def sample_prior(n: int, n_latent: int, rng: np.random.Generator) -> np.ndarray:
     return rng.standard_normal((n, n_latent))
 
 
+def interpolate(
+    net: mx.gluon.Block, first: np.ndarray, second: np.ndarray, n: int = 10
+) -> np.ndarray:
+    """Decode ``n`` equal steps on the straight line between the codes of two images.
+
+    Parameters
+    ----------
+    net : Block
+        With ``encode`` and ``decode``, as ``VAE`` has them.
+    first, second : arrays
+        One image each, of any shape with n_output pixels in [0, 1].
+    n : int, default 10
+        Steps, at least 2: the first and the last decode the means of the two images.
+
+    Returns
+    -------
+    array
+        (n, n_output).
+    """
+    check_integer("n", n, least=2)
+    ends = np.stack([_numpy(first).ravel(), _numpy(second).ravel()])
+    (begin, end), _ = encode(net, ends)
+    return decode(net, np.linspace(begin, end, n))
+
+
+def principal_components(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Project codes on the two directions in which they vary most.
+
+    Parameters
+    ----------
+    mu : array
+        (N, n_latent), with N and n_latent of at least 2.
+
+    Returns
+    -------
+    (array, array)
+        The projections of the centred codes, (N, 2), and the share of the whole variance that
+        each of the two directions has, (2,).
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two codes, or they have fewer than two dimensions.
+    """
+    mu = _numpy(mu).astype(float)
+    if mu.ndim != 2 or min(mu.shape) < 2:
+        raise ValueError(f"expected codes of shape (N, n_latent), both above 1, got {mu.shape}")
+    centred = mu - mu.mean(axis=0)
+    variances, directions = np.linalg.eigh(centred.T @ centred / len(mu))  # in rising order
+    main = directions[:, :-3:-1]
+    # The sign of a direction is free: make its largest part positive, the same each time.
+    main = main * np.sign(main[abs(main).argmax(axis=0), [0, 1]])
+    return centred @ main, variances[:-3:-1] / max(variances.sum(), np.finfo(float).tiny)
+
+
 def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:
     """Lay a grid over the latent plane, of equal steps in the prior's probability.
 

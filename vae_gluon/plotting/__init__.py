@@ -5,14 +5,22 @@ is given, or on the axes of a new figure, and returns what it drew on.
 """
 
 from vae_gluon.plotting.curves import plot_elbo, plot_elbo_terms
-from vae_gluon.plotting.images import plot_grid, plot_reconstructions, plot_samples, tile
-from vae_gluon.plotting.latent import plot_latent, plot_latent_cdf
+from vae_gluon.plotting.images import (
+    plot_grid,
+    plot_interpolations,
+    plot_reconstructions,
+    plot_samples,
+    tile,
+)
+from vae_gluon.plotting.latent import plot_components, plot_latent, plot_latent_cdf
 from vae_gluon.plotting.scan import plot_scan
 
 __all__ = [
+    "plot_components",
     "plot_elbo",
     "plot_elbo_terms",
     "plot_grid",
+    "plot_interpolations",
     "plot_latent",
     "plot_latent_cdf",
     "plot_reconstructions",

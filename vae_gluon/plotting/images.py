@@ -78,6 +78,16 @@ def plot_grid(images: np.ndarray, ax: Axes | None = None) -> Axes:
     return show_canvas(tile(images, n), ax)
 
 
+def plot_interpolations(steps: np.ndarray, ax: Axes | None = None) -> Axes:
+    """Draw the decoded steps between pairs of images, a row for each pair: (N, n, n_output)."""
+    steps = as_array(steps)
+    if steps.ndim != 3:
+        raise ValueError(f"expected steps of shape (N, n, n_output), got {steps.shape}")
+    if ax is None:
+        ax = plt.subplots(figsize=(8, 4), layout="constrained")[1]
+    return show_canvas(tile(steps.reshape(-1, steps.shape[2]), steps.shape[1], gap=2), ax)
+
+
 def plot_reconstructions(
     originals: np.ndarray, reconstructions: np.ndarray, ax: Axes | None = None
 ) -> Axes:

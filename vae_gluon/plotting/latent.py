@@ -59,6 +59,35 @@ def plot_latent_cdf(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) 
     return ax
 
 
+def plot_components(
+    components: np.ndarray, labels: np.ndarray, shares: np.ndarray, ax: Axes | None = None
+) -> Axes:
+    """Draw the first two principal components of the latent means, coloured by digit.
+
+    Parameters
+    ----------
+    components : array
+        (N, 2), as ``principal_components`` gives them.
+    labels : array
+        Digits from 0 to 9, (N,).
+    shares : array
+        Of the variance, for the axes, (2,).
+    ax : Axes, optional
+        Where to draw; a new figure's if not given.
+
+    Returns
+    -------
+    Axes
+        With a legend of the digits. Errors are those of ``plot_latent``.
+    """
+    ax = _scatter(*_check_plane(components, labels), ax)
+    ax.set_title(r"principal components of $\mu$")
+    ax.set_xlabel(f"first, {shares[0]:.0%} of the variance")
+    ax.set_ylabel(f"second, {shares[1]:.0%} of the variance")
+    ax.axis("equal")
+    return ax
+
+
 def _check_plane(mu, labels):
     mu, labels = as_array(mu), as_array(labels)
     if mu.ndim != 2 or mu.shape[1] != 2:
