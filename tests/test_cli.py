@@ -47,6 +47,7 @@ def test_train_writes_the_whole_run(tmp_path, digits_folder, capsys):
         "history.json",
         "data_samples.png",
         "elbo.png",
+        "latent_interpolations.png",
         "reconstructions.png",
         "2d_latent_space_for_test_samples.png",
         "generated_samples_with_2D_latent_space.png",
@@ -173,7 +174,7 @@ def test_a_default_folder_is_named_after_data_and_net(tmp_path, monkeypatch):
 def test_without_a_latent_plane_its_pictures_are_left_out_with_a_note(tmp_path, capsys):
     out = tmp_path / "run"
     assert run("train", "--dataset", "digits", "--out", out, "--n-latent", "3", *QUICK) == 0
-    assert "n_latent is 3, not 2" in capsys.readouterr().out
+    assert "n_latent is 3, not 2: principal components instead" in capsys.readouterr().out
     assert (out / "generated_samples_with_3D_latent_space.png").is_file()
     assert not list(out.glob("2d_*"))
 

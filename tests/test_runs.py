@@ -91,6 +91,24 @@ def test_a_stopped_run_goes_on_to_the_same_end(stopped, done, capsys):
     assert contents(stopped) == contents(done)
 
 
+def test_a_shuffled_run_goes_on_to_the_same_end_as_well(tmp_path, monkeypatch, done):
+    words = ("--dataset", "digits", "--shuffle", *QUICK)
+    stop_after(monkeypatch, 2, tmp_path / "stopped", words)
+    assert train(tmp_path / "stopped", "--resume") == 0
+    assert train(tmp_path / "whole", *words) == 0
+    assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
+    assert contents(tmp_path / "whole")["history"] != contents(done)["history"]
+
+
+@pytest.mark.parametrize("flags", [["--binarize"], ["--arch", "conv"]])
+def test_runs_of_other_kinds_go_on_to_the_same_end(tmp_path, monkeypatch, flags):
+    words = ("--dataset", "digits", *flags, "--epochs", "2", "--n-hidden", "16")
+    stop_after(monkeypatch, 1, tmp_path / "stopped", words)
+    assert train(tmp_path / "stopped", "--resume") == 0
+    assert train(tmp_path / "whole", *words) == 0
+    assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("epochs", [1, 2, 3])
 def test_it_does_so_wherever_it_was_stopped(tmp_path, monkeypatch, done, epochs):
     stop_after(monkeypatch, epochs, tmp_path / "run")
@@ -263,6 +281,7 @@ def test_parameters_that_mxnet_does_not_write_whole_are_told(tmp_path, monkeypat
         (["--n-hidden", "17"], "--n-hidden 17 contradicts"),
         (["--n-latent", "3"], "--n-latent 3 contradicts"),
         (["--n-layers", "2"], "--n-layers 2 contradicts"),
+        (["--shuffle"], "--shuffle contradicts the run in .*, which has not that"),
         (["--binarize"], "--binarize contradicts the run in .*, which has not that"),
         (["--arch", "conv"], "--arch conv contradicts .* --arch mlp"),
         (["--dataset", "mnist"], "--dataset mnist contradicts .* --dataset digits"),

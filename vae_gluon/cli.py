@@ -75,7 +75,7 @@ def run_train(args: argparse.Namespace) -> None:
     """Train a net, or resume its training; write all the files of the run."""
     config, mnist, net, start, out = _resumed(args) if args.resume else _begun(args)
     seed(config["seed"])
-    train_iter, test_iter = mnist_iterators(mnist, config["batch_size"])
+    train_iter, test_iter = mnist_iterators(mnist, config["batch_size"], config["shuffle"])
     net.hybridize(static_alloc=True, static_shape=True)
     print(
         f"Training on {len(mnist['train_data'])} images of {config['dataset']}, validating on "
@@ -264,7 +264,8 @@ def _say_that_digits_stand_in(error):
 def _options(args):
     """Return the numbers that describe the run, by their names in the config."""
     defaults = {name: option.default for name, option in runs.OPTIONS.items()}
-    options = {**defaults, "lr": LEARNING_RATE, "arch": "mlp", "binarize": False, **_given(args)}
+    flags = dict.fromkeys(runs.FLAGS, False)
+    options = {**defaults, "lr": LEARNING_RATE, "arch": "mlp", **flags, **_given(args)}
     if options["arch"] == "conv" and "n_layers" in vars(args):
         raise CommandError("--n-layers is for --arch mlp: the layers of conv are given")
     return options
@@ -272,7 +273,7 @@ def _options(args):
 
 def _given(args):
     """Return those of them that were given."""
-    names = (*runs.OPTIONS, "lr", "arch", "binarize")
+    names = (*runs.OPTIONS, *runs.FLAGS, "lr", "arch")
     return {name: value for name, value in vars(args).items() if name in names}
 
 
@@ -328,7 +329,8 @@ def _draw(net, mnist, history, seed, folder):
 
     draw_figures(net, mnist, history, seed, folder)
     if net.n_latent != 2:
-        print(f"Left out the two pictures of the latent plane: n_latent is {net.n_latent}, not 2")
+        instead = ": principal components instead" if net.n_latent > 2 else ""
+        print(f"No pictures of a latent plane, n_latent is {net.n_latent}, not 2{instead}")
     print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
 
@@ -376,12 +378,8 @@ def _add_train(commands):
         default=argparse.SUPPRESS,
         help="dense layers, or convolutions and one hidden layer (default: mlp)",
     )
-    add(
-        "--binarize",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="draw black and white pixels with the probability of their grey, anew for each batch",
-    )
+    for name, text in runs.FLAGS.items():
+        add(f"--{name}", action="store_true", default=argparse.SUPPRESS, help=text)
     add(
         "--out",
         type=Path,

@@ -49,6 +49,10 @@ OPTIONS = {
     "seed": Option(0, SEED_LIMIT, 1, "the same seed gives the same losses"),
     "checkpoint_every": Option(1, None, 1, "epochs from one checkpoint to the next"),
 }
+FLAGS = {
+    "shuffle": "give the training images in a new order each epoch",
+    "binarize": "draw black and white pixels with the probability of their grey, for each batch",
+}
 # What may differ between a run and its going on: it changes none of the losses.
 FREE = {"epochs", "checkpoint_every", "data_dir", "context", "version"}
 
@@ -134,7 +138,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     config = _read_json(path, f"{folder} holds no run")
     expected = {name: (option.allows, option.expected) for name, option in OPTIONS.items()}
     expected["lr"] = (lambda lr: _is_finite(lr) and lr > 0, "a number above 0")
-    expected["binarize"] = (lambda value: isinstance(value, bool), "true or false")
+    expected |= dict.fromkeys(FLAGS, (lambda value: isinstance(value, bool), "true or false"))
     expected["arch"] = (ARCHITECTURES.__contains__, " or ".join(ARCHITECTURES))
     expected["dataset"] = (DATASETS.__contains__, " or ".join(DATASETS))
     expected["data_dir"] = (lambda name: name is None or isinstance(name, str), "a path or null")
