@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 
 def plot_elbo(train: Sequence[float], val: Sequence[float], ax: Axes | None = None) -> Axes:
@@ -64,6 +64,9 @@ def plot_elbo_terms(
     lines = {f"{term}, {values[-1]:.2f} at the end": values for term, values in terms.items()}
     ax = _plot_lines(lines, f"{name} loss (nats per image)", ax)
     ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(ScalarFormatter())
+    ax.yaxis.set_minor_formatter(NullFormatter())
     return ax
 
 
