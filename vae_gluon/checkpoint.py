@@ -19,6 +19,7 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 
+from vae_gluon.arrays import as_array
 from vae_gluon.files import replacing
 from vae_gluon.parameters import check_arrays, expected_array, named_parameters
 from vae_gluon.runtime import default_context
@@ -62,7 +63,7 @@ def save_checkpoint(
     }
     for name, moments in state.moments.items():
         for prefix, moment in zip(MOMENTS, moments):
-            arrays[prefix + name] = _numpy(moment)
+            arrays[prefix + name] = as_array(moment)
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise FloatingPointError(f"{name} is not finite: the run has diverged")
@@ -120,10 +121,6 @@ def load_checkpoint(
     for name, parameter in parameters.items():
         _set(parameter, arrays[PARAMETERS + name], ctx)
     return state, config
-
-
-def _numpy(array):
-    return array.asnumpy() if isinstance(array, mx.nd.NDArray) else array
 
 
 def _set(parameter, value, ctx):

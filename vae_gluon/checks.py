@@ -8,6 +8,8 @@ from numbers import Integral
 import mxnet as mx
 import numpy as np
 
+from vae_gluon.arrays import as_array
+
 
 def check_integer(name: str, value: int, least: int = 1) -> None:
     """Raise a ValueError unless ``value`` is an integer, NumPy's included, of at least ``least``.
@@ -23,11 +25,7 @@ def check_pixels(name: str, images: np.ndarray | mx.nd.NDArray) -> None:
     if 0 in images.shape:
         raise ValueError(f"{name}: expected images, got none: the shape is {images.shape}")
     # NaN is neither less nor more than anything, but min and max pass it on.
-    low, high = (float(value) for value in (_numpy(images.min()), _numpy(images.max())))
+    low, high = (as_array(end).item() for end in (images.min(), images.max()))
     if not (low >= 0 and high <= 1):
         found = "NaN" if math.isnan(low) or math.isnan(high) else f"from {low:g} to {high:g}"
         raise ValueError(f"{name}: expected pixels in [0, 1], got {found}")
-
-
-def _numpy(value):
-    return value.asscalar() if isinstance(value, mx.nd.NDArray) else value

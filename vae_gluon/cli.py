@@ -75,7 +75,7 @@ def run_train(args: argparse.Namespace) -> None:
     """Train a net, or resume its training; write all the files of the run."""
     config, mnist, net, start, out = _resumed(args) if args.resume else _begun(args)
     seed(config["seed"])
-    train_iter, test_iter = mnist_iterators(mnist, config["batch_size"], config["shuffle"])
+    iterators = mnist_iterators(mnist, config["batch_size"], config["shuffle"])
     net.hybridize(static_alloc=True, static_shape=True)
     print(
         f"Training on {len(mnist['train_data'])} images of {config['dataset']}, validating on "
@@ -83,27 +83,31 @@ def run_train(args: argparse.Namespace) -> None:
     )
     if start:
         print(f"Resuming after {len(start.history.train)} of {config['epochs']} epochs")
+    with _last_words(out):
+        history = _train(net, iterators, config, start, out)
+        _save_parameters(net, out / f"{_net_name(config)}.params")
+        runs.write_json(out / runs.HISTORY, history._asdict())
+        _draw(net, mnist, history._asdict(), config["seed"], out)
+
+
+def _train(net, iterators, config, start, out):
+    """Train as the config says, with a checkpoint at each of its epochs."""
 
     def save(state):
         done = len(state.history.train)
         if done % config["checkpoint_every"] == 0 or done == config["epochs"]:
             save_checkpoint(out / runs.CHECKPOINT, net, state, config)
 
-    with _last_words(out):
-        history = train(
-            net,
-            train_iter,
-            test_iter,
-            config["epochs"],
-            config["lr"],
-            binarize=config["binarize"],
-            seed=config["seed"],
-            start=start,
-            after_epoch=save,
-        )
-        _save_parameters(net, out / f"{_net_name(config)}.params")
-        runs.write_json(out / runs.HISTORY, history._asdict())
-        _draw(net, mnist, history._asdict(), config["seed"], out)
+    return train(
+        net,
+        *iterators,
+        config["epochs"],
+        config["lr"],
+        binarize=config["binarize"],
+        seed=config["seed"],
+        start=start,
+        after_epoch=save,
+    )
 
 
 def run_figures(args: argparse.Namespace) -> None:
@@ -120,32 +124,41 @@ def run_evaluate(args: argparse.Namespace) -> None:
     pixels = "grey"
     if config["binarize"]:
         pixels, images = "binarized", draw_pixels(mx.nd.array(images)).asnumpy()
-    terms = elbo(net, images)
-    bound = log_likelihood(net, images, args.k)
-    active, variances = active_units(net, images)
     result = {
         "dataset": config["dataset"],
         "pixels": pixels,
         "images": len(images),
+        **_measure(net, images, args.k),
+    }
+    runs.write_json(args.folder / runs.EVALUATION, result)
+    print(f"{_table(result)}\n{args.folder / runs.EVALUATION}")
+
+
+def _measure(net, images, k):
+    """Measure the likelihood of images, and how many dimensions their codes use."""
+    terms = elbo(net, images)
+    bound = log_likelihood(net, images, k)
+    active, variances = active_units(net, images)
+    return {
         **terms._asdict(),
-        "k": args.k,
+        "k": k,
         "log_likelihood_bound": float(bound.mean()),
         "standard_error": float(bound.std() / len(bound) ** 0.5),
         "active_units": active,
-        "n_latent": config["n_latent"],
+        "n_latent": net.n_latent,
         "variances_of_mu": variances.tolist(),
     }
-    runs.write_json(args.folder / runs.EVALUATION, result)
-    print(
-        f"{len(images)} {pixels} validation images of {config['dataset']}, nats per image\n"
-        f"  reconstruction term   {terms.reconstruction:9.2f}\n"
-        f"  KL divergence         {terms.kl:9.2f}\n"
-        f"  ELBO                  {terms.elbo:9.2f}\n"
-        f"  log p(x) > L_k        {result['log_likelihood_bound']:9.2f}   "
-        f"with k = {args.k}, +- {result['standard_error']:.2f} over the images\n"
-        f"  active latent units   {active:6d} of {config['n_latent']}\n"
-        f"{args.folder / runs.EVALUATION}"
-    )
+
+
+def _table(result):
+    return """\
+{images} {pixels} validation images of {dataset}, nats per image
+  reconstruction term   {reconstruction:9.2f}
+  KL divergence         {kl:9.2f}
+  ELBO                  {elbo:9.2f}
+  log p(x) > L_k        {log_likelihood_bound:9.2f}   with k = {k}, +- {standard_error:.2f} over \
+the images
+  active latent units   {active_units:6d} of {n_latent}""".format(**result)
 
 
 def _finished(args):

@@ -5,12 +5,13 @@ NumPy arrays or NDArrays in, NumPy arrays out; the net works in batches on its o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import mxnet as mx
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from vae_gluon.arrays import as_array
 from vae_gluon.checks import check_integer, check_pixels
 from vae_gluon.runtime import context_of
 
@@ -38,12 +39,12 @@ def encode(net: mx.gluon.Block, images: np.ndarray) -> tuple[np.ndarray, np.ndar
     ValueError
         If there are no images, or a pixel is not in [0, 1].
     """
-    return _in_batches(net, net.encode, flat(images))
+    return _map(net, net.encode, flat(images))
 
 
 def decode(net: mx.gluon.Block, z: np.ndarray) -> np.ndarray:
     """Decode latent codes, (N, n_latent), to pixel probabilities, (N, n_output)."""
-    (images,) = _in_batches(net, lambda batch: (net.decode(batch),), z)
+    (images,) = _map(net, lambda batch: (net.decode(batch),), z)
     return images
 
 
@@ -58,7 +59,7 @@ def reconstruct(net: mx.gluon.Block, images: np.ndarray) -> np.ndarray:
         net(batch)
         return (net.output,)
 
-    (reconstructions,) = _in_batches(net, outputs, flat(images))
+    (reconstructions,) = _map(net, outputs, flat(images))
     return reconstructions
 
 
@@ -87,7 +88,7 @@ def interpolate(
         (n, n_output).
     """
     check_integer("n", n, least=2)
-    ends = np.stack([_numpy(first).ravel(), _numpy(second).ravel()])
+    ends = np.stack([as_array(first).ravel(), as_array(second).ravel()])
     (begin, end), _ = encode(net, ends)
     return decode(net, np.linspace(begin, end, n))
 
@@ -111,7 +112,7 @@ def principal_components(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ValueError
         If there are fewer than two codes, or they have fewer than two dimensions.
     """
-    mu = _numpy(mu).astype(float)
+    mu = as_array(mu).astype(float)
     if mu.ndim != 2 or min(mu.shape) < 2:
         raise ValueError(f"expected codes of shape (N, n_latent), both above 1, got {mu.shape}")
     centred = mu - mu.mean(axis=0)
@@ -160,28 +161,27 @@ def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:
 
 def flat(images: np.ndarray) -> np.ndarray:
     """Return images as rows of pixels, after a look at them: (N, ...) -> (N, n_output)."""
-    images = _numpy(images)
+    images = as_array(images)
     check_pixels("images", images)
     return images.reshape(len(images), -1)
 
 
-def _numpy(array):
-    """Return a NumPy array, of an NDArray too: numpy alone would go through it item by item."""
-    return array.asnumpy() if isinstance(array, mx.nd.NDArray) else np.asarray(array)
+def in_batches(net: mx.gluon.Block, rows: np.ndarray, batch_size: int) -> Iterator[mx.nd.NDArray]:
+    """Give the rows of an array in batches, on the device of ``net``."""
+    ctx = context_of(net)
+    for begin in range(0, len(rows), batch_size):
+        yield mx.nd.array(rows[begin : begin + batch_size], ctx=ctx, dtype=np.float32)
 
 
-def _in_batches(
+def _map(
     net: mx.gluon.Block,
     function: Callable[[mx.nd.NDArray], tuple[mx.nd.NDArray, ...]],
     rows: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
-    """Apply ``function`` to batches of rows on the net's device; join each of its results."""
-    rows = _numpy(rows)
+    """Apply ``function`` to rows in batches; join each of its results."""
+    rows = as_array(rows)
     if rows.size == 0:
         raise ValueError(f"expected at least one row, got an array of shape {rows.shape}")
-    ctx = context_of(net)
-    results = []
-    for start in range(0, len(rows), BATCH_SIZE):
-        batch = mx.nd.array(rows[start : start + BATCH_SIZE], ctx=ctx, dtype=np.float32)
-        results.append([result.asnumpy() for result in function(batch)])
+    batches = in_batches(net, rows, BATCH_SIZE)
+    results = [[part.asnumpy() for part in function(x)] for x in batches]
     return tuple(np.concatenate(parts) for parts in zip(*results))

@@ -7,13 +7,11 @@ from typing import NamedTuple
 
 import mxnet as mx
 import numpy as np
-from scipy.special import logsumexp
-from tqdm.auto import tqdm
 
 from vae_gluon.checks import check_integer
-from vae_gluon.latent import encode, flat
+from vae_gluon.latent import encode, flat, in_batches
 from vae_gluon.losses import BernoulliNLL
-from vae_gluon.runtime import context_of
+from vae_gluon.progress import tqdm
 
 ROWS = 2000  # latent codes that are decoded at once
 ACTIVE = 0.01  # Burda et al.: variance of mu over the data above which a unit is active
@@ -46,7 +44,7 @@ def elbo(net: mx.gluon.Block, images: np.ndarray) -> ELBO:
         If there are no images, or a pixel is not in [0, 1].
     """
     losses, divergences = [], []
-    for x in _batches(net, flat(images), ROWS):
+    for x in in_batches(net, flat(images), ROWS):
         losses.append(net(x).asnumpy())
         divergences.append(net.kl_loss.asnumpy())
     loss, kl = (np.concatenate(part).mean(dtype=float) for part in (losses, divergences))
@@ -91,12 +89,13 @@ def log_likelihood(
     rows = flat(images)
     bounds = []
     with tqdm(total=len(rows), desc=f"k = {k}", unit="image", disable=not progress) as bar:
-        for x in _batches(net, rows, max(1, ROWS // k)):
+        for x in in_batches(net, rows, max(1, ROWS // k)):
             mu, lv = net.encode(x)
-            sizes = _parts(k, max(1, ROWS // len(x)))
-            parts = [_log_weights(net, x, mu, lv, n).asnumpy() for n in sizes]
-            weights = np.concatenate(parts, axis=1, dtype=float)
-            bounds.append(logsumexp(weights, axis=1) - np.log(k))
+            total = np.full(len(x), -np.inf)
+            for n in _parts(k, max(1, ROWS // len(x))):
+                log_weights = _log_weights(net, x, mu, lv, n).asnumpy().astype(float)  # (N, n)
+                total = np.logaddexp(total, np.logaddexp.reduce(log_weights, axis=1))
+            bounds.append(total - np.log(k))
             bar.update(len(x))
     return np.concatenate(bounds)
 
@@ -115,12 +114,6 @@ def active_units(net: mx.gluon.Block, images: np.ndarray) -> tuple[int, np.ndarr
     mu, _ = encode(net, images)
     variances = mu.var(axis=0, dtype=float)
     return int((variances > ACTIVE).sum()), variances
-
-
-def _batches(net, rows, size) -> Iterator[mx.nd.NDArray]:
-    ctx = context_of(net)
-    for begin in range(0, len(rows), size):
-        yield mx.nd.array(rows[begin : begin + size], ctx=ctx, dtype=np.float32)
 
 
 def _parts(k, size) -> Iterator[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -66,14 +67,8 @@ def check_parameters(
     if any("." in name for name in arrays):
         parameters = named_parameters(net)
     else:
-        prefix = net.prefix
-        parameters = {
-            name[len(prefix) :] if name.startswith(prefix) else name: parameter
-            for name, parameter in net.collect_params().items()
-        }
-        arrays = {
-            name[4:] if name[:4] in ("arg:", "aux:") else name: a for name, a in arrays.items()
-        }
+        parameters = _named_as_by_the_tutorial(net)
+        arrays = {re.sub("^(arg|aux):", "", name): array for name, array in arrays.items()}
     expected = {name: expected_array(parameter) for name, parameter in parameters.items()}
     if allow_missing:
         expected = {name: expected[name] for name in expected if name in arrays}
@@ -88,6 +83,14 @@ def check_parameters(
     if ignore_extra:
         arrays = {name: arrays[name] for name in arrays if name in expected}
     check_arrays(path, arrays, expected, cast_dtype)
+
+
+def _named_as_by_the_tutorial(net):
+    """Return the parameters by the names that ``save_params`` gives them."""
+    return {
+        name[len(net.prefix) :] if name.startswith(net.prefix) else name: parameter
+        for name, parameter in net.collect_params().items()
+    }
 
 
 def expected_array(parameter: mx.gluon.Parameter) -> tuple[tuple[int, ...], np.dtype]:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from vae_gluon.files import remove_partials, replacing
 from vae_gluon.runtime import SEED_LIMIT
+from vae_gluon.training import History
 
-KINDS = ("train", "val", "seconds", "train_kl", "val_kl")  # of numbers in a history
 DATASETS = ("mnist", "digits")
 ARCHITECTURES = ("mlp", "conv")
 CONFIG = "config.json"
@@ -72,8 +72,7 @@ def begin(folder: Path, config: Mapping[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise ValueError(f"{folder} cannot be a folder: a file is in its place") from error
-    remove_partials(folder)
-    write_json(folder / CONFIG, config)
+    begin_again(folder, config)
 
 
 def begin_again(folder: Path, config: Mapping[str, Any]) -> None:
@@ -95,13 +94,18 @@ def check_options(folder: Path, config: Mapping[str, Any], given: Mapping[str, A
     """Raise a ValueError if an option that was ``given`` contradicts the run in ``folder``."""
     for name, value in given.items():
         if name not in FREE and value != config[name]:
-            option, had = (f"--{name.replace('_', '-')} {v}" for v in (value, config[name]))
-            if value is True:
-                option, had = option.removesuffix(" True"), "not that"
             raise ValueError(
-                f"{option} contradicts the run in {folder}, which has {had}; leave it out, or "
-                "begin another run with --out"
+                f"{_words(name, value)} contradicts the run in {folder}, which has "
+                f"{_words(name, config[name])}; leave it out, or begin another run with --out"
             )
+
+
+def _words(name, value):
+    """Say an option as the command line does."""
+    option = f"--{name.replace('_', '-')}"
+    if isinstance(value, bool):
+        return option if value else f"no {option}"
+    return f"{option} {value}"
 
 
 def check_checkpoint(
@@ -155,8 +159,8 @@ def read_history(folder: Path) -> dict[str, list[float]]:
         missing += " (vae-gluon train --resume finishes it)"
     history = _read_json(path, missing)
     fits = (_is_losses, "a list of finite numbers, one for each epoch")
-    _check(path, history, dict.fromkeys(KINDS, fits))
-    lengths = {name: len(history[name]) for name in KINDS}
+    _check(path, history, dict.fromkeys(History._fields, fits))
+    lengths = {name: len(history[name]) for name in History._fields}
     if len(set(lengths.values())) > 1:
         raise ValueError(
             f"{path} does not describe a run: expected as many numbers of each kind, "

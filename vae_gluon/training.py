@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,14 +15,9 @@ from vae_gluon.data import batches, check_iterator, draw_pixels
 from vae_gluon.interrupts import HeldInterrupt
 from vae_gluon.optimizer import Adam
 from vae_gluon.parameters import named_parameters
+from vae_gluon.progress import tqdm
 from vae_gluon.runtime import check_seed, context_of, default_context, seed_epoch
 from vae_gluon.threads import late
-
-with warnings.catch_warnings():
-    # In a notebook without ipywidgets tqdm warns, and then does what it should: it
-    # draws its bar in text.
-    warnings.filterwarnings("ignore", message="IProgress not found")
-    from tqdm.auto import tqdm
 
 UPDATES = 64  # parameters whose updates are handed to the engine as one job
 AHEAD = 2000  # images that may be queued while others are computed
@@ -282,7 +276,7 @@ def _begin(net, learning_rate, start):
     parameters = list(net.collect_params().values())
     if start is None:
         return gluon.Trainer(parameters, Adam(learning_rate)), History([], [], [], [], [])
-    names = {id(parameter): name for name, parameter in named_parameters(net).items()}
+    names = _names(net)
     moments = {}
     for index, parameter in enumerate(parameters):
         if parameter.grad_req == "null":
@@ -299,6 +293,11 @@ def _begin(net, learning_rate, start):
     return gluon.Trainer(parameters, adam), History(*map(list, start.history))
 
 
+def _names(net):
+    """Return the names that the net's files have for its parameters, by their identities."""
+    return {id(parameter): name for name, parameter in named_parameters(net).items()}
+
+
 def _append(history, training, validation, seconds):
     """Add an epoch to the history."""
     for numbers, losses in ((training, history.train), (validation, history.val)):
@@ -311,7 +310,7 @@ def _append(history, training, validation, seconds):
 def _state(net, trainer, history):
     """Say where a run stands after an epoch."""
     adam = trainer.optimizer
-    names = {id(parameter): name for name, parameter in named_parameters(net).items()}
+    names = _names(net)
     moments = {names[id(adam.param_dict[index])]: pair for index, pair in adam.moments.items()}
     return TrainingState(History(*map(list, history)), adam.num_update, moments)
 

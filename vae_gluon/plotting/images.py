@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from vae_gluon.plotting.arrays import as_array
+from vae_gluon.arrays import as_array
 
 
 def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:

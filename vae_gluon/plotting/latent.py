@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy.special import ndtr
 
-from vae_gluon.plotting.arrays import as_array
+from vae_gluon.arrays import as_array
 
 MARKER_AREA = 8
 N_CLASSES = 10  # as many colours as can be told apart

@@ -1,4 +1,4 @@
-"""What a picture takes: NumPy arrays, and what becomes one."""
+"""NumPy arrays, and what becomes one."""
 
 from __future__ import annotations
 
