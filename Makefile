@@ -1,5 +1,6 @@
 # make demo       install into .venv, train for 10 epochs, draw the pictures: runs/demo
 # make test       install into .venv, run the tests
+# make test-all   run the tests on each Python from 3.9 to 3.12 that is here, by tox
 # make test-slow  the long checks: 50 epochs on MNIST (minutes)
 # make soak       kill a training 50 times and see that nothing is lost (five minutes)
 # make bench      install the rivals as well, race them: benchmarks/results.md (half an hour)
@@ -9,14 +10,17 @@
 #
 # PYTHON=/path/to/python names the interpreter that .venv is made with.
 
-PYTHON ?= python3.11 python3.10 python3.9 python3
+PYTHON ?= python3.11 python3.10 python3.9 python3.12 python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# MXNet 1.9.1 runs on numpy below 1.24 alone, which exists for Python up to 3.11.
-FITS := import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))
+# MXNet 1.9.1 runs on no numpy from 2 on, and there is no other for Python 3.13.
+FITS := import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 12))
 
-.PHONY: demo test test-slow soak bench notebook lint clean
+# Where pyenv keeps Pythons that are not on the PATH.
+PYENV := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin/python3)
+
+.PHONY: demo test test-all test-slow soak bench notebook lint clean
 .NOTPARALLEL:
 
 demo: $(VENV)/installed
@@ -25,6 +29,9 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest
+
+test-all: $(VENV)/installed-test-all
+	$(BIN)/tox run $(addprefix --discover ,$(PYENV))
 
 test-slow: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow
@@ -43,7 +50,7 @@ lint: $(VENV)/installed-lint
 	$(BIN)/ruff format --check .
 
 clean:
-	rm -rf $(VENV) runs/demo build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) .tox runs/demo build *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp for each set of dependencies, older than pyproject.toml when that has changed.
@@ -76,7 +83,7 @@ $(BIN)/pip:
 	        version=$$($$python --version 2>/dev/null) && found="$$found $$python is $$version."; \
 	    fi; \
 	done; \
-	echo "vae_gluon needs Python 3.9, 3.10 or 3.11: MXNet 1.9.1 has no numpy to run on with" \
-	    "any other.$${found:- No Python was found.} Install one of the three, or name it:" \
+	echo "vae_gluon needs Python 3.9, 3.10, 3.11 or 3.12: MXNet 1.9.1 has no numpy to run on" \
+	    "with any other.$${found:- No Python was found.} Install one of the four, or name it:" \
 	    "make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; \
 	exit 1

@@ -22,7 +22,7 @@ def python(version, venv="mkdir -p .venv/bin; touch .venv/bin/pip .venv/bin/pyth
     return f"""#!/bin/sh
 case "$1" in
     --version) echo "Python {version}" ;;
-    -c) exit {int(not 9 <= number <= 11)} ;;
+    -c) exit {int(not 9 <= number <= 12)} ;;
     -m) echo "{version}" > made_by; {venv} ;;
 esac
 """
@@ -35,7 +35,7 @@ def make(tmp_path):
     shutil.copy(MAKEFILE, tmp_path)
 
     def run(interpreters, *words):
-        for name in ("python3.11", "python3.10", "python3.9", "python3"):
+        for name in ("python3.11", "python3.10", "python3.9", "python3.12", "python3"):
             script = tmp_path / "bin" / name
             script.write_text(interpreters.get(name, BROKEN))
             script.chmod(0o755)
@@ -56,6 +56,7 @@ def make(tmp_path):
     [
         ({"python3": "3.10.1"}, "3.10.1"),
         ({"python3": "3.13.0", "python3.9": "3.9.18"}, "3.9.18"),
+        ({"python3": "3.13.0", "python3.12": "3.12.1"}, "3.12.1"),
         ({"python3": "3.9.2", "python3.10": "3.10.3", "python3.11": "3.11.7"}, "3.11.7"),
     ],
 )
@@ -65,11 +66,11 @@ def test_a_fitting_python_is_found(make, tmp_path, interpreters, chosen):
     assert (tmp_path / "made_by").read_text().strip() == chosen
 
 
-@pytest.mark.parametrize("version", ["3.13.0", "3.12.1", "3.8.18"])
+@pytest.mark.parametrize("version", ["3.14.0", "3.13.0", "3.8.18"])
 def test_a_python_that_does_not_fit_is_told_in_a_sentence(make, tmp_path, version):
     done = make({"python3": python(version)})
     assert done.returncode != 0
-    assert "needs Python 3.9, 3.10 or 3.11" in done.stderr
+    assert "needs Python 3.9, 3.10, 3.11 or 3.12" in done.stderr
     assert f"python3 is Python {version}." in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / ".venv").exists()

@@ -118,6 +118,8 @@ def test_number_set_by_the_user_stands():
 
 
 @linux
+# There mxnet cannot be imported first: see numpy_aliases.
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="needs a numpy that mxnet runs on")
 def test_mxnet_imported_first_keeps_its_own_number():
     assert count("import mxnet, vae_gluon;") == count("import mxnet;")
 

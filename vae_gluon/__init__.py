@@ -16,7 +16,8 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from vae_gluon import threads  # noqa: F401  before the others: it loads mxnet on every core
+# Before the others: what mxnet needs of numpy, and mxnet itself, on every core.
+from vae_gluon import numpy_aliases, threads  # noqa: F401
 
 # isort: split
 from vae_gluon.checkpoint import load_checkpoint, save_checkpoint

@@ -75,7 +75,9 @@ def save_checkpoint(
     content = io.BytesIO()  # zipfile is noisy where a disk is full
     np.savez(content, **arrays)
     with replacing(Path(path)) as partial:
-        partial.write_bytes(content.getbuffer())
+        # Not of getbuffer(): a view of it left to the garbage collector, as by an error here,
+        # brings Python 3.12 down.
+        partial.write_bytes(content.getvalue())
 
 
 def load_checkpoint(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from pathlib import Path
 
 SETTINGS = ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS")
@@ -90,23 +91,33 @@ def _load_mxnet():
     # MXNet reads this when it first copies, which it may do at any time.
     os.environ.setdefault("MXNET_CPU_PARALLEL_SIZE", str(10**9))
 
-    cores = usable_cores()
-    if cores is None or any(name in os.environ for name in SETTINGS):
-        return None
+    cores = None if any(name in os.environ for name in SETTINGS) else usable_cores()
     if "mxnet" in sys.modules:
-        default = max(1, len(os.sched_getaffinity(0)) // 2)
-        if default >= cores:
-            return None
-        return (
-            f"mxnet was imported before vae_gluon and computes on {default} of {cores} cores: "
-            "import vae_gluon first to use them all"
-        )
-    os.environ["MXNET_OMP_MAX_THREADS"] = str(cores)
+        return _too_late(cores)
+    for name in [name for name in sys.modules if name.startswith("mxnet.")]:
+        del sys.modules[name]  # left by an import that failed; no two halves make a whole
+    if cores is not None:
+        os.environ["MXNET_OMP_MAX_THREADS"] = str(cores)
     try:
-        import mxnet  # noqa: F401
+        with warnings.catch_warnings():
+            # mxnet uses what numpy, scipy and distutils have deprecated since.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import mxnet  # noqa: F401
     finally:
-        del os.environ["MXNET_OMP_MAX_THREADS"]
+        if cores is not None:
+            del os.environ["MXNET_OMP_MAX_THREADS"]
     return None
+
+
+def _too_late(cores):
+    """Say what mxnet misses, which was imported by others before; None if it misses nothing."""
+    default = cores and max(1, len(os.sched_getaffinity(0)) // 2)
+    if cores is None or default >= cores:
+        return None
+    return (
+        f"mxnet was imported before vae_gluon and computes on {default} of {cores} cores: "
+        "import vae_gluon first to use them all"
+    )
 
 
 _late = _load_mxnet()

@@ -1,5 +1,12 @@
 """The tutorial's loop as it is: its loss, on the threads that MXNet takes, ``asscalar`` a batch."""
 
+import sys
+
+import numpy as np
+
+if sys.version_info >= (3, 12):
+    np.bool = bool  # as vae_gluon.numpy_aliases, which would load mxnet on every core
+
 import mxnet as mx
 from mxnet import autograd, gluon, nd
 
