@@ -74,9 +74,9 @@ class Adam(mx.optimizer.Adam):
     def create_state(self, index, weight):
         """Make the moments of a weight that is updated for the first time."""
         moments = super().create_state(index, weight)
-        for moment, begin in zip(moments, self._begin.pop(index, ())):
+        for moment, begin in zip(moments, self._begin.get(index, ())):
             moment[:] = begin
-        self.moments[index] = moments
+        self.moments.setdefault(index, moments)  # on several devices they are the same
         return moments
 
     def update(self, index, weight, grad, state):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import mxnet as mx
 import numpy as np
 
@@ -17,9 +19,15 @@ def gpu_exists() -> bool:
     GPU is seen but cannot be used (a driver too old, a card too new).
     """
     try:
-        if mx.context.num_gpus() == 0:
-            return False
-        mx.nd.zeros((1,), ctx=mx.gpu(0)).wait_to_read()
+        return mx.context.num_gpus() > 0 and _works(mx.gpu(0))
+    except mx.base.MXNetError:
+        return False
+
+
+def _works(ctx):
+    """Say whether MXNet can put an array there."""
+    try:
+        mx.nd.zeros((1,), ctx=ctx).wait_to_read()
     except mx.base.MXNetError:
         return False
     return True
@@ -30,16 +38,43 @@ def default_context() -> mx.Context:
     return mx.gpu(0) if gpu_exists() else mx.cpu()
 
 
+def read_contexts(words: str) -> list[mx.Context]:
+    """Read contexts as MXNet writes them, separated by commas: ``gpu(0),gpu(1)``.
+
+    Raises
+    ------
+    ValueError
+        If there are others, one comes twice, or MXNet cannot put an array on one.
+    """
+    contexts = []
+    for word in words.split(","):
+        match = re.fullmatch(r"\s*(cpu|gpu)(?:\((\d{1,3})\))?\s*", word, re.ASCII)
+        if not match:
+            raise ValueError(f"expected contexts like cpu or gpu(0),gpu(1), got {words!r}")
+        ctx = mx.Context(match[1], int(match[2] or 0))
+        if ctx in contexts:
+            raise ValueError(f"expected each context once, got {words!r}")
+        if not _works(ctx):
+            raise ValueError(f"MXNet cannot compute on {ctx} here")
+        contexts.append(ctx)
+    return contexts
+
+
 def context_of(net: mx.gluon.Block) -> mx.Context:
-    """Return the context that holds the parameters of ``net``.
+    """Return the context that holds the parameters of ``net``; of several, the first.
 
     Raises
     ------
     ValueError
         If ``net`` has not been initialized.
     """
+    return contexts_of(net)[0]
+
+
+def contexts_of(net: mx.gluon.Block) -> list[mx.Context]:
+    """Return all contexts that hold the parameters of ``net``. Errors are as of ``context_of``."""
     try:
-        return next(iter(net.collect_params().values())).list_ctx()[0]
+        return next(iter(net.collect_params().values())).list_ctx()
     except (RuntimeError, StopIteration) as error:
         raise ValueError(
             f"{type(net).__name__} has no parameters yet: call net.initialize() "
@@ -75,13 +110,15 @@ def check_seed(number: int) -> None:
         raise ValueError(f"expected a seed below {SEED_LIMIT}, got {number}")
 
 
-def seed_epoch(number: int, epoch: int) -> None:
+def seed_epoch(number: int, epoch: int, rank: int = 0) -> None:
     """Seed both generators for one epoch of the run whose seed is ``number``.
 
     MXNet's generator cannot be saved, so a run that is to be resumed seeds it anew for each
     epoch after the first. Epoch 0 goes on where ``seed(number)`` and the drawing of the weights
-    have left the generators, as the tutorial's does, and is left alone.
+    have left the generators, as the tutorial's does, and is left alone; but of several workers,
+    told apart by their ``rank``, the first alone: each is to draw noise of its own.
     """
-    if epoch > 0:
-        # NumPy's way to make of two numbers one that is unlike its neighbours'.
-        seed(int(np.random.SeedSequence([number, epoch]).generate_state(1)[0]) % SEED_LIMIT)
+    if epoch > 0 or rank > 0:
+        # NumPy's way to make of some numbers one that is unlike its neighbours'.
+        numbers = np.random.SeedSequence([number, epoch, *([rank] if rank else [])])
+        seed(int(numbers.generate_state(1)[0]) % SEED_LIMIT)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import mxnet as mx
 import numpy as np
 from mxnet import autograd, gluon
+from mxnet.gluon.utils import split_and_load
 
 from vae_gluon.checks import check_integer
 from vae_gluon.data import batches, check_iterator, draw_pixels
@@ -16,8 +17,9 @@ from vae_gluon.interrupts import HeldInterrupt
 from vae_gluon.optimizer import Adam
 from vae_gluon.parameters import named_parameters
 from vae_gluon.progress import tqdm
-from vae_gluon.runtime import check_seed, context_of, default_context, seed_epoch
+from vae_gluon.runtime import check_seed, contexts_of, default_context, seed_epoch
 from vae_gluon.threads import late
+from vae_gluon.workers import TIMEOUT, Watch, total
 
 UPDATES = 64  # parameters whose updates are handed to the engine as one job
 AHEAD = 2000  # images that may be queued while others are computed
@@ -59,13 +61,16 @@ def train(
     seed: int | None = None,
     start: TrainingState | None = None,
     after_epoch: Callable[[TrainingState], None] | None = None,
+    ctx: mx.Context | list[mx.Context] | None = None,
+    kvstore: mx.kv.KVStore | None = None,
+    timeout: float = TIMEOUT,
 ) -> History:
     """Fit ``net`` with Adam to the images of ``train_iter``.
 
-    A net that is not initialized yet gets Xavier weights on ``default_context()``; one
-    that is goes on from the parameters it has, where they are, with Adam starting anew. For
-    the same losses bit for bit (on the CPU), call ``vae_gluon.seed`` before the iterators are
-    made. Ctrl-C ends the training after the batch at hand, with whole parameters.
+    A net that is not initialized yet gets Xavier weights; one that is goes on from the parameters
+    it has, with Adam starting anew. For the same losses bit for bit (on the CPU), call
+    ``vae_gluon.seed`` before the iterators are made. Ctrl-C ends the training after the batch at
+    hand, with whole parameters.
 
     Parameters
     ----------
@@ -93,6 +98,17 @@ def train(
     after_epoch : callable, optional
         Called with the TrainingState after each epoch: the place for ``save_checkpoint``. Its
         moments are those that the next epoch changes.
+    ctx : Context or list of Context, optional
+        Where to train: by default where the parameters are, or ``default_context()`` for a
+        new net. On several devices each takes a part of each batch.
+    kvstore : KVStore, optional
+        Of type ``dist_sync``, as ``mx.kv.create`` makes it: train together with other processes,
+        whose gradients are added up before each step. The iterators give this process's ``shard``,
+        and each process calls ``train`` with the same arguments otherwise. A step is on the
+        mean over all their batches; the losses returned are of all images.
+    timeout : float, default 60
+        With a ``kvstore``, the seconds without a batch after which this process ends, with a
+        message and exit code 1, because the others have gone.
 
     Returns
     -------
@@ -114,26 +130,34 @@ def train(
         check_seed(seed)
     check_iterator("train_iter", train_iter)
     check_iterator("val_iter", val_iter)
-    _initialize_if_new(net)
-    trainer, history = _begin(net, learning_rate, start)
+    _place(net, ctx)
+    trainer, history = _begin(net, learning_rate, start, kvstore)
+    rank, n_workers = (kvstore.rank, kvstore.num_workers) if kvstore else (0, 1)
     done = len(history.train)
     if done > epochs:
         raise ValueError(f"expected epochs to be at least the {done} of start, got {epochs}")
     if seed is not None:
-        _shuffle_again((train_iter, val_iter), seed, done)
+        _shuffle_again((train_iter, val_iter), seed, done, rank)
 
     bar = tqdm(total=epochs, initial=done, desc="epochs", unit="epoch", disable=not progress)
-    with bar, HeldInterrupt() as held:
+    with bar, HeldInterrupt() as held, Watch(timeout if kvstore else None) as watch:
+
+        def after_batch():
+            held.check()
+            watch.beat()
+
         if progress and late():
             bar.write(f"Note: {late()}")
         for epoch in range(done, epochs):
             if seed is not None:
-                seed_epoch(seed, epoch)
+                seed_epoch(seed, epoch, rank)
             begin = time.perf_counter()
-            losses = _steps(net, trainer, train_iter, binarize)
-            training = _mean(_watched(losses, f"training loss of epoch {epoch}", held))
+            losses = _steps(net, trainer, train_iter, binarize, n_workers)
+            losses = _watched(losses, f"training loss of epoch {epoch}", after_batch)
+            training = _mean(losses, kvstore)
             losses = _losses(net, val_iter, binarize)
-            validation = _mean(_watched(losses, f"validation loss of epoch {epoch}", held))
+            losses = _watched(losses, f"validation loss of epoch {epoch}", after_batch)
+            validation = _mean(losses, kvstore)
             _append(history, training, validation, time.perf_counter() - begin)
             if after_epoch is not None:
                 after_epoch(_state(net, trainer, history))
@@ -173,32 +197,56 @@ def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter, binarize: bool =
 # The losses of an epoch, batch by batch: (N,) nats, and their KL divergences if the net tells them
 
 
-def _steps(net, trainer, data_iter, binarize=False):
+def _steps(net, trainer, data_iter, binarize=False, n_workers=1):
     """Take a step for each batch; give its losses."""
-    for x in batches(data_iter, context_of(net)):
-        yield _step(net, trainer, draw_pixels(x) if binarize else x)
+    contexts = contexts_of(net)
+    for x in batches(data_iter, _source(contexts)):
+        yield _step(net, trainer, draw_pixels(x) if binarize else x, contexts, n_workers)
 
 
-def _step(net, trainer, x):
+def _step(net, trainer, x, contexts, n_workers):
     """Move the weights against the gradient of the batch's mean loss; return its losses."""
     with autograd.record():
-        loss = net(x)
-    loss.backward()
+        parts = _call(net, x, contexts)
+        # A device for which there is no image: a gradient of zero.
+        idle = [0 * net(x[:1].as_in_context(ctx)) for ctx in contexts[len(parts) :]]
+    autograd.backward([loss for loss, *_ in parts] + idle)
     with mx.engine.bulk(UPDATES):
-        trainer.step(len(x))
+        trainer.step(len(x) * n_workers)
     # Without their graph, which would outlive the batch.
-    return [array.detach() for array in _with_kl(net, loss)]
+    return [array.detach() for array in _join(parts)]
 
 
 def _losses(net, data_iter, binarize=False):
     """Give the losses of large batches, with fixed weights."""
-    for x in _joined(batches(data_iter, context_of(net))):
-        yield _with_kl(net, net(draw_pixels(x) if binarize else x))
+    contexts = contexts_of(net)
+    for x in _joined(batches(data_iter, _source(contexts))):
+        yield _join(_call(net, draw_pixels(x) if binarize else x, contexts))
 
 
-def _with_kl(net, loss):
-    kl = getattr(net, "kl_loss", None)
-    return [loss] if kl is None else [loss, kl]
+def _source(contexts):
+    """Return where batches come from: their device, or, to be divided, the CPU."""
+    return contexts[0] if len(contexts) == 1 else mx.cpu()
+
+
+def _call(net, x, contexts):
+    """Call the net on each device with a part of a batch: the parts' losses, and their KL."""
+    parts = []
+    for part in split_and_load(x, contexts[: len(x)], even_split=False):
+        loss, kl = net(part), getattr(net, "kl_loss", None)
+        parts.append([loss] if kl is None else [loss, kl])
+    return parts
+
+
+def _join(parts):
+    """Join the losses of a batch's parts, and their KL, on the first device."""
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0][0].context
+    return [
+        mx.nd.concat(*(array.as_in_context(first) for array in arrays), dim=0)
+        for arrays in zip(*parts)
+    ]
 
 
 def _joined(small):
@@ -234,13 +282,13 @@ def _numbers(arrays):
     return [array.asnumpy() for array in arrays]
 
 
-def _watched(losses, name, held):
-    """Compute losses; stop at the first that is not finite, and at Ctrl-C after any batch."""
+def _watched(losses, name, after_batch):
+    """Compute losses, calling ``after_batch`` after each; stop at the first that is not finite."""
 
     def interruptible():
         for batch in losses:
             yield batch
-            held.check()
+            after_batch()
 
     for number, batch in enumerate(_computed(interruptible())):
         loss = batch[0]
@@ -253,29 +301,40 @@ def _watched(losses, name, held):
         yield batch
 
 
-def _mean(losses):
-    """Average the losses of batches, and their KL, over all images, in double precision."""
+def _mean(losses, kvstore=None):
+    """Average the losses of batches, and their KL, over the images of all workers."""
     parts = list(zip(*losses))
     if not parts:
         raise ValueError("expected batches of images, got none from the iterator")
-    return [float(np.concatenate(part).mean(dtype=np.float64)) for part in parts]
+    parts = [np.concatenate(part) for part in parts]
+    sums = [part.sum(dtype=np.float64) for part in parts]
+    *sums, images = total(kvstore, np.array([*sums, len(parts[0])]))
+    return [float(number / images) for number in sums]
 
 
 # Where a run begins, and where it stands
 
 
-def _initialize_if_new(net):
+def _place(net, ctx):
+    """Initialize a net that is new, and bring it to the devices that are asked for."""
     try:
-        context_of(net)
+        contexts = contexts_of(net)
     except ValueError:
-        net.initialize(mx.init.Xavier(), ctx=default_context())
+        net.initialize(mx.init.Xavier(), ctx=ctx or default_context())
+        return
+    wanted = [ctx] if isinstance(ctx, mx.Context) else ctx
+    if wanted and wanted != contexts:
+        net.collect_params().reset_ctx(wanted)
 
 
-def _begin(net, learning_rate, start):
+def _begin(net, learning_rate, start, kvstore):
     """Make the Trainer and the history of a run that begins, or goes on from ``start``."""
     parameters = list(net.collect_params().values())
+    # Each process and each device updates its own weights, by the same gradient: the moments
+    # are at hand for a checkpoint.
+    where = {"kvstore": kvstore or "device", "update_on_kvstore": False}
     if start is None:
-        return gluon.Trainer(parameters, Adam(learning_rate)), History([], [], [], [], [])
+        return gluon.Trainer(parameters, Adam(learning_rate), **where), History([], [], [], [], [])
     names = _names(net)
     moments = {}
     for index, parameter in enumerate(parameters):
@@ -290,7 +349,7 @@ def _begin(net, learning_rate, start):
             )
         moments[index] = start.moments[name]
     adam = Adam(learning_rate, begin_num_update=start.updates, moments=moments)
-    return gluon.Trainer(parameters, adam), History(*map(list, start.history))
+    return gluon.Trainer(parameters, adam, **where), History(*map(list, start.history))
 
 
 def _names(net):
@@ -315,10 +374,10 @@ def _state(net, trainer, history):
     return TrainingState(History(*map(list, history)), adam.num_update, moments)
 
 
-def _shuffle_again(iterators, number, epochs):
+def _shuffle_again(iterators, number, epochs, rank):
     """Bring iterators that shuffle to the order they had after so many epochs."""
     for epoch in range(epochs):
-        seed_epoch(number, epoch)
+        seed_epoch(number, epoch, rank)
         for data_iter in iterators:
             if getattr(data_iter, "shuffle", False):
                 data_iter.reset()

@@ -1,0 +1,141 @@
+"""Training on several devices is training on one: two CPU contexts stand for two GPUs."""
+
+import mxnet as mx
+import numpy as np
+import pytest
+
+import vae_gluon
+from vae_gluon import (
+    VAE,
+    GaussianSampler,
+    conv_decoder,
+    conv_encoder,
+    load_checkpoint,
+    save_checkpoint,
+    train,
+)
+from vae_gluon.runtime import contexts_of, read_contexts
+
+TWO = [mx.cpu(0), mx.cpu(1)]
+
+
+class Repeatable(GaussianSampler):
+    """Samples with a noise that each image brings with it, wherever it is computed."""
+
+    def hybrid_forward(self, F, mu, lv):
+        return mu + F.exp(0.5 * lv) * F.sin(3 * mu)
+
+
+def make(arch="mlp"):
+    vae_gluon.seed(1)
+    blocks = {"encoder": conv_encoder(2, 16), "decoder": conv_decoder(2, 16)}
+    net = VAE(n_hidden=16, n_latent=2, **(blocks if arch == "conv" else {}))
+    net.sampler = Repeatable()
+    net.initialize(mx.init.Xavier(), ctx=mx.cpu())
+    return net
+
+
+def iterators(digits, batch_size=32):
+    return vae_gluon.mnist_iterators(digits, batch_size)
+
+
+def parameters(net, ctx):
+    return {name: p.data(ctx).asnumpy() for name, p in net._collect_params_with_prefix().items()}
+
+
+@pytest.mark.parametrize("arch", ["mlp", "conv"])
+@pytest.mark.parametrize("hybridized", [False, True])
+def test_two_devices_take_the_steps_of_one(digits, arch, hybridized):
+    nets, histories = [], []
+    for ctx in (mx.cpu(), TWO):
+        net = make(arch)
+        if hybridized:
+            net.hybridize(static_alloc=True, static_shape=True)
+        histories.append(train(net, *iterators(digits), epochs=2, progress=False, ctx=ctx))
+        nets.append(net)
+    assert contexts_of(nets[1]) == TWO
+    for kind in ("train", "val", "train_kl", "val_kl"):
+        one, two = (getattr(history, kind) for history in histories)
+        np.testing.assert_allclose(two, one, rtol=1e-4)
+    one = parameters(nets[0], mx.cpu())
+    for ctx in TWO:
+        for name, array in parameters(nets[1], ctx).items():
+            np.testing.assert_allclose(array, one[name], atol=2e-3, err_msg=name)
+
+
+def test_devices_end_with_the_same_weights_bit_for_bit(digits):
+    net = make()
+    train(net, *iterators(digits), epochs=2, progress=False, ctx=TWO)
+    first, second = (parameters(net, ctx) for ctx in TWO)
+    assert all((first[name] == second[name]).all() for name in first)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7])
+def test_batches_smaller_than_the_devices_are_many_train(digits, batch_size):
+    few = {name: array[:10] for name, array in digits.items()}
+    histories = [
+        train(make(), *iterators(few, batch_size), epochs=2, progress=False, ctx=ctx)
+        for ctx in (mx.cpu(), [mx.cpu(i) for i in range(4)])
+    ]
+    np.testing.assert_allclose(histories[1].train, histories[0].train, rtol=1e-4)
+    np.testing.assert_allclose(histories[1].val, histories[0].val, rtol=1e-4)
+
+
+def test_a_net_that_is_on_several_devices_trains_there(digits):
+    net = VAE(n_hidden=16)
+    net.initialize(ctx=TWO)
+    train(net, *iterators(digits), epochs=1, progress=False)
+    assert contexts_of(net) == TWO
+    assert vae_gluon.encode(net, digits["test_data"])[0].shape == (len(digits["test_data"]), 2)
+
+
+def test_a_checkpoint_goes_on_on_other_devices(digits, tmp_path):
+    def go(epochs, ctx, start=None, net=None):
+        net, states = net or make(), []
+        keep = {"seed": 1, "start": start, "after_epoch": states.append}
+        history = train(net, *iterators(digits), epochs, progress=False, ctx=ctx, **keep)
+        save_checkpoint(tmp_path / "run.npz", net, states[-1])
+        return history
+
+    whole = go(4, TWO)
+    go(2, TWO)
+    net = make()
+    start, _ = load_checkpoint(tmp_path / "run.npz", net)
+    resumed = go(4, TWO, start, net)
+    assert resumed.train == whole.train  # on the same devices bit for bit
+    go(2, TWO)
+    net = make()
+    start, _ = load_checkpoint(tmp_path / "run.npz", net)
+    np.testing.assert_allclose(go(4, mx.cpu(), start, net).train, whole.train, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "contexts"),
+    [
+        ("cpu", [mx.cpu()]),
+        ("cpu(1)", [mx.cpu(1)]),
+        ("cpu(0),cpu(1)", TWO),
+        (" cpu , cpu(2) ", [mx.cpu(), mx.cpu(2)]),
+    ],
+)
+def test_contexts_are_read_as_mxnet_writes_them(words, contexts):
+    assert read_contexts(words) == contexts
+    assert read_contexts(",".join(map(str, contexts))) == contexts
+
+
+@pytest.mark.parametrize(
+    "words", ["", "tpu", "gpu(x)", "cpu()", "cpu(-1)", "cpu;gpu", "cpu,"]
+)
+def test_what_is_no_context_is_refused(words):
+    with pytest.raises(ValueError, match="expected contexts like"):
+        read_contexts(words)
+
+
+def test_a_context_comes_once():
+    with pytest.raises(ValueError, match="each context once"):
+        read_contexts("cpu,cpu(0)")
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch):
+    with pytest.raises(ValueError, match=r"MXNet cannot compute on gpu\(99\) here"):
+        read_contexts("gpu(99)")

@@ -1,0 +1,133 @@
+"""Several processes that train one net: MXNet's parameter server, seen by one of its workers."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from types import TracebackType
+
+import mxnet as mx
+import numpy as np
+
+from vae_gluon.checks import check_integer
+
+TIMEOUT = 60.0  # seconds without a batch after which the others count as gone
+
+
+def shard(
+    mnist: Mapping[str, np.ndarray], rank: int, n_workers: int, batch_size: int = 100
+) -> dict[str, np.ndarray]:
+    """Take a worker's part of the images.
+
+    Its i-th training batch is its part of the i-th batch of ``n_workers * batch_size`` images,
+    so that all workers together take the steps of a single process with batches of that size. The
+    parts are equally large, because the workers wait for each other at each step: up to
+    ``n_workers - 1`` training images at the end are left out. Each test image is in one part.
+
+    Parameters
+    ----------
+    mnist : mapping
+        What ``load_mnist`` or ``make_digits`` returns.
+    rank : int
+        The number of this worker, from 0.
+    n_workers : int
+        How many there are.
+    batch_size : int, default 100
+        Images in a batch of one worker.
+
+    Returns
+    -------
+    dict
+        As ``mnist``.
+
+    Raises
+    ------
+    ValueError
+        If ``rank`` is no number of a worker, or there are fewer images than workers.
+    """
+    check_integer("n_workers", n_workers)
+    check_integer("batch_size", batch_size)
+    check_integer("rank", rank, least=0)
+    n = len(mnist["train_data"]) // n_workers * n_workers
+    if rank >= n_workers or min(n, len(mnist["test_data"])) < n_workers:
+        raise ValueError(
+            f"expected a rank below {n_workers} workers and at least as many images, got rank "
+            f"{rank}, {len(mnist['train_data'])} and {len(mnist['test_data'])} images"
+        )
+    whole = np.split(np.arange(n), range(n_workers * batch_size, n, n_workers * batch_size))
+    rows = np.concatenate([np.split(batch, n_workers)[rank] for batch in whole])
+    return {
+        "train_data": mnist["train_data"][rows],
+        "train_label": mnist["train_label"][rows],
+        "test_data": mnist["test_data"][rank::n_workers],
+        "test_label": mnist["test_label"][rank::n_workers],
+    }
+
+
+def total(kvstore: mx.kv.KVStore | None, numbers: np.ndarray) -> np.ndarray:
+    """Add up what each worker has: its ``numbers``, an array of any shape, in double precision.
+
+    Without a ``kvstore`` there is one worker.
+    """
+    if kvstore is None:
+        return np.asarray(numbers, float)
+    array = mx.nd.array(numbers, dtype=np.float64)
+    key = f"total of {array.shape}"
+    kvstore.broadcast(key, mx.nd.zeros_like(array), mx.nd.zeros_like(array))
+    kvstore.pushpull(key, array, out=array)
+    return array.asnumpy()
+
+
+class Watch:
+    """Ends this process if a ``with`` block comes to no batch for a long time.
+
+    A worker whose parameter server, scheduler or fellow worker has died waits within MXNet, for
+    ever: no exception would reach it.
+
+    >>> with Watch(timeout=60) as watch:
+    ...     for step in range(3):
+    ...         watch.beat()
+
+    Parameters
+    ----------
+    timeout : float or None
+        Seconds; None watches nothing.
+    """
+
+    def __init__(self, timeout: float | None) -> None:
+        self.timeout = timeout
+        self._last = time.monotonic()
+        self._over = threading.Event()
+
+    def __enter__(self) -> Watch:
+        self.beat()
+        if self.timeout is not None:
+            threading.Thread(target=self._wait, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._over.set()
+
+    def beat(self) -> None:
+        """Say that a batch has come."""
+        self._last = time.monotonic()
+
+    def _wait(self):
+        while not self._over.wait(self.timeout / 10):
+            if time.monotonic() - self._last > self.timeout:
+                print(
+                    f"\nvae-gluon: error: no batch for {self.timeout:g} seconds: another worker, "
+                    "the server or the scheduler has gone. This worker ends too; vae-gluon train "
+                    "--resume goes on from the last checkpoint",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                os._exit(1)
