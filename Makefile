@@ -1,12 +1,13 @@
 # make demo       install into .venv, train for 10 epochs, draw the pictures: runs/demo
 # make test       install into .venv, run the tests
+# make cluster    train by two workers and MXNet's parameter server, here: runs/cluster
 # make test-all   run the tests on each Python from 3.9 to 3.12 that is here, by tox
 # make test-slow  the long checks: 50 epochs on MNIST (minutes)
 # make soak       kill a training 50 times and see that nothing is lost (five minutes)
 # make bench      install the rivals as well, race them: benchmarks/results.md (half an hour)
 # make notebook   install Jupyter as well, open the notebook
 # make lint       install into .venv, run ruff
-# make clean      remove what the others made, runs/ apart from runs/demo kept
+# make clean      remove what the others made, runs/ kept but for demo and cluster
 #
 # PYTHON=/path/to/python names the interpreter that .venv is made with.
 
@@ -20,12 +21,16 @@ FITS := import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 12))
 # Where pyenv keeps Pythons that are not on the PATH.
 PYENV := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin/python3)
 
-.PHONY: demo test test-all test-slow soak bench notebook lint clean
+.PHONY: demo cluster test test-all test-slow soak bench notebook lint clean
 .NOTPARALLEL:
 
 demo: $(VENV)/installed
 	rm -rf runs/demo
 	$(BIN)/vae-gluon train --epochs 10 --out runs/demo
+
+cluster: $(VENV)/installed
+	rm -rf runs/cluster
+	$(BIN)/vae-gluon cluster train --epochs 10 --batch-size 50 --out runs/cluster
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest
@@ -50,7 +55,7 @@ lint: $(VENV)/installed-lint
 	$(BIN)/ruff format --check .
 
 clean:
-	rm -rf $(VENV) .tox runs/demo build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) .tox runs/demo runs/cluster build *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp for each set of dependencies, older than pyproject.toml when that has changed.

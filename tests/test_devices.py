@@ -123,9 +123,7 @@ def test_contexts_are_read_as_mxnet_writes_them(words, contexts):
     assert read_contexts(",".join(map(str, contexts))) == contexts
 
 
-@pytest.mark.parametrize(
-    "words", ["", "tpu", "gpu(x)", "cpu()", "cpu(-1)", "cpu;gpu", "cpu,"]
-)
+@pytest.mark.parametrize("words", ["", "tpu", "gpu(x)", "cpu()", "cpu(-1)", "cpu;gpu", "cpu,"])
 def test_what_is_no_context_is_refused(words):
     with pytest.raises(ValueError, match="expected contexts like"):
         read_contexts(words)

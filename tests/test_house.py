@@ -43,6 +43,7 @@ ARROWS = {
         "workers",
     },
     "workers": {"checks"},
+    "cluster": {"threads"},
     "checkpoint": {"arrays", "files", "parameters", "runtime", "training"},
     "runs": {"files", "runtime", "training"},
     "latent": {"arrays", "checks", "runtime"},
@@ -56,6 +57,7 @@ ARROWS = {
     "cli": {
         "",
         "checkpoint",
+        "cluster",
         "conv",
         "data",
         "digits",
@@ -67,6 +69,7 @@ ARROWS = {
         "runs",
         "runtime",
         "training",
+        "workers",
     },
     "__main__": {"cli"},
     "": {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import math
+import os
 import shlex
 import sys
 import textwrap
@@ -17,6 +18,7 @@ import mxnet as mx
 
 from vae_gluon import __version__, runs
 from vae_gluon.checkpoint import load_checkpoint, save_checkpoint
+from vae_gluon.cluster import LOOPBACK, ROLES, run_cluster
 from vae_gluon.conv import conv_decoder, conv_encoder
 from vae_gluon.data import (
     MNISTUnavailableError,
@@ -30,8 +32,9 @@ from vae_gluon.files import replacing
 from vae_gluon.likelihood import active_units, elbo, log_likelihood
 from vae_gluon.model import VAE
 from vae_gluon.parameters import check_parameters
-from vae_gluon.runtime import default_context, seed
+from vae_gluon.runtime import default_context, read_contexts, seed
 from vae_gluon.training import train
+from vae_gluon.workers import check_agreement, shard
 
 LEARNING_RATE = 0.001
 RULE = "=" * 80
@@ -52,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = build_parser().parse_args(argv)
     try:
-        args.run(args)
+        return args.run(args) or 0
     except CommandError as error:
         message, code = f"error: {error}", 2
     except (OSError, FloatingPointError) as error:
@@ -62,9 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         message, code = f"error: {str(error).strip().splitlines()[-1].strip()}", 1
     except KeyboardInterrupt as interrupt:
         message, code = f"interrupted{interrupt}", 130
-    else:
-        return 0
-    print(f"vae-gluon {args.command}: {message}", file=sys.stderr)
+    print(f"vae-gluon {args.command}: {message}", file=sys.stderr, flush=True)
+    if getattr(args, "connected", False):
+        os._exit(code)  # MXNet would wait for the other workers, which wait for this one
     return code
 
 
@@ -73,28 +76,56 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_train(args: argparse.Namespace) -> None:
     """Train a net, or resume its training; write all the files of the run."""
-    config, mnist, net, start, out = _resumed(args) if args.resume else _begun(args)
+    kvstore = _connect(args)
+    config, mnist, net, start, out = (_resumed if args.resume else _begun)(args, kvstore)
     seed(config["seed"])
-    iterators = mnist_iterators(mnist, config["batch_size"], config["shuffle"])
     net.hybridize(static_alloc=True, static_shape=True)
-    print(
-        f"Training on {len(mnist['train_data'])} images of {config['dataset']}, validating on "
-        f"{len(mnist['test_data'])}, on {config['context']}, into {out}"
-    )
-    if start:
-        print(f"Resuming after {len(start.history.train)} of {config['epochs']} epochs")
+    if _is_first(kvstore):
+        workers = f", by {kvstore.num_workers} workers" if kvstore else ""
+        print(
+            f"Training on {len(mnist['train_data'])} images of {config['dataset']}, validating on "
+            f"{len(mnist['test_data'])}, on {config['context']}{workers}, into {out}"
+        )
+        if start:
+            print(f"Resuming after {len(start.history.train)} of {config['epochs']} epochs")
     with _last_words(out):
-        history = _train(net, iterators, config, start, out)
+        history = _train(net, mnist, config, start, out, kvstore)
+        if not _is_first(kvstore):
+            return
         _save_parameters(net, out / f"{_net_name(config)}.params")
         runs.write_json(out / runs.HISTORY, history._asdict())
         _draw(net, mnist, history._asdict(), config["seed"], out)
 
 
-def _train(net, iterators, config, start, out):
+def _connect(args):
+    """Join the other workers of a training by several processes; None if there are none."""
+    if args.kvstore is None:
+        return None
+    if os.environ.get("DMLC_ROLE") != "worker":
+        raise CommandError(
+            f"--kvstore {args.kvstore} needs a scheduler, servers and workers, told apart by "
+            "MXNet's DMLC_* variables: vae-gluon cluster train ... starts them"
+        )
+    kvstore = mx.kv.create(args.kvstore)  # waits for them
+    args.connected = True
+    return kvstore
+
+
+def _is_first(kvstore):
+    """Say whether this is the worker that writes the files of the run."""
+    return kvstore is None or kvstore.rank == 0
+
+
+def _train(net, mnist, config, start, out, kvstore):
     """Train as the config says, with a checkpoint at each of its epochs."""
+    if kvstore:
+        mnist = shard(mnist, kvstore.rank, kvstore.num_workers, config["batch_size"])
+    iterators = mnist_iterators(mnist, config["batch_size"], config["shuffle"])
 
     def save(state):
         done = len(state.history.train)
+        if not _is_first(kvstore):
+            return
         if done % config["checkpoint_every"] == 0 or done == config["epochs"]:
             save_checkpoint(out / runs.CHECKPOINT, net, state, config)
 
@@ -104,9 +135,12 @@ def _train(net, iterators, config, start, out):
         config["epochs"],
         config["lr"],
         binarize=config["binarize"],
+        progress=_is_first(kvstore),
         seed=config["seed"],
         start=start,
         after_epoch=save,
+        ctx=read_contexts(config["context"]),
+        kvstore=kvstore,
     )
 
 
@@ -132,6 +166,17 @@ def run_evaluate(args: argparse.Namespace) -> None:
     }
     runs.write_json(args.folder / runs.EVALUATION, result)
     print(f"{_table(result)}\n{args.folder / runs.EVALUATION}")
+
+
+def run_cluster_command(args: argparse.Namespace) -> int:
+    """Train by several processes on this machine."""
+    if args.words[:1] != ["train"]:
+        raise CommandError(
+            f"expected train and its options, got {' '.join(args.words) or 'nothing'}"
+        )
+    words = ["train", "--kvstore", "dist_sync", *args.words[1:]]
+    build_parser().parse_args(words)  # a wrong word is told once, and before anything begins
+    return run_cluster(args.roles, [sys.executable, "-m", "vae_gluon", *words])
 
 
 def _measure(net, images, k):
@@ -172,10 +217,10 @@ def _finished(args):
     return config, history, net, mnist
 
 
-def _begun(args):
+def _begun(args, kvstore):
     """Begin a run: its config, data, net, no start, and its folder."""
     with _told():
-        if args.out:
+        if args.out and _is_first(kvstore):
             runs.check_no_run(args.out)  # before the data, which may take a download
         dataset, folder, mnist = _load_data(args.dataset, args.data_dir)
         config = {
@@ -183,15 +228,18 @@ def _begun(args):
             "dataset_asked_for": args.dataset,
             "data_crc32": _crc32(mnist),
             **_options(args),
-            **_here(folder),
+            "n_workers": _n_workers(kvstore),
+            **_here(args, folder),
         }
+        _check_agreement(kvstore, config)
         net = _make_net(config)
         out = args.out or _default_folder(config)
-        runs.begin(out, config)
+        if _is_first(kvstore):
+            runs.begin(out, config)
     return config, mnist, net, None, out
 
 
-def _resumed(args):
+def _resumed(args, kvstore):
     """Take up a run: its config, data, net, where it stands, and its folder."""
     with _told():
         out = args.out or _find_run(args)
@@ -202,13 +250,29 @@ def _resumed(args):
         _, folder, mnist = _load_data(config["dataset"], data_dir)
         if _crc32(mnist) != config["data_crc32"]:
             raise ValueError(f"the run in {out} was trained on other images than those of {folder}")
-        config = {**config, **given, **_here(folder)}
+        if config["n_workers"] != _n_workers(kvstore):
+            raise ValueError(
+                f"the run in {out} has {config['n_workers']} workers: expected as many to go on "
+                f"with it, got {_n_workers(kvstore)}"
+            )
+        config = {**config, **given, **_here(args, folder)}
+        _check_agreement(kvstore, config)
         net, start = _make_net(config), None
         if (out / runs.CHECKPOINT).exists():
             start, kept = load_checkpoint(out / runs.CHECKPOINT, net)
             runs.check_checkpoint(out, config, kept, len(start.history.train))
-        runs.begin_again(out, config)
+        if _is_first(kvstore):
+            runs.begin_again(out, config)
     return config, mnist, net, start, out
+
+
+def _n_workers(kvstore):
+    return kvstore.num_workers if kvstore else 1
+
+
+def _check_agreement(kvstore, config):
+    if kvstore:
+        check_agreement(kvstore, {name: config[name] for name in config.keys() - runs.FREE})
 
 
 def _save_parameters(net, path):
@@ -290,11 +354,12 @@ def _given(args):
     return {name: value for name, value in vars(args).items() if name in names}
 
 
-def _here(folder):
+def _here(args, folder):
     """Describe the place of a run, which may be another when it goes on."""
+    contexts = args.ctx or [default_context()]
     return {
         "data_dir": None if folder is None else str(folder.resolve()),
-        "context": str(default_context()),
+        "context": ",".join(map(str, contexts)),
         "version": __version__,
     }
 
@@ -358,7 +423,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of both commands."""
+    """Return the parser of all commands."""
     parser = _Parser(
         prog="vae-gluon",
         description="Train a variational autoencoder on MNIST, as the Gluon tutorial does.",
@@ -368,6 +433,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_figures(commands)
     _add_evaluate(commands)
+    _add_cluster(commands)
     return parser
 
 
@@ -405,6 +471,19 @@ def _add_train(commands):
         help="go on with the run in that folder, with its options, from its last checkpoint; "
         "more --epochs make it longer",
     )
+    add(
+        "--ctx",
+        type=_contexts,
+        metavar="CONTEXTS",
+        help="devices to train on, each with its part of a batch: gpu(0),gpu(1) "
+        "(default: a GPU if there is one)",
+    )
+    add(
+        "--kvstore",
+        choices=["dist_sync"],
+        help="train as one of several workers of MXNet's parameter server, each with batches of "
+        "--batch-size (see vae-gluon cluster)",
+    )
     command.set_defaults(run=run_train)
 
 
@@ -439,6 +518,40 @@ def _add_evaluate(commands):
         add(name, type=_integer(option), default=option.default, metavar="N", help=help_)
     _add_data_dir(add, "where the run found them")
     command.set_defaults(run=run_evaluate)
+
+
+def _add_cluster(commands):
+    text = "train by several processes: scheduler, server and workers, started here"
+    command = commands.add_parser("cluster", help=text, description=text.capitalize() + ".")
+    command.add_argument(
+        "--roles",
+        type=_roles,
+        default=LOOPBACK,
+        metavar="ROLES",
+        help="those to start on this machine, of those that DMLC_NUM_WORKER and "
+        f"DMLC_NUM_SERVER count on all (default: {','.join(LOOPBACK)})",
+    )
+    command.add_argument(
+        "words",
+        nargs=argparse.REMAINDER,
+        metavar="train ...",
+        help="the command that each worker runs; --kvstore dist_sync is added",
+    )
+    command.set_defaults(run=run_cluster_command)
+
+
+def _contexts(words):
+    try:
+        return read_contexts(words)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(error) from error
+
+
+def _roles(words):
+    roles = words.split(",")
+    if not set(roles) <= set(ROLES):
+        raise argparse.ArgumentTypeError(f"expected some of {', '.join(ROLES)}, got {words!r}")
+    return roles
 
 
 def _add_data_dir(add, default):

@@ -53,7 +53,7 @@ FLAGS = {
     "shuffle": "give the training images in a new order each epoch",
     "binarize": "draw black and white pixels with the probability of their grey, for each batch",
 }
-# What may differ between a run and its going on: it changes none of the losses.
+# What may differ between a run and its going on: it changes none of the losses, or the last digits.
 FREE = {"epochs", "checkpoint_every", "data_dir", "context", "version"}
 
 
@@ -143,6 +143,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     expected = {name: (option.allows, option.expected) for name, option in OPTIONS.items()}
     expected["lr"] = (lambda lr: _is_finite(lr) and lr > 0, "a number above 0")
     expected |= dict.fromkeys(FLAGS, (lambda value: isinstance(value, bool), "true or false"))
+    expected["n_workers"] = (Option(1, None, 1, "").allows, "an integer of at least 1")
     expected["arch"] = (ARCHITECTURES.__contains__, " or ".join(ARCHITECTURES))
     expected["dataset"] = (DATASETS.__contains__, " or ".join(DATASETS))
     expected["data_dir"] = (lambda name: name is None or isinstance(name, str), "a path or null")

@@ -19,7 +19,7 @@ from vae_gluon.parameters import named_parameters
 from vae_gluon.progress import tqdm
 from vae_gluon.runtime import check_seed, contexts_of, default_context, seed_epoch
 from vae_gluon.threads import late
-from vae_gluon.workers import TIMEOUT, Watch, total
+from vae_gluon.workers import TIMEOUT, Watch, begin_together, total
 
 UPDATES = 64  # parameters whose updates are handed to the engine as one job
 AHEAD = 2000  # images that may be queued while others are computed
@@ -211,6 +211,7 @@ def _step(net, trainer, x, contexts, n_workers):
         # A device for which there is no image: a gradient of zero.
         idle = [0 * net(x[:1].as_in_context(ctx)) for ctx in contexts[len(parts) :]]
     autograd.backward([loss for loss, *_ in parts] + idle)
+    begin_together(trainer)
     with mx.engine.bulk(UPDATES):
         trainer.step(len(x) * n_workers)
     # Without their graph, which would outlive the batch.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Mapping
 from types import TracebackType
 
 import mxnet as mx
 import numpy as np
+from mxnet import gluon
 
 from vae_gluon.checks import check_integer
 
@@ -68,17 +72,47 @@ def shard(
 
 
 def total(kvstore: mx.kv.KVStore | None, numbers: np.ndarray) -> np.ndarray:
-    """Add up what each worker has: its ``numbers``, an array of any shape, in double precision.
+    """Add up what each worker has: its ``numbers``, an array of any shape.
 
-    Without a ``kvstore`` there is one worker.
+    The parameter server adds in single precision. Without a ``kvstore`` there is one worker.
     """
+    numbers = np.asarray(numbers, float)
     if kvstore is None:
-        return np.asarray(numbers, float)
-    array = mx.nd.array(numbers, dtype=np.float64)
-    key = f"total of {array.shape}"
-    kvstore.broadcast(key, mx.nd.zeros_like(array), mx.nd.zeros_like(array))
+        return numbers
+    array = mx.nd.array(numbers)
+    # A key can be made once. Each worker comes here as often as the others, so they agree on it.
+    key = next(_keys)
+    kvstore.init(key, mx.nd.zeros_like(array))
     kvstore.pushpull(key, array, out=array)
-    return array.asnumpy()
+    return array.asnumpy().astype(float)
+
+
+_keys = itertools.count(10**6)  # above those of a Trainer, which counts parameters from 0
+
+
+def begin_together(trainer: gluon.Trainer) -> None:
+    """Give the weights of worker 0 to all of them, and wait until they have them.
+
+    A Trainer does so in its first step, but does not wait: what a slow worker then gets for its
+    weights is the others' gradients, which have overtaken it. After the first step, and without
+    other workers, there is nothing to do.
+    """
+    if not trainer._kv_initialized:
+        trainer._init_kvstore()
+    if trainer._params_to_init:
+        trainer._init_params()
+        mx.nd.waitall()
+
+
+def check_agreement(kvstore: mx.kv.KVStore, config: Mapping[str, object]) -> None:
+    """Raise a ValueError unless all workers have the same ``config``, which fits into JSON."""
+    number = zlib.crc32(json.dumps(config, sort_keys=True).encode())
+    halves = np.array(divmod(number, 2**16))  # which single precision adds up exactly
+    if (total(kvstore, halves) != halves * kvstore.num_workers).any():
+        raise ValueError(
+            f"worker {kvstore.rank} has other options or images than the others: give each of "
+            "them the same"
+        )
 
 
 class Watch:

@@ -1,0 +1,177 @@
+"""Scheduler, server and two workers on this machine: the same net, and an end when one has died."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from vae_gluon import cli, cluster, load_checkpoint, runs
+from vae_gluon.cluster import run_cluster
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux does")
+
+WORKER = """
+import sys, zlib
+import mxnet as mx
+import vae_gluon
+from vae_gluon import VAE, make_digits, mnist_iterators, train
+from vae_gluon.workers import shard
+
+kvstore = mx.kv.create("dist_sync") if sys.argv[1] == "two" else None
+vae_gluon.seed(1)
+mnist, net = make_digits(2000, 501), VAE(n_hidden=32)
+part = shard(mnist, kvstore.rank, 2, 50) if kvstore else mnist
+iterators = mnist_iterators(part, 50 if kvstore else 100)
+history = train(net, *iterators, epochs=5, progress=False, seed=1, kvstore=kvstore)
+crc = 0
+for name, parameter in sorted(net._collect_params_with_prefix().items()):
+    crc = zlib.crc32(parameter.data().asnumpy(), crc)
+rank = kvstore.rank if kvstore else 0
+with open(f"{sys.argv[2]}/{sys.argv[1]}{rank}", "w") as file:
+    print([crc, history.train, history.val, history.train_kl, history.val_kl], file=file)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_each(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def test_two_workers_end_with_one_net_and_the_losses_of_twice_the_batch(tmp_path):
+    (tmp_path / "worker.py").write_text(WORKER)
+    words = [sys.executable, str(tmp_path / "worker.py")]
+    assert run_cluster(cluster.LOOPBACK, [*words, "two", str(tmp_path)]) == 0
+    subprocess.run([*words, "one", str(tmp_path)], check=True)
+    first, second, single = (
+        json.loads((tmp_path / name).read_text()) for name in ("two0", "two1", "one0")
+    )
+    assert first == second  # weights and losses bit for bit
+    # Of the same steps, with other noise.
+    for ours, theirs in zip(first[1:3], single[1:3]):
+        assert ours == pytest.approx(theirs, rel=0.01)
+    assert single[1][-1] < single[1][0] - 50
+
+
+def children(pid):
+    """Return the processes that a process has started, with their roles."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"\nPPid:\t{pid}\n" in (path / "status").read_text():
+                role = re.search(rb"DMLC_ROLE=(\w+)", (path / "environ").read_bytes())
+                found.setdefault(role and role[1].decode(), []).append(int(path.name))
+        except OSError:
+            pass  # it has just ended
+    return found
+
+
+def wait_for(condition, seconds=60):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path):
+    out = tmp_path / "run"
+    words = ["cluster", "train", "--dataset", "digits", "--n-hidden", "16", "--out", str(out)]
+    command = [sys.executable, "-m", "vae_gluon", *words]
+    with subprocess.Popen(
+        [*command, "--epochs", "500"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as job:
+        wait_for((out / "checkpoint.npz").exists)
+        started = children(job.pid)
+        assert {role: len(pids) for role, pids in started.items()} == {
+            "scheduler": 1,
+            "server": 1,
+            "worker": 2,
+        }
+        os.kill(started["worker"][1], signal.SIGKILL)
+        begin = time.monotonic()
+        _, errors = job.communicate(timeout=30)
+    assert job.returncode == 1
+    assert re.search(r"error: worker [01] ended with SIGKILL; ending the others", errors)
+    assert time.monotonic() - begin < 20
+    assert not [pid for pids in started.values() for pid in pids if Path(f"/proc/{pid}").exists()]
+
+    config = runs.read_config(out)
+    state, _ = load_checkpoint(out / "checkpoint.npz", cli._make_net(config))
+    done = len(state.history.train)
+    more = [*command, "--resume", "--epochs", str(done + 1)]
+    subprocess.run(more, check=True, capture_output=True)
+    history = runs.read_history(out)
+    assert len(history["train"]) == done + 1
+    assert history["train"][:done] == state.history.train
+    assert history["train"][done] < history["train"][0]
+
+
+def test_a_process_that_fails_is_named(tmp_path, capfd):
+    code = (
+        "import os, sys, time; time.sleep(9 * (os.environ['DMLC_ROLE'] == 'worker')); sys.exit(3)"
+    )
+    assert run_cluster(["worker", "server"], [sys.executable, "-c", code]) == 1
+    assert "server 0 ended with exit code 3; ending the others" in capfd.readouterr().err
+
+
+def test_variables_of_the_user_stand(monkeypatch):
+    monkeypatch.setenv("DMLC_NUM_WORKER", "7")
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.delenv("MXNET_OMP_MAX_THREADS", raising=False)
+    monkeypatch.setattr(cluster, "usable_cores", lambda: 8)
+    environment = cluster._environment(["server", "worker", "worker"])
+    assert environment["DMLC_NUM_WORKER"] == "7"
+    assert environment["DMLC_NUM_SERVER"] == "1"
+    assert environment["OMP_NUM_THREADS"] == "4"
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert cluster._environment(["worker"])["OMP_NUM_THREADS"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "--kvstore", "dist_sync"], r"needs a scheduler, servers and workers"),
+        (["cluster"], "expected train and its options, got nothing"),
+        (["cluster", "evaluate", "run"], "expected train and its options, got evaluate run"),
+        (["cluster", "--roles", "boss", "train"], "expected some of scheduler, server, worker"),
+        (["cluster", "train", "--epochs", "no"], "expected an integer of at least 1, got 'no'"),
+        (["train", "--ctx", "tpu"], "expected contexts like"),
+        (["train", "--ctx", "gpu(99)"], "MXNet cannot compute on gpu"),
+    ],
+)
+def test_words_that_make_no_sense_are_told(words, message, monkeypatch, capsys):
+    monkeypatch.delenv("DMLC_ROLE", raising=False)
+    monkeypatch.setattr(cluster.subprocess, "Popen", None)  # nothing is started
+    try:
+        code = cli.main(words)
+    except SystemExit as end:
+        code = end.code
+    assert code == 2
+    error = capsys.readouterr().err
+    assert re.search(message, error)
+    assert error.count("\n") == 1
+
+
+def test_a_run_of_workers_is_not_gone_on_with_by_one(tmp_path, capsys, digits, monkeypatch):
+    monkeypatch.setattr(cli, "make_digits", lambda: digits)
+    words = ["train", "--dataset", "digits", "--n-hidden", "16", "--out", str(tmp_path)]
+    assert cli.main([*words, "--epochs", "1"]) == 0
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"n_workers": 2}))
+    capsys.readouterr()
+    assert cli.main([*words, "--resume", "--epochs", "2"]) == 2
+    assert "has 2 workers: expected as many to go on with it, got 1" in capsys.readouterr().err
+
+
+def test_a_run_on_two_devices_is_a_run(tmp_path, digits, monkeypatch):
+    monkeypatch.setattr(cli, "make_digits", lambda: digits)
+    words = ["train", "--dataset", "digits", "--n-hidden", "16", "--out", str(tmp_path)]
+    assert cli.main([*words, "--epochs", "1", "--ctx", "cpu(0),cpu(1)"]) == 0
+    assert runs.read_config(tmp_path)["context"] == "cpu(0),cpu(1)"
+    assert cli.main([*words, "--epochs", "2", "--resume"]) == 0  # on what there is
+    assert len(runs.read_history(tmp_path)["val"]) == 2

@@ -1,0 +1,120 @@
+"""What each of several workers takes of the data, and how it notices that the others have gone."""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from mxnet import nd
+
+from vae_gluon import workers
+from vae_gluon.workers import check_agreement, shard, total
+
+
+def numbered(n_train, n_test):
+    """A data set whose images tell their numbers."""
+    arrays = {"train": n_train, "test": n_test}
+    return {
+        f"{part}_{kind}": np.arange(n) for part, n in arrays.items() for kind in ("data", "label")
+    }
+
+
+@pytest.mark.parametrize(
+    ("n", "n_workers", "batch_size"), [(1200, 2, 100), (1000, 3, 32), (7, 2, 9)]
+)
+def test_workers_together_take_the_batches_of_one(n, n_workers, batch_size):
+    mnist = numbered(n, 10)
+    parts = [shard(mnist, rank, n_workers, batch_size)["train_data"] for rank in range(n_workers)]
+    assert len({len(part) for part in parts}) == 1
+    left_out = n % n_workers
+    for step in range(-(-len(parts[0]) // batch_size)):
+        together = [p for part in parts for p in part[step * batch_size :][:batch_size]]
+        whole = np.arange(n - left_out)[step * n_workers * batch_size :][: n_workers * batch_size]
+        assert together == list(whole)
+
+
+def test_each_test_image_is_in_one_part():
+    parts = [shard(numbered(100, 11), rank, 3) for rank in range(3)]
+    assert sorted(np.concatenate([part["test_data"] for part in parts])) == list(range(11))
+    assert all((part["test_data"] == part["test_label"]).all() for part in parts)
+    assert all((part["train_data"] == part["train_label"]).all() for part in parts)
+
+
+@pytest.mark.parametrize(("rank", "n_workers"), [(2, 2), (0, 12), (-1, 2), (0, 0), (0.5, 2)])
+def test_parts_that_cannot_be_are_refused(rank, n_workers):
+    with pytest.raises(ValueError, match="expected"):
+        shard(numbered(100, 11), rank, n_workers)
+
+
+def test_one_process_has_the_total_itself():
+    assert (total(None, [1, 2.5]) == [1, 2.5]).all()
+
+
+class Together:
+    """A key-value store of two workers, the other of which has given numbers."""
+
+    rank, num_workers = 0, 2
+
+    def __init__(self, others):
+        self.others = others
+
+    def init(self, key, value):
+        pass
+
+    def pushpull(self, key, value, out):
+        out[:] = value + nd.array(self.others)
+
+
+def test_workers_with_the_same_config_agree_and_others_do_not(monkeypatch):
+    halves = []
+    monkeypatch.setattr(
+        workers, "total", lambda kvstore, numbers: halves.append(numbers) or 2 * numbers
+    )
+    check_agreement(Together(None), {"lr": 0.1, "seed": 1})
+    monkeypatch.undo()
+    check_agreement(Together(halves[0]), {"seed": 1, "lr": 0.1})
+    with pytest.raises(ValueError, match="worker 0 has other options or images than the others"):
+        check_agreement(Together(halves[0]), {"seed": 2, "lr": 0.1})
+
+
+def test_totals_of_one_store_have_keys_of_their_own():
+    keys = []
+    store = Together([1.0])
+    store.init = lambda key, value: keys.append(key)
+    assert [total(store, [number])[0] for number in (1, 2, 3)] == [2, 3, 4]
+    assert len(set(keys)) == 3
+
+
+WATCH = """
+import time
+from vae_gluon.workers import Watch
+with Watch({timeout}) as watch:
+    for _ in range({beats}):
+        time.sleep(0.2)
+        watch.beat()
+    {then}
+print("went on")
+time.sleep(1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("timeout", "beats", "then", "code"),
+    [
+        (1, 10, "pass", 0),  # beats that come in time, and nothing more to watch afterwards
+        (1, 0, "time.sleep(30)", 1),
+        (None, 0, "time.sleep(2)", 0),
+    ],
+)
+def test_a_process_that_comes_to_no_batch_ends(timeout, beats, then, code):
+    begin = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", WATCH.format(timeout=timeout, beats=beats, then=then)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ("" if code else "went on\n")
+    assert ("no batch for 1 seconds" in done.stderr) == bool(code)
+    assert time.monotonic() - begin < 25

@@ -1,0 +1,99 @@
+"""A training by several processes: MXNet's scheduler, servers and workers, started and watched.
+
+MXNet's parameter server knows its processes by their ``DMLC_*`` variables. Whatever is missing of
+them is set here for one machine; a process that fails ends the others.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from vae_gluon.threads import SETTINGS, usable_cores
+
+ROLES = ("scheduler", "server", "worker")
+LOOPBACK = ("scheduler", "server", "worker", "worker")
+POLL = 0.1  # seconds
+GRACE = 5.0  # seconds from asking processes to end to killing them
+
+
+def run_cluster(roles: Sequence[str], command: Sequence[str]) -> int:
+    """Run ``command`` once in each role, and wait for all; end the others when one fails.
+
+    ``DMLC_PS_ROOT_URI``, ``DMLC_PS_ROOT_PORT``, ``DMLC_NUM_WORKER`` and ``DMLC_NUM_SERVER`` say
+    where the scheduler is and how many there are in all, which may be on other machines; by
+    default on this one, as many as ``roles`` name. The workers share the cores.
+
+    Returns
+    -------
+    int
+        0 if all ended well, 1 if one failed, 130 after Ctrl-C.
+    """
+    environment = _environment(roles)
+    processes = []
+    try:
+        for number, role in enumerate(roles):
+            name = f"{role} {roles[:number].count(role)}"
+            process = subprocess.Popen(command, env={**environment, "DMLC_ROLE": role})
+            processes.append((name, process))
+        return _wait(processes)
+    except KeyboardInterrupt:
+        # They got it too. They finish their batch, or wait for one that does not.
+        _await([process for _, process in processes])
+        return 130
+    finally:
+        for _, process in processes:
+            process.terminate()
+        _await([process for _, process in processes])
+
+
+def _environment(roles):
+    cores = max(1, (usable_cores() or os.cpu_count() or 1) // max(1, roles.count("worker")))
+    defaults = {
+        "DMLC_PS_ROOT_URI": "127.0.0.1",
+        "DMLC_PS_ROOT_PORT": str(_free_port()),
+        "DMLC_NUM_WORKER": str(roles.count("worker")),
+        "DMLC_NUM_SERVER": str(roles.count("server")),
+    }
+    if not any(name in os.environ for name in SETTINGS):
+        defaults["OMP_NUM_THREADS"] = str(cores)
+    return {**defaults, **os.environ}
+
+
+def _free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def _wait(processes):
+    """Wait until all have ended; return at the first that failed."""
+    while True:
+        codes = [(name, process.poll()) for name, process in processes]
+        for name, code in codes:
+            if code:
+                how = f"exit code {code}" if code > 0 else signal.Signals(-code).name
+                print(
+                    f"vae-gluon cluster: error: {name} ended with {how}; ending the others",
+                    file=sys.stderr,
+                )
+                return 1
+        if all(code == 0 for _, code in codes):
+            return 0
+        time.sleep(POLL)
+
+
+def _await(processes):
+    """Give processes time to say their last words; kill those that need longer."""
+    until = time.monotonic() + GRACE
+    for process in processes:
+        try:
+            process.wait(max(0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
