@@ -31,6 +31,7 @@ ARROWS = {
     "parameters": set(),
     "model": {"checks", "losses", "parameters", "sampler"},
     "conv": {"model"},
+    "export": {"files", "model", "parameters", "runtime"},
     "training": {
         "checks",
         "data",
@@ -61,6 +62,7 @@ ARROWS = {
         "conv",
         "data",
         "digits",
+        "export",
         "figures",
         "files",
         "likelihood",
@@ -77,6 +79,7 @@ ARROWS = {
         "conv",
         "data",
         "digits",
+        "export",
         "latent",
         "likelihood",
         "losses",

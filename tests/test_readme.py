@@ -1,6 +1,7 @@
 """What the README says is so."""
 
 import re
+import shlex
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -28,12 +29,13 @@ def test_the_python_runs(monkeypatch, tmp_path, digits_folder):
     plt.close("all")
 
 
-def test_the_commands_are_ones():
+def test_the_commands_are_ones(monkeypatch):
+    monkeypatch.setattr(cli, "read_contexts", lambda words: words)  # of GPUs that are not here
     for line in "".join(blocks("sh")).splitlines():
-        words = line.split("#")[0].split()
+        words = shlex.split(line, comments=True)
         if words[0] == "make":
             assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-        elif "--help" not in words:
+        elif words[0] != "export" and "--help" not in words:
             assert words.pop(0) == ".venv/bin/vae-gluon"
             assert cli.build_parser().parse_args(words).command == words[0]
 

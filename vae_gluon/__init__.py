@@ -24,6 +24,7 @@ from vae_gluon.checkpoint import load_checkpoint, save_checkpoint
 from vae_gluon.conv import conv_decoder, conv_encoder
 from vae_gluon.data import MNISTUnavailableError, load_mnist, mnist_iterators
 from vae_gluon.digits import make_digits
+from vae_gluon.export import export_onnx, export_symbol
 from vae_gluon.latent import (
     decode,
     encode,
@@ -60,6 +61,8 @@ __all__ = [
     "elbo",
     "encode",
     "evaluate",
+    "export_onnx",
+    "export_symbol",
     "gpu_exists",
     "interpolate",
     "load_checkpoint",

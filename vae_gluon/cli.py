@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import math
 import os
 import shlex
@@ -28,10 +27,11 @@ from vae_gluon.data import (
     mnist_iterators,
 )
 from vae_gluon.digits import make_digits
+from vae_gluon.export import PARTS, export_onnx, export_symbol
 from vae_gluon.files import replacing
 from vae_gluon.likelihood import active_units, elbo, log_likelihood
 from vae_gluon.model import VAE
-from vae_gluon.parameters import check_parameters
+from vae_gluon.parameters import check_parameters, writing_parameters
 from vae_gluon.runtime import default_context, read_contexts, seed
 from vae_gluon.training import train
 from vae_gluon.workers import check_agreement, shard
@@ -168,6 +168,26 @@ def run_evaluate(args: argparse.Namespace) -> None:
     print(f"{_table(result)}\n{args.folder / runs.EVALUATION}")
 
 
+def run_export(args: argparse.Namespace) -> None:
+    """Write a part of a saved run's net for other places; print what it takes and gives."""
+    with _told():
+        net = _load_net(args.folder, runs.read_config(args.folder))
+        out = args.out or args.folder
+        out.mkdir(parents=True, exist_ok=True)
+        try:
+            if args.format == "onnx":
+                exported = export_onnx(net, out / f"{args.part}.onnx", args.part)
+            else:
+                exported = export_symbol(net, out / args.part, args.part)
+        except ImportError as error:
+            raise CommandError(error) from error
+    shapes = (
+        ", ".join(f"{name} {str(shape).replace(chr(39), '')}" for name, shape in arrays.items())
+        for arrays in (exported.inputs, exported.outputs)
+    )
+    print(f"{' -> '.join(shapes)}: {', '.join(map(str, exported.files))}")
+
+
 def run_cluster_command(args: argparse.Namespace) -> int:
     """Train by several processes on this machine."""
     if args.words[:1] != ["train"]:
@@ -210,11 +230,16 @@ def _finished(args):
     """Take up a run that has come to its end: its config, history, net and data."""
     with _told():
         config, history = runs.read_config(args.folder), runs.read_history(args.folder)
-        net = _make_net(config)
-        path = args.folder / f"{_net_name(config)}.params"
-        net.load_parameters(path, ctx=default_context())
+        net = _load_net(args.folder, config)
         *_, mnist = _load_data(config["dataset"], args.data_dir or config["data_dir"])
     return config, history, net, mnist
+
+
+def _load_net(folder, config):
+    """Load the net of a run that has come to its end."""
+    net = _make_net(config)
+    net.load_parameters(folder / f"{_net_name(config)}.params", ctx=default_context())
+    return net
 
 
 def _begun(args, kvstore):
@@ -276,13 +301,9 @@ def _check_agreement(kvstore, config):
 
 
 def _save_parameters(net, path):
-    with replacing(path) as partial:
-        try:
-            net.save_parameters(str(partial))
-            check_parameters(partial, net)
-        except (mx.base.MXNetError, ValueError) as error:
-            # MXNet does not say what the system said, and of a full disk nothing at all.
-            raise OSError(errno.EIO, f"could not be written whole: {error}") from error
+    with replacing(path) as partial, writing_parameters():
+        net.save_parameters(str(partial))
+        check_parameters(partial, net)
 
 
 @contextmanager
@@ -433,6 +454,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_figures(commands)
     _add_evaluate(commands)
+    _add_export(commands)
     _add_cluster(commands)
     return parser
 
@@ -518,6 +540,27 @@ def _add_evaluate(commands):
         add(name, type=_integer(option), default=option.default, metavar="N", help=help_)
     _add_data_dir(add, "where the run found them")
     command.set_defaults(run=run_evaluate)
+
+
+def _add_export(commands):
+    text = "write the net of a saved run as ONNX, or as a symbol of MXNet"
+    command = commands.add_parser("export", help=text, description=text + ".")
+    add = command.add_argument
+    add("folder", type=Path, metavar="RUN", help="folder that train wrote")
+    add(
+        "--format",
+        choices=["onnx", "symbol"],
+        default="onnx",
+        help="PART.onnx, or PART-symbol.json and PART-0000.params (default: onnx)",
+    )
+    add(
+        "--part",
+        choices=PARTS,
+        default="vae",
+        help="encoder: x -> mu, lv; decoder: z -> y; vae: x, eps -> mu, lv, y (default: vae)",
+    )
+    add("--out", type=Path, metavar="DIR", help="folder to write into (default: RUN)")
+    command.set_defaults(run=run_export)
 
 
 def _add_cluster(commands):

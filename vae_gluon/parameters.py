@@ -7,11 +7,13 @@ fit, with those before it already replaced. So a file is looked through here bef
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
 import struct
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import mxnet as mx
@@ -42,6 +44,19 @@ def read_parameters(path: str | os.PathLike) -> dict[str, np.ndarray]:
         return _parse(_Bytes(data))
     except (ValueError, struct.error) as error:
         raise ValueError(f"{path} is no parameter file of MXNet: {error}") from error
+
+
+@contextmanager
+def writing_parameters() -> Iterator[None]:
+    """Turn MXNet's errors while it writes a parameter file into an OSError.
+
+    MXNet does not say what the system said, and of a full disk nothing at all: read the file
+    back within the ``with`` block.
+    """
+    try:
+        yield
+    except (mx.base.MXNetError, ValueError) as error:
+        raise OSError(errno.EIO, f"could not be written whole: {error}") from error
 
 
 def named_parameters(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:

@@ -16,12 +16,14 @@ class GaussianSampler(gluon.HybridBlock):
     Inputs:
         - **mu**: mean, (N, n_latent)
         - **lv**: log variance, (N, n_latent)
+        - **eps**: the noise, (N, n_latent), if it is not to be drawn
 
     Outputs:
         - **z**: one sample for each row, (N, n_latent)
     """
 
-    def hybrid_forward(self, F, mu, lv):
-        # The noise takes shape and device from mu, so no batch size is built in.
-        eps = F.random.normal_like(mu)
+    def hybrid_forward(self, F, mu, lv, eps=None):
+        if eps is None:
+            # The noise takes shape and device from mu, so no batch size is built in.
+            eps = F.random.normal_like(mu)
         return mu + F.exp(0.5 * lv) * eps

@@ -1,0 +1,209 @@
+"""The exported graphs give what the net gives, in onnxruntime and in MXNet, for any batch size."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import mxnet as mx
+import numpy as np
+import pytest
+from mxnet import gluon, nd
+
+from vae_gluon import (
+    VAE,
+    cli,
+    conv_decoder,
+    conv_encoder,
+    decode,
+    export_onnx,
+    export_symbol,
+    ndtri_grid,
+    seed,
+)
+from vae_gluon.export import PARTS
+from vae_gluon.plotting import tile
+
+onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
+onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+
+CLOSE = 1e-5  # single precision, in other orders of addition
+
+
+def dense():
+    return VAE(n_hidden=50, n_latent=3, n_layers=2)
+
+
+def convolutional():
+    return VAE(n_latent=5, encoder=conv_encoder(5, 40), decoder=conv_decoder(5, 40))
+
+
+def linear():
+    return VAE(n_latent=2, n_layers=0)
+
+
+@pytest.fixture(params=[dense, convolutional, linear])
+def net(request):
+    net = request.param()
+    seed(2)
+    net.initialize(mx.init.Xavier(magnitude=6))
+    return net
+
+
+def given(net, part, n):
+    """Return inputs for a part, and what the net makes of them."""
+    rng = np.random.default_rng(n)
+    x = rng.random((n, net.n_output)).astype("float32")
+    noise = rng.standard_normal((n, net.n_latent)).astype("float32")
+    if part == "decoder":
+        return {"z": noise}, {"y": net.decode(nd.array(noise))}
+    mu, lv = net.encode(nd.array(x))
+    if part == "encoder":
+        return {"x": x}, {"mu": mu, "lv": lv}
+    y = net.decode(mu + nd.exp(lv / 2) * nd.array(noise))
+    return {"x": x, "eps": noise}, {"mu": mu, "lv": lv, "y": y}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_onnxruntime_gives_what_gluon_gives(net, part, tmp_path, capfd):
+    exported = export_onnx(net, tmp_path / "a.onnx", part)
+    session = onnxruntime.InferenceSession(
+        str(tmp_path / "a.onnx"), providers=["CPUExecutionProvider"]
+    )
+    assert {value.name: tuple(value.shape) for value in session.get_inputs()} == exported.inputs
+    assert {value.name: tuple(value.shape) for value in session.get_outputs()} == exported.outputs
+    for n in (1, 7, 100):
+        inputs, expected = given(net, part, n)
+        for name, result in zip(exported.outputs, session.run(None, inputs)):
+            assert result.shape == (n, exported.outputs[name][1])
+            np.testing.assert_allclose(result, expected[name].asnumpy(), rtol=CLOSE, atol=CLOSE)
+    assert capfd.readouterr() == ("", "")
+
+
+# MXNet's own, of every graph that is imported.
+imports_warns = pytest.mark.filterwarnings("ignore:Cannot decide type:UserWarning")
+
+
+@imports_warns
+@pytest.mark.parametrize("part", PARTS)
+def test_a_symbol_block_gives_what_gluon_gives(net, part, tmp_path, capfd):
+    files, inputs, outputs = export_symbol(net, tmp_path / "a", part)
+    for ctx in (mx.cpu(0), mx.cpu(1)):
+        block = gluon.SymbolBlock.imports(str(files[0]), list(inputs), str(files[1]), ctx=ctx)
+        for n in (1, 7):
+            arrays, expected = given(net, part, n)
+            results = block(*(nd.array(arrays[name], ctx=ctx) for name in inputs))
+            for name, result in zip(outputs, results if len(outputs) > 1 else [results]):
+                assert result.context == ctx
+                np.testing.assert_array_equal(result.asnumpy(), expected[name].asnumpy())
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_file_says_what_is_in_it(tmp_path):
+    net = dense()
+    net.initialize()
+    export_onnx(net, tmp_path / "a.onnx")
+    model = onnx.load(str(tmp_path / "a.onnx"))
+    onnx.checker.check_model(model, full_check=True)
+    assert [entry.version for entry in model.opset_import] == [13]
+    assert len(model.graph.input) == 2
+    used = {name for node in model.graph.node for name in node.input}
+    assert {value.name for value in model.graph.initializer} <= used
+
+
+@imports_warns
+def test_statistics_of_batches_are_exported_too(tmp_path):
+    encoder = conv_encoder(2, 8)
+    encoder.add(gluon.nn.BatchNorm(in_channels=4))
+    net = VAE(n_latent=2, encoder=encoder)
+    net.initialize()
+    with mx.autograd.train_mode():
+        encoder(nd.random.uniform(shape=(50, 784)))
+    inputs, expected = given(net, "encoder", 3)
+    files = export_symbol(net, tmp_path / "a", "encoder").files
+    block = gluon.SymbolBlock.imports(str(files[0]), ["x"], str(files[1]))
+    lv = block(nd.array(inputs["x"]))[1].asnumpy()
+    np.testing.assert_array_equal(lv, expected["lv"].asnumpy())
+    export_onnx(net, tmp_path / "a.onnx", "encoder")
+    session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"))
+    np.testing.assert_allclose(session.run(["lv"], inputs)[0], expected["lv"].asnumpy(), atol=CLOSE)
+
+
+@pytest.mark.parametrize("export", [export_onnx, export_symbol])
+def test_what_cannot_be_exported_is_told_and_nothing_written(export, tmp_path):
+    with pytest.raises(ValueError, match="VAE has no parameters yet"):
+        export(VAE(), tmp_path / "a")
+    net = linear()
+    net.initialize()
+    with pytest.raises(ValueError, match="expected a part of encoder, decoder, vae, got 'loss'"):
+        export(net, tmp_path / "a", "loss")
+    with pytest.raises(OSError, match="nowhere"):
+        export(net, tmp_path / "nowhere" / "a")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_layer_that_onnx_does_not_have_is_named(tmp_path):
+    encoder = conv_encoder(2, 8)
+    encoder.add(gluon.nn.HybridLambda(lambda F, h: F.gamma(h)))
+    net = VAE(n_latent=2, encoder=encoder)
+    net.initialize()
+    with pytest.raises(ValueError, match=r"MXNet cannot write this net as ONNX.*gamma"):
+        export_onnx(net, tmp_path / "a.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def run(tmp_path, digits, monkeypatch):
+    """The folder of a run."""
+    monkeypatch.setattr(cli, "make_digits", lambda: digits)
+    words = ["train", "--dataset", "digits", "--n-hidden", "16", "--epochs", "1"]
+    assert cli.main([*words, "--out", str(tmp_path / "run")]) == 0
+    return tmp_path / "run"
+
+
+def test_the_command_exports_a_run(run, tmp_path, capsys):
+    capsys.readouterr()
+    assert cli.main(["export", str(run)]) == 0
+    assert cli.main(["export", str(run), "--part", "decoder", "--out", str(tmp_path / "new")]) == 0
+    assert cli.main(["export", str(run), "--format", "symbol", "--part", "encoder"]) == 0
+    assert capsys.readouterr() == (
+        f"x (N, 784), eps (N, 2) -> mu (N, 2), lv (N, 2), y (N, 784): {run / 'vae.onnx'}\n"
+        f"z (N, 2) -> y (N, 784): {tmp_path / 'new' / 'decoder.onnx'}\n"
+        f"x (N, 784) -> mu (N, 2), lv (N, 2): {run / 'encoder-symbol.json'}, "
+        f"{run / 'encoder-0000.params'}\n",
+        "",
+    )
+
+
+def test_the_command_says_what_is_missing(run, tmp_path, capsys, monkeypatch):
+    capsys.readouterr()
+    assert cli.main(["export", str(tmp_path)]) == 2
+    assert "config.json" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert cli.main(["export", str(run)]) == 2
+    error = capsys.readouterr().err
+    assert "expected onnx 1.16" in error
+    assert "pip install 'onnx==1.16.*'" in error
+    assert error.count("\n") == 1
+
+
+PAGE = Path(__file__).parent.parent / "notebooks" / "without_mxnet.md"
+
+
+def test_the_page_draws_the_latent_plane_without_mxnet(tmp_path):
+    net = VAE(n_hidden=50)
+    seed(2)
+    net.initialize(mx.init.Xavier(magnitude=6))
+    export_onnx(net, tmp_path / "decoder.onnx", "decoder")
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
+    code = f"import sys; sys.modules['mxnet'] = None\n{code}"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    upwards = decode(net, ndtri_grid(20)).reshape(20, 20, 784)[::-1]
+    canvas = tile(upwards.reshape(400, 784), 20)
+    plt.imsave(tmp_path / "gluon.png", canvas, cmap="Greys", vmin=0, vmax=1)
+    ours, theirs = (plt.imread(tmp_path / name) for name in ("gluon.png", "scan.png"))
+    np.testing.assert_array_equal(ours, theirs)
