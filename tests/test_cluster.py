@@ -78,12 +78,12 @@ def wait_for(condition, seconds=60):
         time.sleep(0.05)
 
 
-def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path):
+def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path, digits_folder):
     out = tmp_path / "run"
-    words = ["cluster", "train", "--dataset", "digits", "--n-hidden", "16", "--out", str(out)]
-    command = [sys.executable, "-m", "vae_gluon", *words]
+    words = ["--data-dir", str(digits_folder), "--n-hidden", "16", "--out", str(out)]
+    command = [sys.executable, "-m", "vae_gluon", "cluster", "train", *words]
     with subprocess.Popen(
-        [*command, "--epochs", "500"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [*command, "--epochs", "2000"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as job:
         wait_for((out / "checkpoint.npz").exists)
         started = children(job.pid)

@@ -206,4 +206,5 @@ def test_the_page_draws_the_latent_plane_without_mxnet(tmp_path):
     canvas = tile(upwards.reshape(400, 784), 20)
     plt.imsave(tmp_path / "gluon.png", canvas, cmap="Greys", vmin=0, vmax=1)
     ours, theirs = (plt.imread(tmp_path / name) for name in ("gluon.png", "scan.png"))
-    np.testing.assert_array_equal(ours, theirs)
+    # One step of grey, where single precision rounds to the other side.
+    np.testing.assert_allclose(ours, theirs, atol=1.01 / 255)
