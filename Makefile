@@ -32,8 +32,9 @@ cluster: $(VENV)/installed
 	rm -rf runs/cluster
 	$(BIN)/vae-gluon cluster train --epochs 10 --batch-size 50 --out runs/cluster
 
+# As many processes as cores, each of which computes on one.
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 test-all: $(VENV)/installed-test-all
 	$(BIN)/tox run $(addprefix --discover ,$(PYENV))
