@@ -37,7 +37,7 @@ test: $(VENV)/installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 test-all: $(VENV)/installed-test-all
-	$(BIN)/tox run $(addprefix --discover ,$(PYENV))
+	$(BIN)/tox run $(if $(PYENV),--discover $(PYENV))
 
 test-slow: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m slow

@@ -1,6 +1,8 @@
 """What all tests share: seeds, small data, and a machine with nothing on it."""
 
 import os
+import signal
+import sys
 from pathlib import Path
 
 import idx_files
@@ -14,6 +16,9 @@ import vae_gluon
 from vae_gluon.download import FILES
 
 matplotlib.use("Agg")
+
+# A shell ignores Ctrl-C for what it starts in the background, and so would the tests of it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples each time, on machines of any speed, and nothing left behind.
 settings.register_profile(
@@ -48,6 +53,14 @@ def _bare_machine(monkeypatch, tmp_path_factory):
     monkeypatch.delenv("VAE_GLUON_DATA", raising=False)
     monkeypatch.setenv("MXNET_HOME", str(tmp_path_factory.mktemp("mxnet_home")))
     monkeypatch.setenv("MXNET_GLUON_REPO", "http://127.0.0.1:9")  # the port that discards
+
+
+@pytest.fixture(scope="session")
+def strict():
+    """Words for Python that make warnings errors."""
+    # matplotlib 3.9, the last for Python 3.9, calls pyparsing by its old names.
+    old = ["-W", "ignore::DeprecationWarning"] if sys.version_info < (3, 10) else []
+    return ["-W", "error", *old]
 
 
 @pytest.fixture(scope="session")

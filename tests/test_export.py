@@ -191,7 +191,7 @@ def test_the_command_says_what_is_missing(run, tmp_path, capsys, monkeypatch):
 PAGE = Path(__file__).parent.parent / "notebooks" / "without_mxnet.md"
 
 
-def test_the_page_draws_the_latent_plane_without_mxnet(tmp_path):
+def test_the_page_draws_the_latent_plane_without_mxnet(tmp_path, strict):
     net = VAE(n_hidden=50)
     seed(2)
     net.initialize(mx.init.Xavier(magnitude=6))
@@ -199,7 +199,7 @@ def test_the_page_draws_the_latent_plane_without_mxnet(tmp_path):
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
     code = f"import sys; sys.modules['mxnet'] = None\n{code}"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, *strict, "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     upwards = decode(net, ndtri_grid(20)).reshape(20, 20, 784)[::-1]

@@ -12,26 +12,30 @@ from vae_gluon import cli
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+CHINESE = (ROOT / "README.zh-CN.md").read_text()
+BOTH = pytest.mark.parametrize("text", [README, CHINESE], ids=["english", "chinese"])
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
-def test_the_python_runs(monkeypatch, tmp_path, digits_folder):
+@BOTH
+def test_the_python_runs(text, monkeypatch, tmp_path, digits_folder):
     monkeypatch.setenv("VAE_GLUON_DATA", str(digits_folder))
     monkeypatch.chdir(tmp_path)
     namespace = {}
-    for block in blocks("python"):
+    for block in blocks(text, "python"):
         exec(re.sub(r"epochs=(\d)0", r"epochs=\1", block), namespace)
     assert len(namespace["history"].train) == 2
     assert len(plt.get_fignums()) == 1
     plt.close("all")
 
 
-def test_the_commands_are_ones(monkeypatch):
+@BOTH
+def test_the_commands_are_ones(text, monkeypatch):
     monkeypatch.setattr(cli, "read_contexts", lambda words: words)  # of GPUs that are not here
-    for line in "".join(blocks("sh")).splitlines():
+    for line in "".join(blocks(text, "sh")).splitlines():
         words = shlex.split(line, comments=True)
         if words[0] == "make":
             assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
@@ -44,3 +48,29 @@ def test_the_commands_are_ones(monkeypatch):
 def test_every_room_is_on_the_map(path):
     if not path.name.startswith("__"):
         assert f"`{path.name}`" in README
+
+
+def without_comments(code):
+    return [re.sub(r" *#.*", "", line) for line in code.splitlines()]
+
+
+@pytest.mark.parametrize("language", ["python", "sh", "bibtex"])
+def test_both_languages_have_the_same_code(language):
+    ours, theirs = (map(without_comments, blocks(text, language)) for text in (README, CHINESE))
+    assert list(ours) == list(theirs)
+
+
+@BOTH
+def test_links_lead_to_files(text):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)|src=\"([^\"]+)\"", text):
+        assert (ROOT / "".join(target)).exists(), target
+
+
+@BOTH
+def test_names_are_public(text):
+    rows = re.search(r"^\|.*`gpu_exists`(.|\n)*?\n\n", text, re.MULTILINE)[0].splitlines()
+    cells = [row.split("|")[2] for row in rows if row]
+    names = re.findall(r"`(?:plotting\.)?(\w+)", "".join(cells))
+    assert len(names) > 20
+    for name in set(names) - {"net"}:
+        assert hasattr(vae_gluon, name) or hasattr(vae_gluon.plotting, name), name
