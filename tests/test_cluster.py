@@ -18,8 +18,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for proce
 
 WORKER = """
 import sys, zlib
+import vae_gluon  # first: on Python 3.12 mxnet cannot be imported without it
 import mxnet as mx
-import vae_gluon
 from vae_gluon import VAE, make_digits, mnist_iterators, train
 from vae_gluon.workers import shard
 
