@@ -140,6 +140,17 @@ def test_plotting_takes_arrays_and_knows_no_net(path):
     assert not {name for name in imports(path) if name.split(".")[0] == "mxnet"}
 
 
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=name_of)
+def test_scipy_and_matplotlib_are_imported_when_they_are_used(path):
+    names = {
+        name.split(".")[0]
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name in [getattr(node, "module", None) or node.names[0].name]
+    }
+    assert path.stem == "figures" or not names & {"scipy", "matplotlib"}
+
+
 def test_importing_the_package_leaves_matplotlib_for_later():
     code = "import sys, vae_gluon; assert 'matplotlib' not in sys.modules"
     code += "; assert vae_gluon.plotting.plot_elbo; assert 'matplotlib' in sys.modules"

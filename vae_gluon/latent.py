@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 
 import mxnet as mx
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from vae_gluon.arrays import as_array
 from vae_gluon.checks import check_integer, check_pixels
@@ -148,6 +147,8 @@ def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:
     ValueError
         If ``n`` or ``limit`` is not such a number.
     """
+    from scipy.special import ndtr, ndtri  # when it is used: scipy takes its time
+
     check_integer("n", n, least=2)
     if not 0 < limit <= MAX_LIMIT:
         raise ValueError(f"expected a limit above 0 and up to {MAX_LIMIT:g}, got {limit}")
