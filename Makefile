@@ -6,7 +6,7 @@
 # make soak       kill a training 50 times and see that nothing is lost (five minutes)
 # make bench      install the rivals as well, race them: benchmarks/results.md (half an hour)
 # make notebook   install Jupyter as well, open the notebook
-# make lint       install into .venv, run ruff
+# make lint       install into .venv, run ruff and mypy
 # make clean      remove what the others made, runs/ kept but for demo and cluster
 #
 # PYTHON=/path/to/python names the interpreter that .venv is made with.
@@ -54,9 +54,10 @@ notebook: $(VENV)/installed-notebook
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) .tox runs/demo runs/cluster build *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) .tox runs/demo runs/cluster build *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp for each set of dependencies, older than pyproject.toml when that has changed.

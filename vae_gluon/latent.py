@@ -38,7 +38,8 @@ def encode(net: mx.gluon.Block, images: np.ndarray) -> tuple[np.ndarray, np.ndar
     ValueError
         If there are no images, or a pixel is not in [0, 1].
     """
-    return _map(net, net.encode, flat(images))
+    mu, lv = _map(net, net.encode, flat(images))
+    return mu, lv
 
 
 def decode(net: mx.gluon.Block, z: np.ndarray) -> np.ndarray:

@@ -68,7 +68,7 @@ class Adam(mx.optimizer.Adam):
         **settings: float,
     ) -> None:
         super().__init__(*args, **settings)
-        self.moments = {}
+        self.moments: dict[int, tuple[mx.nd.NDArray, mx.nd.NDArray]] = {}
         self._begin = dict(moments or {})
 
     def create_state(self, index, weight):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -140,7 +140,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     path = folder / CONFIG
     config = _read_json(path, f"{folder} holds no run")
-    expected = {name: (option.allows, option.expected) for name, option in OPTIONS.items()}
+    expected: dict[str, tuple[Callable[[Any], bool], str]] = {
+        name: (option.allows, option.expected) for name, option in OPTIONS.items()
+    }
     expected["lr"] = (lambda lr: _is_finite(lr) and lr > 0, "a number above 0")
     expected |= dict.fromkeys(FLAGS, (lambda value: isinstance(value, bool), "true or false"))
     expected["n_workers"] = (Option(1, None, 1, "").allows, "an integer of at least 1")

@@ -55,12 +55,13 @@ def plot_elbo_terms(
     ValueError
         If there are not as many numbers of one as of the other.
     """
-    loss, kl = np.asarray(loss, float), np.asarray(kl, float)
-    if loss.shape != kl.shape or loss.ndim != 1 or not len(loss):
+    whole, divergence = np.asarray(loss, float), np.asarray(kl, float)
+    if whole.shape != divergence.shape or whole.ndim != 1 or not len(whole):
         raise ValueError(
-            f"expected a loss and a KL divergence for each epoch, got {loss.shape} and {kl.shape}"
+            "expected a loss and a KL divergence for each epoch, got "
+            f"{whole.shape} and {divergence.shape}"
         )
-    terms = {"reconstruction": loss - kl, "KL divergence": kl}
+    terms = {"reconstruction": whole - divergence, "KL divergence": divergence}
     lines = {f"{term}, {values[-1]:.2f} at the end": values for term, values in terms.items()}
     ax = _plot_lines(lines, f"{name} loss (nats per image)", ax)
     ax.set_yscale("log")

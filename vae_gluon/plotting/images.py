@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -48,7 +49,7 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
     return canvas[: canvas.shape[0] - gap, : canvas.shape[1] - gap]
 
 
-def show_canvas(canvas: np.ndarray, ax: Axes, **kwargs: object) -> Axes:
+def show_canvas(canvas: np.ndarray, ax: Axes, **kwargs: Any) -> Axes:
     """Draw a canvas of pixels in [0, 1], 1 as black ink, without axes."""
     ax.imshow(canvas, cmap="Greys", vmin=0, vmax=1, interpolation="nearest", **kwargs)
     ax.set_axis_off()

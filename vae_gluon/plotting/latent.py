@@ -80,7 +80,8 @@ def plot_components(
     Axes
         With a legend of the digits. Errors are those of ``plot_latent``.
     """
-    ax = _scatter(*_check_plane(components, labels), ax)
+    components, labels = _check_plane(components, labels)
+    ax = _scatter(components, labels, ax)
     ax.set_title(r"principal components of $\mu$")
     ax.set_xlabel(f"first, {shares[0]:.0%} of the variance")
     ax.set_ylabel(f"second, {shares[1]:.0%} of the variance")
