@@ -137,7 +137,10 @@ def _set(parameter, value, ctx):
 
 def _check(path, arrays, parameters):
     """Raise a ValueError unless these are the arrays of a checkpoint of a net."""
-    expected = {CONFIG: ((0,), np.dtype("u1")), UPDATES: ((1,), np.dtype("<i8"))}
+    expected: dict[str, tuple[tuple[int, ...], np.dtype]] = {
+        CONFIG: ((0,), np.dtype("u1")),
+        UPDATES: ((1,), np.dtype("<i8")),
+    }
     for name, dtype in HISTORY.items():
         expected[name] = ((0,), dtype)
     for name, parameter in parameters.items():

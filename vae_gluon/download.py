@@ -79,7 +79,7 @@ def _fetch_all(mirror, arrivals, patience):
     alone when no byte has come for ``patience`` seconds: what it may still write, it writes
     to a folder that is gone.
     """
-    outcome = {}
+    outcome: dict[str, str | None] = {}
 
     def fetch():
         try:

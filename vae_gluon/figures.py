@@ -97,7 +97,7 @@ def _figures(net, mnist, history, rng) -> Iterator[tuple[str, Figure]]:
 def _interpolations(net, images, rng):
     """Decode the steps between pairs of images: (N_PAIRS, N_ROW, n_output)."""
     pairs = images[rng.choice(len(images), (N_PAIRS, 2))]
-    return np.stack([latent.interpolate(net, *pair, n=N_ROW) for pair in pairs])
+    return np.stack([latent.interpolate(net, first, last, n=N_ROW) for first, last in pairs])
 
 
 def _plane_figures(net, mnist) -> Iterator[tuple[str, Figure]]:

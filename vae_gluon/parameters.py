@@ -167,7 +167,7 @@ def _parse(file):
     magic, _, n_arrays = file.numbers("QQQ")
     if magic != FILE_MAGIC:
         raise ValueError(f"expected the magic number {FILE_MAGIC:#x}, found {magic:#x}")
-    arrays = []
+    arrays: list[np.ndarray] = []
     while len(arrays) < n_arrays:  # a claim, which the end of the file puts an end to
         arrays.append(_parse_array(file))
     (n_names,) = file.numbers("Q")

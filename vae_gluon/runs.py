@@ -25,7 +25,7 @@ class Option(NamedTuple):
 
     least: int
     limit: int | None  # the first that is too large
-    default: int
+    default: int | None
     text: str
 
     @property

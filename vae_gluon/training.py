@@ -265,7 +265,8 @@ def _joined(small):
 
 def _computed(losses):
     """Give the losses of each batch as numbers, some batches after the device got it."""
-    queued, ahead = [], 0
+    queued: list[list[mx.nd.NDArray]] = []
+    ahead = 0
     for batch in losses:
         if ahead >= AHEAD:
             # Wait for the batch before this one, so that the device need not wait for Python.
@@ -304,10 +305,9 @@ def _watched(losses, name, after_batch):
 
 def _mean(losses, kvstore=None):
     """Average the losses of batches, and their KL, over the images of all workers."""
-    parts = list(zip(*losses))
+    parts = [np.concatenate(part) for part in zip(*losses)]
     if not parts:
         raise ValueError("expected batches of images, got none from the iterator")
-    parts = [np.concatenate(part) for part in parts]
     sums = [part.sum(dtype=np.float64) for part in parts]
     *sums, images = total(kvstore, np.array([*sums, len(parts[0])]))
     return [float(number / images) for number in sums]

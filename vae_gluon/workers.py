@@ -139,7 +139,7 @@ class Watch:
     def __enter__(self) -> Watch:
         self.beat()
         if self.timeout is not None:
-            threading.Thread(target=self._wait, daemon=True).start()
+            threading.Thread(target=self._wait, args=(self.timeout,), daemon=True).start()
         return self
 
     def __exit__(
@@ -154,11 +154,11 @@ class Watch:
         """Say that a batch has come."""
         self._last = time.monotonic()
 
-    def _wait(self):
-        while not self._over.wait(self.timeout / 10):
-            if time.monotonic() - self._last > self.timeout:
+    def _wait(self, timeout: float) -> None:
+        while not self._over.wait(timeout / 10):
+            if time.monotonic() - self._last > timeout:
                 print(
-                    f"\nvae-gluon: error: no batch for {self.timeout:g} seconds: another worker, "
+                    f"\nvae-gluon: error: no batch for {timeout:g} seconds: another worker, "
                     "the server or the scheduler has gone. This worker ends too; vae-gluon train "
                     "--resume goes on from the last checkpoint",
                     file=sys.stderr,
