@@ -164,3 +164,8 @@ def test_other_names_are_not_there():
 
 def test_public_names_are_there():
     assert all(hasattr(vae_gluon, name) for name in vae_gluon.__all__)
+
+
+def test_the_first_page_of_help_has_every_public_name():
+    missing = [name for name in vae_gluon.__all__ if f"``{name}``" not in vae_gluon.__doc__]
+    assert missing == ["ELBO", "MNISTUnavailableError"]  # what elbo returns and load_mnist raises
