@@ -8,21 +8,23 @@
 >>> len(history.train), len(history.val)
 (2, 2)
 
-================  ==================================================================================
+================  =============================================================================
 data              ``load_mnist``, ``make_digits``, ``mnist_iterators``
 model             ``VAE`` with ``Decoder``, ``GaussianSampler``, ``GaussianKL``, ``BernoulliNLL``;
                   ``conv_encoder`` and ``conv_decoder`` for its ``encoder`` and ``decoder``
-training          ``train`` -> ``History``; ``evaluate``; ``seed``, ``gpu_exists``, ``default_context``
+training          ``train`` -> ``History``; ``evaluate``; ``seed``, ``gpu_exists``,
+                  ``default_context``
 going on          ``save_checkpoint``, ``load_checkpoint`` -> ``TrainingState``
 a trained net     ``encode``, ``decode``, ``reconstruct``, ``sample_prior``, ``ndtri_grid``,
                   ``interpolate``, ``principal_components``: NumPy arrays in and out
 how good it is    ``elbo``, ``log_likelihood``, ``active_units``
 elsewhere         ``export_onnx``, ``export_symbol``
 pictures          ``plotting``: from arrays to matplotlib's axes
-================  ==================================================================================
+================  =============================================================================
 
-Images are (N, 784) with pixels in [0, 1], losses negative ELBOs in nats per image. Import this package
-before ``mxnet``, so that MXNet computes on every core (on Python 3.12: so that it can be imported).
+Images are (N, 784) with pixels in [0, 1], losses negative ELBOs in nats per image. Import this
+package before ``mxnet``, so that MXNet computes on every core (on Python 3.12: so that it can be
+imported).
 """
 
 from __future__ import annotations
