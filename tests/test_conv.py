@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from mxnet import autograd, gluon
 from mxnet.gluon import nn
+from scipy.signal import convolve2d, correlate2d
 
 import vae_gluon
 from vae_gluon import VAE, conv_decoder, conv_encoder, mnist_iterators, train
@@ -43,6 +44,53 @@ def test_it_sees_images_and_not_rows_of_pixels(net):
     assert changed[0, 0]
     assert not changed[2:].any()
     assert not changed[:, 2:].any()
+
+
+def weights(layer):
+    return (array.data().asnumpy().astype(float) for array in (layer.weight, layer.bias))
+
+
+def dense(layer, h):
+    weight, bias = weights(layer)
+    return weight @ h.ravel() + bias
+
+
+def convolved(layer, h, stride):
+    """A convolution of kernel 3 and padding 1, by SciPy: (C, H, W) -> (filters, _, _)."""
+    weight, bias = weights(layer)
+    maps = [
+        sum(map(correlate2d, np.pad(h, ((0, 0), (1, 1), (1, 1))), kernels, ["valid"] * len(h)))
+        for kernels in weight
+    ]
+    return np.stack(maps)[:, ::stride, ::stride] + bias[:, None, None]
+
+
+def transposed(layer, h):
+    """The transpose of one of kernel 4, stride 2 and padding 1: each pixel leaves a kernel."""
+    weight, bias = weights(layer)
+    apart = np.zeros((len(h), 2 * h.shape[1] - 1, 2 * h.shape[2] - 1))
+    apart[:, ::2, ::2] = h
+    maps = [sum(map(convolve2d, apart, kernels)) for kernels in weight.transpose(1, 0, 2, 3)]
+    return np.stack(maps)[:, 1:-1, 1:-1] + bias[:, None, None]
+
+
+def test_the_layers_are_those_that_scipy_computes(net, images):
+    def relu(h):
+        return np.maximum(h, 0)
+
+    for parameter in net.collect_params(".*bias").values():
+        parameter.set_data(mx.nd.random.normal(0, 0.1, parameter.shape))
+    x = images[:1].asnumpy().astype(float)
+    _, first, second, hidden, codes = net.encoder
+    h = relu(convolved(second, relu(convolved(first, x.reshape(1, 28, 28), 2)), 2))
+    expected = dense(codes, relu(dense(hidden, h)))
+    np.testing.assert_allclose(net.encoder(images[:1]).asnumpy()[0], expected, atol=1e-5)
+
+    z = mx.nd.array([[0.5, -1, 2]])
+    hidden, wide, _, inner, outer, joined, _ = net.decoder
+    h = relu(dense(wide, relu(dense(hidden, z.asnumpy().astype(float))))).reshape(64, 7, 7)
+    h = convolved(joined, relu(transposed(outer, relu(transposed(inner, h)))), 1)
+    np.testing.assert_allclose(net.decoder.logits(z).asnumpy()[0], h.ravel(), atol=1e-5)
 
 
 def test_gradients_are_those_of_finite_differences(net, images):
