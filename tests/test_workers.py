@@ -4,11 +4,12 @@ import subprocess
 import sys
 import time
 
+import mxnet as mx
 import numpy as np
 import pytest
 from mxnet import nd
 
-from vae_gluon import workers
+from vae_gluon import training, workers
 from vae_gluon.workers import Watch, check_agreement, shard, total
 
 
@@ -64,6 +65,42 @@ class Together:
 
     def pushpull(self, key, value, out):
         out[:] = value + nd.array(self.others)
+
+
+class Trainer:
+    """Stands in for one of Gluon, and takes down what is asked of it."""
+
+    _kv_initialized = False
+    _params_to_init = ("weight",)
+
+    def __init__(self, calls):
+        self.calls = calls
+
+    def _init_kvstore(self):
+        self._kv_initialized = True
+        self.calls.append("connect")
+
+    def _init_params(self):
+        self._params_to_init = ()
+        self.calls.append("share")
+
+    def step(self, images):
+        self.calls.append(images)
+
+
+def test_weights_are_there_before_the_first_gradients_and_shared_once(monkeypatch):
+    calls = []
+    monkeypatch.setattr(workers.mx.nd, "waitall", lambda: calls.append("wait"))
+    trainer = Trainer(calls)
+    workers.begin_together(trainer)
+    workers.begin_together(trainer)
+    assert calls == ["connect", "share", "wait"]
+
+
+def test_a_step_is_on_the_mean_over_the_batches_of_all_workers(net, images, monkeypatch):
+    calls = []
+    training._step(net, Trainer(calls), images, [mx.cpu()], n_workers=3)
+    assert calls == ["connect", "share", 3 * len(images)]
 
 
 def test_workers_with_the_same_config_agree_and_others_do_not(monkeypatch):
