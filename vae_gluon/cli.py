@@ -481,6 +481,12 @@ def _add_train(commands):
     )
     for name, text in runs.FLAGS.items():
         add(f"--{name}", action="store_true", default=argparse.SUPPRESS, help=text)
+    _add_folder(add)
+    _add_devices(add)
+    command.set_defaults(run=run_train)
+
+
+def _add_folder(add):
     add(
         "--out",
         type=Path,
@@ -493,6 +499,9 @@ def _add_train(commands):
         help="go on with the run in that folder, with its options, from its last checkpoint; "
         "more --epochs make it longer",
     )
+
+
+def _add_devices(add):
     add(
         "--ctx",
         type=_contexts,
@@ -506,7 +515,6 @@ def _add_train(commands):
         help="train as one of several workers of MXNet's parameter server, each with batches of "
         "--batch-size (see vae-gluon cluster)",
     )
-    command.set_defaults(run=run_train)
 
 
 def _add_number(add, name, read, default, text):

@@ -123,11 +123,7 @@ def train(
     FloatingPointError
         If a loss is not finite: the message names the epoch and the batch.
     """
-    check_integer("epochs", epochs)
-    if not 0 < learning_rate < float("inf"):
-        raise ValueError(f"expected a finite learning_rate above 0, got {learning_rate!r}")
-    if seed is not None:
-        check_seed(seed)
+    _check_numbers(epochs, learning_rate, seed)
     check_iterator("train_iter", train_iter)
     check_iterator("val_iter", val_iter)
     _place(net, ctx)
@@ -314,6 +310,14 @@ def _mean(losses, kvstore=None):
 
 
 # Where a run begins, and where it stands
+
+
+def _check_numbers(epochs, learning_rate, seed):
+    check_integer("epochs", epochs)
+    if not 0 < learning_rate < float("inf"):
+        raise ValueError(f"expected a finite learning_rate above 0, got {learning_rate!r}")
+    if seed is not None:
+        check_seed(seed)
 
 
 def _place(net, ctx):
