@@ -21,6 +21,10 @@ FITS := import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 12))
 # Where pyenv keeps Pythons that are not on the PATH.
 PYENV := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin/python3)
 
+# In compat mode the package is found from any folder, the one above the clone, which has its
+# name too, included.
+PIP_OPTIONS := --quiet --disable-pip-version-check --config-settings editable_mode=compat
+
 .PHONY: demo cluster test test-all test-slow soak bench notebook lint clean
 .NOTPARALLEL:
 
@@ -63,12 +67,12 @@ clean:
 # A stamp for each set of dependencies, older than pyproject.toml when that has changed.
 $(VENV)/installed: pyproject.toml | $(BIN)/pip
 	@echo "Installing vae_gluon into $(VENV) (a minute or so, the first time)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@$(BIN)/pip install $(PIP_OPTIONS) -e .
 	@touch $@
 
 $(VENV)/installed-%: pyproject.toml | $(BIN)/pip
 	@echo "Installing vae_gluon[$*] into $(VENV) (a minute or so, the first time)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[$*]'
+	@$(BIN)/pip install $(PIP_OPTIONS) -e '.[$*]'
 	@touch $@
 
 # No JAX of today runs on the NumPy that MXNet needs: it gets an environment of its own.

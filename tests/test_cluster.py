@@ -111,6 +111,19 @@ def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path, digits_f
     assert history["train"][done] < history["train"][0]
 
 
+def test_an_error_of_the_workers_is_told_and_ends_the_job(tmp_path):
+    words = ["train", "--data-dir", str(tmp_path / "nowhere"), "--out", str(tmp_path / "run")]
+    done = subprocess.run(
+        [sys.executable, "-m", "vae_gluon", "cluster", *words],
+        capture_output=True,
+        text=True,
+        timeout=100,  # alone each worker would wait for the others, for ever
+    )
+    assert done.returncode == 1
+    assert "error: expected train-images-idx3-ubyte" in done.stderr
+    assert re.search(r"error: worker [01] ended with exit code 2", done.stderr)
+
+
 def test_a_process_that_fails_is_named(tmp_path, capfd):
     code = (
         "import os, sys, time; time.sleep(9 * (os.environ['DMLC_ROLE'] == 'worker')); sys.exit(3)"

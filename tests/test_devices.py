@@ -3,6 +3,7 @@
 import mxnet as mx
 import numpy as np
 import pytest
+from mxnet import nd
 
 import vae_gluon
 from vae_gluon import (
@@ -14,7 +15,7 @@ from vae_gluon import (
     save_checkpoint,
     train,
 )
-from vae_gluon.runtime import contexts_of, read_contexts
+from vae_gluon.runtime import contexts_of, read_contexts, seed_epoch
 
 TWO = [mx.cpu(0), mx.cpu(1)]
 
@@ -121,6 +122,17 @@ def test_a_checkpoint_goes_on_on_other_devices(digits, tmp_path):
 def test_contexts_are_read_as_mxnet_writes_them(words, contexts):
     assert read_contexts(words) == contexts
     assert read_contexts(",".join(map(str, contexts))) == contexts
+
+
+def test_each_worker_draws_noise_of_its_own_from_the_first_epoch_on():
+    drawn = []
+    for rank in (0, 1, 2):
+        vae_gluon.seed(1)
+        seed_epoch(1, 0, rank)
+        drawn.append((nd.random.normal().asscalar(), np.random.random()))
+    vae_gluon.seed(1)
+    assert drawn[0] == (nd.random.normal().asscalar(), np.random.random())  # the tutorial's
+    assert len({number for pair in drawn for number in pair}) == 6
 
 
 @pytest.mark.parametrize("words", ["", "tpu", "gpu(x)", "cpu()", "cpu(-1)", "cpu;gpu", "cpu,"])

@@ -29,7 +29,7 @@ ARROWS = {
     "files": set(),
     "interrupts": set(),
     "parameters": set(),
-    "model": {"checks", "losses", "parameters", "sampler"},
+    "model": {"checks", "losses", "parameters", "runtime", "sampler"},
     "conv": {"model"},
     "export": {"files", "model", "parameters", "runtime"},
     "training": {
@@ -48,7 +48,7 @@ ARROWS = {
     "checkpoint": {"arrays", "files", "parameters", "runtime", "training"},
     "runs": {"files", "runtime", "training"},
     "latent": {"arrays", "checks", "runtime"},
-    "likelihood": {"checks", "latent", "losses", "progress"},
+    "likelihood": {"checks", "latent", "losses", "progress", "sampler"},
     "plotting.curves": set(),
     "plotting.images": {"arrays"},
     "plotting.latent": {"arrays"},

@@ -202,6 +202,7 @@ def test_ctrl_c_ends_a_run_and_says_how_to_go_on(tmp_path):
     assert {path.name for path in (tmp_path / "my run").iterdir()} == {
         "config.json",
         "checkpoint.npz",
+        "data_samples.png",
     }
 
 
@@ -266,7 +267,11 @@ def test_parameters_that_mxnet_does_not_write_whole_are_told(tmp_path, monkeypat
     out = tmp_path / "run"
     assert train(out, "--dataset", "digits", *QUICK) == 1
     assert "could not be written whole" in capsys.readouterr().err
-    assert {path.name for path in out.iterdir()} == {"config.json", "checkpoint.npz"}
+    assert {path.name for path in out.iterdir()} == {
+        "config.json",
+        "checkpoint.npz",
+        "data_samples.png",
+    }
 
 
 # Contradictions and damage: told in one line, and nothing changed

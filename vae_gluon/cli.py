@@ -88,6 +88,8 @@ def run_train(args: argparse.Namespace) -> None:
         )
         if start:
             print(f"Resuming after {len(start.history.train)} of {config['epochs']} epochs")
+    if _is_first(kvstore):
+        _draw_samples(mnist, config["seed"], out)
     with _last_words(out):
         history = _train(net, mnist, config, start, out, kvstore)
         if not _is_first(kvstore):
@@ -422,6 +424,12 @@ def _make_net(config):
     return VAE(n_hidden, n_latent, config["n_layers"])
 
 
+def _draw_samples(mnist, seed, folder):
+    from vae_gluon.figures import draw_samples
+
+    draw_samples(mnist, seed, folder)
+
+
 def _draw(net, mnist, history, seed, folder):
     # Here, so that a wrong word is not answered after a wait for matplotlib.
     from vae_gluon.figures import draw_figures
@@ -439,8 +447,12 @@ def _draw(net, mnist, history, seed, folder):
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, without the usage above it."""
 
+    def __init__(self, *args, **kwargs):
+        kwargs.setdefault("allow_abbrev", False)
+        super().__init__(*args, **kwargs)
+
     def error(self, message):
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        self.exit(2, f"{self.prog}: error: {message} ({self.prog} --help says more)\n")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -154,12 +154,16 @@ def _exported(files, graph):
 
 
 def _import_onnx() -> ModuleType:
+    found = "none"
     try:
         import onnx
+
+        found = onnx.__version__
         import onnx.mapping  # gone from later versions, and MXNet's converter reads it
     except ImportError as error:
         raise ImportError(
-            "expected onnx 1.16, which MXNet's converter fits: pip install 'onnx==1.16.*'"
+            f"expected the package onnx 1.16, which MXNet's converter fits, found {found}: "
+            "pip install 'onnx==1.16.*' brings it"
         ) from error
     return onnx
 

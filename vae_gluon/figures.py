@@ -51,20 +51,30 @@ def draw_figures(
     """
     mx.random.seed(seed)
     rng = np.random.default_rng(seed)
-    paths = []
-    for name, figure in _figures(net, mnist, history, rng):
-        path = folder / f"{name}.png"
-        with replacing(path) as partial:
-            figure.savefig(partial, dpi=DPI, format="png")
-        paths.append(path)
-    return paths
+    figures = [_samples(mnist, rng), *_figures(net, mnist, history, rng)]
+    return [_write(name, figure, folder) for name, figure in figures]
+
+
+def draw_samples(mnist: Mapping[str, np.ndarray], seed: int, folder: Path) -> Path:
+    """Draw the one picture that needs no net, so that it is there while the net trains."""
+    name, figure = _samples(mnist, np.random.default_rng(seed))
+    return _write(name, figure, folder)
+
+
+def _write(name, figure, folder):
+    path = folder / f"{name}.png"
+    with replacing(path) as partial:
+        figure.savefig(partial, dpi=DPI, format="png")
+    return path
+
+
+def _samples(mnist, rng):
+    figure, ax = _subplots(14, 1.7)
+    plotting.plot_samples(_choose(mnist["train_data"], rng), ax)
+    return "data_samples", figure
 
 
 def _figures(net, mnist, history, rng) -> Iterator[tuple[str, Figure]]:
-    figure, ax = _subplots(14, 1.7)
-    plotting.plot_samples(_choose(mnist["train_data"], rng), ax)
-    yield "data_samples", figure
-
     figure, axes = _subplots(12, 4.8, n_columns=2)
     plotting.plot_elbo(history["train"], history["val"], axes[0])
     plotting.plot_elbo_terms(history["val"], history["val_kl"], axes[1])
@@ -81,7 +91,7 @@ def _figures(net, mnist, history, rng) -> Iterator[tuple[str, Figure]]:
     yield f"generated_samples_with_{net.n_latent}D_latent_space", figure
 
     figure, ax = _subplots(8, 4)
-    plotting.plot_interpolations(_interpolations(net, mnist["test_data"], rng), ax)
+    plotting.plot_interpolations(_interpolations(net, mnist, rng), ax)
     yield "latent_interpolations", figure
 
     if net.n_latent == 2:
@@ -94,10 +104,15 @@ def _figures(net, mnist, history, rng) -> Iterator[tuple[str, Figure]]:
         yield "principal_components_for_test_samples", figure
 
 
-def _interpolations(net, images, rng):
-    """Decode the steps between pairs of images: (N_PAIRS, N_ROW, n_output)."""
-    pairs = images[rng.choice(len(images), (N_PAIRS, 2))]
-    return np.stack([latent.interpolate(net, first, last, n=N_ROW) for first, last in pairs])
+def _interpolations(net, mnist, rng):
+    """Decode the steps between images of two digits each: (N_PAIRS, N_ROW, n_output)."""
+    images, labels = mnist["test_data"], mnist["test_label"]
+    rows = []
+    for first in rng.choice(len(images), N_PAIRS):
+        others = np.flatnonzero(labels != labels[first])
+        last = rng.choice(others) if len(others) else first
+        rows.append(latent.interpolate(net, images[first], images[last], n=N_ROW))
+    return np.stack(rows)
 
 
 def _plane_figures(net, mnist) -> Iterator[tuple[str, Figure]]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from vae_gluon.checks import check_integer
 from vae_gluon.latent import encode, flat, in_batches
-from vae_gluon.losses import BernoulliNLL
+from vae_gluon.losses import BernoulliNLL, GaussianKL
 from vae_gluon.progress import tqdm
+from vae_gluon.sampler import GaussianSampler
 
 ROWS = 2000  # latent codes that are decoded at once
 ACTIVE = 0.01  # Burda et al.: variance of mu over the data above which a unit is active
@@ -29,12 +30,12 @@ class ELBO(NamedTuple):
 
 
 def elbo(net: mx.gluon.Block, images: np.ndarray) -> ELBO:
-    """Measure the ELBO of images, with one sample of z each.
+    """Measure the ELBO of images, with one sample of z each, whatever loss trained the net.
 
     Parameters
     ----------
     net : Block
-        Its call gives the loss of each image, and it has ``kl_loss`` then, as ``VAE``.
+        With ``encode`` and ``decoder.logits``, as ``VAE`` has them.
     images : array
         In [0, 1], (N, ...); flattened to (N, n_output).
 
@@ -43,12 +44,14 @@ def elbo(net: mx.gluon.Block, images: np.ndarray) -> ELBO:
     ValueError
         If there are no images, or a pixel is not in [0, 1].
     """
-    losses, divergences = [], []
+    terms = []
     for x in in_batches(net, flat(images), ROWS):
-        losses.append(net(x).asnumpy())
-        divergences.append(net.kl_loss.asnumpy())
-    loss, kl = (np.concatenate(part).mean(dtype=float) for part in (losses, divergences))
-    return ELBO(-float(loss), float(loss - kl), float(kl))
+        mu, lv = net.encode(x)
+        logits = net.decoder.logits(GaussianSampler()(mu, lv))
+        nll, kl = BernoulliNLL()(logits, x), GaussianKL()(mu, lv)
+        terms.append((nll.asnumpy(), kl.asnumpy()))
+    nll, kl = (float(np.concatenate(term).mean(dtype=float)) for term in zip(*terms))
+    return ELBO(-nll - kl, nll, kl)
 
 
 def log_likelihood(
@@ -126,7 +129,7 @@ def _log_weights(net, x, mu, lv, n):
     """Draw n codes for each image; return log p(x | z) p(z) / q(z | x), (N, n)."""
     x, mu, lv = (mx.nd.repeat(array, n, axis=0) for array in (x, mu, lv))  # (N * n, _)
     eps = mx.nd.random.normal_like(mu)
-    z = mu + mx.nd.exp(0.5 * lv) * eps
+    z = GaussianSampler()(mu, lv, eps)
     log_p_x = -BernoulliNLL()(net.decoder.logits(z), x)
     # The constants of the two Gaussians cancel.
     log_ratio = 0.5 * mx.nd.sum(mx.nd.square(eps) + lv - mx.nd.square(z), axis=1)

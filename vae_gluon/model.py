@@ -13,6 +13,7 @@ from mxnet.gluon import nn
 from vae_gluon.checks import check_integer
 from vae_gluon.losses import BernoulliNLL, GaussianKL
 from vae_gluon.parameters import check_parameters
+from vae_gluon.runtime import contexts_of
 from vae_gluon.sampler import GaussianSampler
 
 SIZE_LIMIT = 2**31 - 1  # of an array
@@ -257,8 +258,9 @@ class VAE(gluon.HybridBlock):
         _check_batch(what, array, width)
         try:
             yield
-        except mx.base.MXNetError as error:
+        except RuntimeError as error:  # MXNet's own are, too
             # Only now, because the way to the type takes longer than a check may.
+            contexts_of(self)  # or an error that says how to initialize the net
             dtype = np.dtype(next(iter(self.collect_params().values())).dtype)
             if array.dtype == dtype:
                 raise

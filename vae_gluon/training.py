@@ -160,7 +160,8 @@ def train(
             _report(bar, epoch, epochs, history)
             held.check()
         if progress:
-            bar.write(f"Time elapsed: {sum(history.seconds):.2f}s")
+            before = f", {done} epochs before included" if done else ""
+            bar.write(f"Time elapsed: {sum(history.seconds):.2f}s{before}")
     return history
 
 
