@@ -111,16 +111,31 @@ def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path, digits_f
     assert history["train"][done] < history["train"][0]
 
 
-def test_an_error_of_the_workers_is_told_and_ends_the_job(tmp_path):
-    words = ["train", "--data-dir", str(tmp_path / "nowhere"), "--out", str(tmp_path / "run")]
+ONE_FAILS = """
+import os, sys
+from vae_gluon import cli
+try:
+    os.mkdir("mark")
+    folder = "nowhere"
+except FileExistsError:
+    folder = sys.argv[1]
+sys.exit(cli.main(["train", "--kvstore", "dist_sync", "--data-dir", folder, "--out", "run"]))
+"""
+
+
+def test_an_error_of_one_worker_is_told_and_ends_the_job(tmp_path, digits_folder):
+    (tmp_path / "worker.py").write_text(ONE_FAILS)
+    code = "import sys; from vae_gluon.cluster import LOOPBACK, run_cluster;"
+    code += "sys.exit(run_cluster(LOOPBACK, [sys.executable, *sys.argv[1:]]))"
     done = subprocess.run(
-        [sys.executable, "-m", "vae_gluon", "cluster", *words],
+        [sys.executable, "-c", code, "worker.py", str(digits_folder)],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=100,  # alone each worker would wait for the others, for ever
+        timeout=60,  # the worker would wait for the other one, for ever
     )
     assert done.returncode == 1
-    assert "error: expected train-images-idx3-ubyte" in done.stderr
+    assert "vae-gluon train: error: expected train-images-idx3-ubyte" in done.stderr
     assert re.search(r"error: worker [01] ended with exit code 2", done.stderr)
 
 

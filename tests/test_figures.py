@@ -119,9 +119,12 @@ def test_scan_is_twenty_by_twenty(given, net):
     np.testing.assert_allclose(images, net.decode(mx.nd.array(z)).asnumpy(), rtol=1e-5)
 
 
-def test_interpolations_are_between_test_images(given, net, digits):
+def test_interpolations_are_between_test_images_of_different_digits(given, net, digits):
     (steps,) = given["plot_interpolations"]
     assert steps.shape == (5, 10, 784)
     ends = figures.latent.decode(net, figures.latent.encode(net, digits["test_data"])[0])
-    for end in steps[:, [0, -1]].reshape(10, 784):
-        assert abs(ends - end).max(axis=1).min() < 1e-5
+    for first, *_, last in steps:
+        distances = [abs(ends - end).max(axis=1) for end in (first, last)]
+        assert max(map(min, distances)) < 1e-5
+        one, other = (digits["test_label"][distance.argmin()] for distance in distances)
+        assert one != other

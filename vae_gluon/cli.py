@@ -108,9 +108,10 @@ def _connect(args):
             f"--kvstore {args.kvstore} needs a scheduler, servers and workers, told apart by "
             "MXNet's DMLC_* variables: vae-gluon cluster train ... starts them"
         )
-    kvstore = mx.kv.create(args.kvstore)  # waits for them
-    args.connected = True
-    return kvstore
+    # It waits for the others, and once more when it is no longer referred to: main has to have
+    # it until an error is told.
+    args.connected = mx.kv.create(args.kvstore)
+    return args.connected
 
 
 def _is_first(kvstore):
