@@ -10,14 +10,14 @@ import pytest
 from idx_files import idx_files, write
 
 import vae_gluon
-from vae_gluon import VAE, cli, training
+from vae_gluon import VAE, cli, commands, epoch, run_folder, runs
 
 QUICK = ["--epochs", "2", "--n-hidden", "16", "--n-layers", "1"]
 
 
 @pytest.fixture(autouse=True)
 def _few_digits(monkeypatch, digits):
-    monkeypatch.setattr(cli, "make_digits", lambda: digits)
+    monkeypatch.setattr(runs, "make_digits", lambda: digits)
 
 
 def run(*words):
@@ -83,7 +83,7 @@ def test_every_word_reaches_the_training(tmp_path, monkeypatch):
         seen.update(layers=[layer.weight.shape for layer in net.encoder])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "train", train)
+    monkeypatch.setattr(commands, "train", train)
     words = [
         "--epochs",
         "3",
@@ -112,7 +112,7 @@ def test_every_word_reaches_the_training(tmp_path, monkeypatch):
 
 
 def test_defaults_are_the_tutorials(tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "train", stopped)
+    monkeypatch.setattr(commands, "train", stopped)
     assert run("train", "--dataset", "digits", "--out", tmp_path / "run") == 130
     config = read(tmp_path / "run/config.json")
     expected = {"epochs": 50, "batch_size": 100, "n_latent": 2, "n_hidden": 400, "n_layers": 2}
@@ -255,8 +255,8 @@ def test_binarized_runs_are_trained_and_evaluated_on_binary_pixels(tmp_path, mon
         seen.append(x.shape)
         return draw(x)
 
-    draw = training.draw_pixels
-    monkeypatch.setattr(training, "draw_pixels", drawn)
+    draw = epoch.draw_pixels
+    monkeypatch.setattr(epoch, "draw_pixels", drawn)
     grey, binary = tmp_path / "grey", tmp_path / "binary"
     run("train", "--dataset", "digits", "--out", grey, *QUICK)
     assert not seen
@@ -390,7 +390,7 @@ def test_files_that_describe_no_run_are_told(tmp_path, capsys, name, content):
 def test_a_run_that_was_cut_off_can_be_started_again(tmp_path, monkeypatch):
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(cli, "train", stopped)
+        patch.setattr(commands, "train", stopped)
         assert run("train", "--dataset", "digits", "--out", out, *QUICK) == 130
     assert run("train", "--dataset", "digits", "--out", out, *QUICK) == 0
 
@@ -406,7 +406,7 @@ def test_what_the_system_refuses_is_told(tmp_path, monkeypatch, capsys):
     def refuse(*args):
         raise PermissionError(13, "Permission denied", "run/config.json")
 
-    monkeypatch.setattr(cli.runs, "write_json", refuse)
+    monkeypatch.setattr(run_folder, "write_json", refuse)
     assert run("train", "--dataset", "digits", "--out", tmp_path / "run", *QUICK) == 1
     assert capsys.readouterr().err.endswith("Permission denied: 'run/config.json'\n")
 
@@ -415,7 +415,7 @@ def test_what_mxnet_refuses_is_told_in_one_line(tmp_path, monkeypatch, capsys):
     def refuse(*args, **options):
         raise mx.base.MXNetError("Traceback:\n  File x.cc\nMXNetError: out of memory\n")
 
-    monkeypatch.setattr(cli, "train", refuse)
+    monkeypatch.setattr(commands, "train", refuse)
     assert run("train", "--dataset", "digits", "--out", tmp_path / "run", *QUICK) == 1
     err = capsys.readouterr().err
     assert err == "vae-gluon train: error: MXNetError: out of memory\n"

@@ -13,6 +13,8 @@ import pytest
 
 from vae_gluon import cli, cluster, load_checkpoint, runs
 from vae_gluon.cluster import run_cluster
+from vae_gluon.nets import make_net
+from vae_gluon.run_folder import read_config, read_history
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux does")
 
@@ -100,12 +102,12 @@ def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path, digits_f
     assert time.monotonic() - begin < 20
     assert not [pid for pids in started.values() for pid in pids if Path(f"/proc/{pid}").exists()]
 
-    config = runs.read_config(out)
-    state, _ = load_checkpoint(out / "checkpoint.npz", cli._make_net(config))
+    config = read_config(out)
+    state, _ = load_checkpoint(out / "checkpoint.npz", make_net(config))
     done = len(state.history.train)
     more = [*command, "--resume", "--epochs", str(done + 1)]
     subprocess.run(more, check=True, capture_output=True)
-    history = runs.read_history(out)
+    history = read_history(out)
     assert len(history["train"]) == done + 1
     assert history["train"][:done] == state.history.train
     assert history["train"][done] < history["train"][0]
@@ -186,7 +188,7 @@ def test_words_that_make_no_sense_are_told(words, message, monkeypatch, capsys):
 
 
 def test_a_run_of_workers_is_not_gone_on_with_by_one(tmp_path, capsys, digits, monkeypatch):
-    monkeypatch.setattr(cli, "make_digits", lambda: digits)
+    monkeypatch.setattr(runs, "make_digits", lambda: digits)
     words = ["train", "--dataset", "digits", "--n-hidden", "16", "--out", str(tmp_path)]
     assert cli.main([*words, "--epochs", "1"]) == 0
     config = json.loads((tmp_path / "config.json").read_text())
@@ -197,9 +199,9 @@ def test_a_run_of_workers_is_not_gone_on_with_by_one(tmp_path, capsys, digits, m
 
 
 def test_a_run_on_two_devices_is_a_run(tmp_path, digits, monkeypatch):
-    monkeypatch.setattr(cli, "make_digits", lambda: digits)
+    monkeypatch.setattr(runs, "make_digits", lambda: digits)
     words = ["train", "--dataset", "digits", "--n-hidden", "16", "--out", str(tmp_path)]
     assert cli.main([*words, "--epochs", "1", "--ctx", "cpu(0),cpu(1)"]) == 0
-    assert runs.read_config(tmp_path)["context"] == "cpu(0),cpu(1)"
+    assert read_config(tmp_path)["context"] == "cpu(0),cpu(1)"
     assert cli.main([*words, "--epochs", "2", "--resume"]) == 0  # on what there is
-    assert len(runs.read_history(tmp_path)["val"]) == 2
+    assert len(read_history(tmp_path)["val"]) == 2

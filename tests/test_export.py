@@ -20,6 +20,7 @@ from vae_gluon import (
     export_onnx,
     export_symbol,
     ndtri_grid,
+    runs,
     seed,
 )
 from vae_gluon.export import PARTS
@@ -159,7 +160,7 @@ def test_a_layer_that_onnx_does_not_have_is_named(tmp_path):
 @pytest.fixture
 def run(tmp_path, digits, monkeypatch):
     """The folder of a run."""
-    monkeypatch.setattr(cli, "make_digits", lambda: digits)
+    monkeypatch.setattr(runs, "make_digits", lambda: digits)
     words = ["train", "--dataset", "digits", "--n-hidden", "16", "--epochs", "1"]
     assert cli.main([*words, "--out", str(tmp_path / "run")]) == 0
     return tmp_path / "run"

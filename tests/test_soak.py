@@ -12,7 +12,7 @@ from run_files import contents
 
 import vae_gluon
 from vae_gluon.parameters import read_parameters
-from vae_gluon.runs import CHECKPOINT, CONFIG, HISTORY, read_config, read_history
+from vae_gluon.run_folder import CHECKPOINT, CONFIG, HISTORY, read_config, read_history
 
 KILLS = 50
 EPOCHS = 240  # of a third of a second, the checkpoint included

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mxnet import nd
 
-from vae_gluon import training, workers
+from vae_gluon import epoch, workers
 from vae_gluon.workers import Watch, check_agreement, shard, total
 
 
@@ -99,7 +99,7 @@ def test_weights_are_there_before_the_first_gradients_and_shared_once(monkeypatc
 
 def test_a_step_is_on_the_mean_over_the_batches_of_all_workers(net, images, monkeypatch):
     calls = []
-    training._step(net, Trainer(calls), images, [mx.cpu()], n_workers=3)
+    epoch._step(net, Trainer(calls), images, [mx.cpu()], n_workers=3)
     assert calls == ["connect", "share", 3 * len(images)]
 
 

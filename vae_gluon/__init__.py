@@ -40,6 +40,7 @@ from vae_gluon.checkpoint import load_checkpoint, save_checkpoint
 from vae_gluon.conv import conv_decoder, conv_encoder
 from vae_gluon.data import MNISTUnavailableError, load_mnist, mnist_iterators
 from vae_gluon.digits import make_digits
+from vae_gluon.epoch import evaluate
 from vae_gluon.export import export_onnx, export_symbol
 from vae_gluon.latent import (
     decode,
@@ -55,7 +56,7 @@ from vae_gluon.losses import BernoulliNLL, GaussianKL
 from vae_gluon.model import VAE, Decoder
 from vae_gluon.runtime import default_context, gpu_exists, seed
 from vae_gluon.sampler import GaussianSampler
-from vae_gluon.training import History, TrainingState, evaluate, train
+from vae_gluon.training import History, TrainingState, train
 
 __version__ = "0.1.0"
 

@@ -1,209 +1,225 @@
-"""A run's folder: its config, checkpoint, parameters and history, and whether they are sound."""
+"""A run of the command: begun, taken up again, or read when it has finished.
+
+Its options and its folder -> its config, data set and net, and where its training stands.
+"""
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Mapping
+import textwrap
+import zlib
+from argparse import Namespace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vae_gluon.files import remove_partials, replacing
-from vae_gluon.runtime import SEED_LIMIT
-from vae_gluon.training import History
+import mxnet as mx
+import numpy as np
 
-DATASETS = ("mnist", "digits")
-ARCHITECTURES = ("mlp", "conv")
-CONFIG = "config.json"
-CHECKPOINT = "checkpoint.npz"
-HISTORY = "history.json"
-EVALUATION = "evaluation.json"
+from vae_gluon import __version__, run_folder
+from vae_gluon.checkpoint import load_checkpoint
+from vae_gluon.data import MNISTUnavailableError, load_mnist, locate_mnist
+from vae_gluon.digits import make_digits
+from vae_gluon.model import VAE
+from vae_gluon.nets import make_net, net_name
+from vae_gluon.options import DATASETS, FLAGS, FREE, OPTIONS
+from vae_gluon.runtime import default_context
+from vae_gluon.training import TrainingState
+from vae_gluon.workers import check_agreement
 
-
-class Option(NamedTuple):
-    """A whole number that describes a run."""
-
-    least: int
-    limit: int | None  # the first that is too large
-    default: int | None
-    text: str
-
-    @property
-    def expected(self) -> str:
-        """Say in words what numbers will do."""
-        limit = "" if self.limit is None else f" and below {self.limit}"
-        return f"an integer of at least {self.least}{limit}"
-
-    def allows(self, value: Any) -> bool:
-        """Say whether ``value`` is such a number."""
-        is_integer = isinstance(value, int) and not isinstance(value, bool)
-        return is_integer and value >= self.least and (self.limit is None or value < self.limit)
+RULE = "=" * 80
 
 
-OPTIONS = {
-    "epochs": Option(1, None, 50, "passes over the training images"),
-    "batch_size": Option(1, None, 100, "images in a step"),
-    "n_latent": Option(1, None, 2, "dimensions of the latent code"),
-    "n_hidden": Option(1, None, 400, "units of a hidden layer"),
-    "n_layers": Option(0, 1000, 2, "hidden layers of the encoder, and of the decoder"),
-    "seed": Option(0, SEED_LIMIT, 1, "the same seed gives the same losses"),
-    "checkpoint_every": Option(1, None, 1, "epochs from one checkpoint to the next"),
-}
-FLAGS = {
-    "shuffle": "give the training images in a new order each epoch",
-    "binarize": "draw black and white pixels with the probability of their grey, for each batch",
-}
-# What may differ between a run and its going on: it changes none of the losses, or the last digits.
-FREE = {"epochs", "checkpoint_every", "data_dir", "context", "version"}
+class Run(NamedTuple):
+    """A run that is to be trained."""
+
+    folder: Path
+    config: dict[str, Any]
+    mnist: dict[str, np.ndarray]
+    net: VAE
+    start: TrainingState | None  # where it goes on; None if it begins
 
 
-def begin(folder: Path, config: Mapping[str, Any]) -> None:
-    """Make the folder of a new run, and write its config.
+class FinishedRun(NamedTuple):
+    """A run that has come to its end."""
+
+    config: dict[str, Any]
+    mnist: dict[str, np.ndarray]
+    net: VAE
+    history: dict[str, list[float]]
+
+
+def begin(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
+    """Begin a run with the options ``args``; make its folder.
 
     Raises
     ------
     ValueError
-        If ``folder`` holds a run, or cannot be a folder.
-    OSError
-        If the system refuses something.
-    """
-    check_no_run(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise ValueError(f"{folder} cannot be a folder: a file is in its place") from error
-    begin_again(folder, config)
-
-
-def begin_again(folder: Path, config: Mapping[str, Any]) -> None:
-    """Write the config of a run that goes on, which may be longer now, or in another place."""
-    remove_partials(folder)
-    write_json(folder / CONFIG, config)
-
-
-def check_no_run(folder: Path) -> None:
-    """Raise a ValueError if ``folder`` holds a run that has come further than its config."""
-    if any((folder / name).exists() for name in (CHECKPOINT, HISTORY)):
-        raise ValueError(
-            f"{folder} already holds a run: go on with it by --resume, remove it, or name "
-            "another folder with --out"
-        )
-
-
-def check_options(folder: Path, config: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Raise a ValueError if an option that was ``given`` contradicts the run in ``folder``."""
-    for name, value in given.items():
-        if name not in FREE and value != config[name]:
-            raise ValueError(
-                f"{_words(name, value)} contradicts the run in {folder}, which has "
-                f"{_words(name, config[name])}; leave it out, or begin another run with --out"
-            )
-
-
-def _words(name, value):
-    """Say an option as the command line does."""
-    option = f"--{name.replace('_', '-')}"
-    if isinstance(value, bool):
-        return option if value else f"no {option}"
-    return f"{option} {value}"
-
-
-def check_checkpoint(
-    folder: Path, config: Mapping[str, Any], kept: Mapping[str, Any], done: int
-) -> None:
-    """Raise a ValueError unless a checkpoint belongs to the run, and has not gone beyond it.
-
-    ``kept`` is the config in the checkpoint, ``done`` the number of its epochs.
-    """
-    for name in config.keys() - FREE:
-        if kept.get(name) != config[name]:
-            raise ValueError(
-                f"{folder / CHECKPOINT} is of another run than {folder / CONFIG}: {name} is "
-                f"{kept.get(name)!r} in one and {config[name]!r} in the other"
-            )
-    if done > config["epochs"]:
-        raise ValueError(
-            f"--epochs {config['epochs']} contradicts the run in {folder}, which has trained for "
-            f"{done} epochs"
-        )
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """Read and check the config of a run.
-
-    Raises
-    ------
+        If the folder holds a run already, or options contradict each other or the other workers.
     FileNotFoundError
-        If there is none.
-    ValueError
-        If it does not describe a run: the message says what was found and what was expected.
+        If the data set is not there.
     """
-    path = folder / CONFIG
-    config = _read_json(path, f"{folder} holds no run")
-    expected: dict[str, tuple[Callable[[Any], bool], str]] = {
-        name: (option.allows, option.expected) for name, option in OPTIONS.items()
+    first = is_first(kvstore)
+    if args.out and first:
+        run_folder.check_no_run(args.out)  # before the data, which may take a download
+    dataset, data_dir, mnist = _load_data(args.dataset, args.data_dir)
+    config = {
+        "dataset": dataset,
+        "dataset_asked_for": args.dataset,
+        "data_crc32": _crc32(mnist),
+        **_options(args),
+        "n_workers": _n_workers(kvstore),
+        **_place(args, data_dir),
     }
-    expected["lr"] = (lambda lr: _is_finite(lr) and lr > 0, "a number above 0")
-    expected |= dict.fromkeys(FLAGS, (lambda value: isinstance(value, bool), "true or false"))
-    expected["n_workers"] = (Option(1, None, 1, "").allows, "an integer of at least 1")
-    expected["arch"] = (ARCHITECTURES.__contains__, " or ".join(ARCHITECTURES))
-    expected["dataset"] = (DATASETS.__contains__, " or ".join(DATASETS))
-    expected["data_dir"] = (lambda name: name is None or isinstance(name, str), "a path or null")
-    expected["data_crc32"] = (lambda number: isinstance(number, int), "an integer")
-    _check(path, config, expected)
-    return config
+    _check_agreement(kvstore, config)
+    net = make_net(config)
+    folder = args.out or _default_folder(config)
+    if first:
+        run_folder.begin(folder, config)
+    return Run(folder, config, mnist, net, None)
 
 
-def read_history(folder: Path) -> dict[str, list[float]]:
-    """Read and check the losses of a finished run. Errors are those of ``read_config``."""
-    path = folder / HISTORY
-    missing = f"{folder} holds no finished run"
-    if (folder / CHECKPOINT).exists():
-        missing += " (vae-gluon train --resume finishes it)"
-    history = _read_json(path, missing)
-    fits = (_is_losses, "a list of finite numbers, one for each epoch")
-    _check(path, history, dict.fromkeys(History._fields, fits))
-    lengths = {name: len(history[name]) for name in History._fields}
-    if len(set(lengths.values())) > 1:
+def resume(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
+    """Take up a run from its last checkpoint; ``args`` may make it longer, or name its folder.
+
+    Raises
+    ------
+    ValueError
+        If there is no such run, or ``args``, the data set or the workers are not those of the run.
+    FileNotFoundError
+        If the data set is not there.
+    """
+    folder = args.out or _find(args)
+    config = run_folder.read_config(folder)
+    given = {**_given(args), **({"dataset": args.dataset} if args.dataset else {})}
+    run_folder.check_options(folder, config, given)
+    _, data_dir, mnist = _load_data(config["dataset"], args.data_dir or config["data_dir"])
+    if _crc32(mnist) != config["data_crc32"]:
         raise ValueError(
-            f"{path} does not describe a run: expected as many numbers of each kind, "
-            f"found {lengths}"
+            f"the run in {folder} was trained on other images than those of {data_dir}"
         )
-    return history
+    if config["n_workers"] != _n_workers(kvstore):
+        raise ValueError(
+            f"the run in {folder} has {config['n_workers']} workers: expected as many to go on "
+            f"with it, got {_n_workers(kvstore)}"
+        )
+    config = {**config, **given, **_place(args, data_dir)}
+    _check_agreement(kvstore, config)
+    net, start = make_net(config), None
+    checkpoint = folder / run_folder.CHECKPOINT
+    if checkpoint.exists():
+        start, kept = load_checkpoint(checkpoint, net)
+        run_folder.check_checkpoint(folder, config, kept, len(start.history.train))
+    if is_first(kvstore):
+        run_folder.begin_again(folder, config)
+    return Run(folder, config, mnist, net, start)
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write ``content`` as a whole."""
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+def load_finished(folder: Path, data_dir: Path | None) -> FinishedRun:
+    """Read a run that has come to its end, with its data set. Errors are those of ``resume``."""
+    config, history = run_folder.read_config(folder), run_folder.read_history(folder)
+    net = load_net(folder, config)
+    *_, mnist = _load_data(config["dataset"], data_dir or config["data_dir"])
+    return FinishedRun(config, mnist, net, history)
 
 
-def _is_finite(value):
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and abs(value) <= sys.float_info.max  # integers have no end in JSON
+def load_net(folder: Path, config: dict[str, Any]) -> VAE:
+    """Read the net of a run that has come to its end."""
+    net = make_net(config)
+    net.load_parameters(folder / f"{net_name(config)}.params", ctx=default_context())
+    return net
 
 
-def _is_losses(value):
-    return isinstance(value, list) and len(value) > 0 and all(map(_is_finite, value))
+def is_first(kvstore: mx.kv.KVStore | None) -> bool:
+    """Say whether this is the worker that writes the files of the run."""
+    return kvstore is None or kvstore.rank == 0
 
 
-def _read_json(path, missing):
+def _n_workers(kvstore):
+    return kvstore.num_workers if kvstore else 1
+
+
+def _check_agreement(kvstore, config):
+    if kvstore:
+        check_agreement(kvstore, {name: config[name] for name in config.keys() - FREE})
+
+
+# From options to a config
+
+
+def _options(args):
+    """Return the options that describe the run, by their names in the config."""
+    defaults = {name: option.default for name, option in OPTIONS.items()}
+    flags = dict.fromkeys(FLAGS, False)
+    options = {**defaults, "arch": "mlp", **flags, **_given(args)}
+    if options["arch"] == "conv" and "n_layers" in vars(args):
+        raise ValueError("--n-layers is for --arch mlp: the layers of conv are given")
+    return options
+
+
+def _given(args):
+    """Return those of them that were given."""
+    names = (*OPTIONS, *FLAGS, "arch")
+    return {name: value for name, value in vars(args).items() if name in names}
+
+
+def _place(args, data_dir):
+    """Describe the place of a run, which may be another when it goes on."""
+    contexts = args.ctx or [default_context()]
+    return {
+        "data_dir": None if data_dir is None else str(data_dir.resolve()),
+        "context": ",".join(map(str, contexts)),
+        "version": __version__,
+    }
+
+
+def _default_folder(config):
+    return Path("runs", "{dataset}_{net}_seed{seed}".format(net=net_name(config), **config))
+
+
+def _find(args):
+    """Find the default folder of the run that the options describe."""
+    datasets = [args.dataset] if args.dataset else DATASETS
+    folders = [_default_folder({**_options(args), "dataset": dataset}) for dataset in datasets]
+    found = [folder for folder in folders if (folder / run_folder.CONFIG).exists()]
+    if len(found) != 1:
+        raise ValueError(
+            f"expected one run to resume, found {len(found)}: looked for "
+            f"{' and '.join(map(str, folders))}; name its folder with --out"
+        )
+    return found[0]
+
+
+# The data set
+
+
+def _load_data(dataset, data_dir):
+    """Load the data set that was asked for: its name, folder and arrays.
+
+    Without a name that is MNIST, or the embedded digits where there is no MNIST.
+    """
+    if dataset == "digits":
+        if data_dir is not None:
+            raise ValueError("--data-dir is for the files of MNIST; digits are drawn, not read")
+        return "digits", None, make_digits()
     try:
-        content = json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise FileNotFoundError(f"{missing}: no {path.name} in it") from error
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} does not describe a run: it holds a {type(content).__name__}")
-    return content
+        folder = locate_mnist(data_dir)
+        return "mnist", folder, load_mnist(folder)
+    except MNISTUnavailableError as error:
+        if dataset == "mnist":
+            raise
+        _say_that_digits_stand_in(error)
+        return "digits", None, make_digits()
 
 
-def _check(path, content, expected):
-    for name, (fits, text) in expected.items():
-        value = content.get(name)
-        if not fits(value):
-            found = repr(value)[:100] if name in content else "nothing"
-            raise ValueError(
-                f"{path} does not describe a run: expected {name} to be {text}, found {found}"
-            )
+def _say_that_digits_stand_in(error):
+    wrap = textwrap.TextWrapper(80, break_long_words=False, break_on_hyphens=False)
+    print(
+        f"{RULE}\nNOT MNIST: this run uses the embedded digits, which this package draws.\n"
+        f"Its losses cannot be compared with those of MNIST.\n\n{wrap.fill(str(error))}.\n{RULE}",
+        file=sys.stderr,
+    )
+
+
+def _crc32(mnist):
+    """Return a number that differs for other images."""
+    return zlib.crc32(mnist["test_data"], zlib.crc32(mnist["train_data"]))

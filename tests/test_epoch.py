@@ -1,0 +1,70 @@
+"""One pass over the batches."""
+
+import mxnet as mx
+import numpy as np
+import pytest
+from mxnet import autograd, gluon, nd
+from plain_nets import Constant, Watched, parameters
+
+from vae_gluon import epoch, evaluate, mnist_iterators
+
+
+def test_binarized_pixels_are_evaluated_when_asked_for(net, digits):
+    _, test_iter = mnist_iterators(digits)
+    assert evaluate(net, test_iter, binarize=True) != pytest.approx(evaluate(net, test_iter), 1e-4)
+
+
+def test_a_step_is_on_the_mean_of_the_batch_and_not_on_its_sum(net):
+    """Adam hardly knows the difference, plain gradient descent does."""
+    x = nd.random.uniform(shape=(8, 784))
+    mx.random.seed(9)
+    with autograd.record():
+        loss = net(x).mean()
+    loss.backward()
+    weight = net.encoder[0].weight
+    expected = weight.data().asnumpy() - 0.01 * weight.grad().asnumpy()
+    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.01})
+    mx.random.seed(9)
+    list(epoch.steps(net, trainer, mx.io.NDArrayIter(x, batch_size=8)))
+    np.testing.assert_allclose(weight.data().asnumpy(), expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 100, 200, 512])
+def test_evaluation_counts_each_image_once_whatever_the_batch_size(digits, batch_size):
+    digits = dict(digits, test_data=digits["test_data"].copy())
+    digits["test_data"][:, 0, 0, 0] = np.linspace(0, 1, 200) ** 3
+    net = Constant()
+    net.initialize()
+    _, test_iter = mnist_iterators(digits, batch_size)
+    expected = digits["test_data"][:, 0, 0, 0].mean(dtype=float)
+    assert evaluate(net, test_iter) == pytest.approx(expected, rel=1e-6)
+
+
+def test_large_batches_are_validated_as_they_come():
+    net = Watched()
+    net.initialize()
+    evaluate(net, mx.io.NDArrayIter(nd.zeros((3000, 784)), batch_size=1500))
+    assert [n for n, _ in net.seen] == [1500, 1500]
+
+
+@pytest.mark.parametrize(("batch_size", "waits"), [(100, 2), (1000, 2), (3000, 1)])
+def test_queue_is_bounded_in_images(monkeypatch, batch_size, waits):
+    """No more than 2,000 images, or a batch, are queued behind those that are waited for."""
+    waited = []
+    wait = nd.NDArray.wait_to_read
+    monkeypatch.setattr(nd.NDArray, "wait_to_read", lambda x: waited.append(len(x)) or wait(x))
+    list(epoch._computed([nd.zeros((batch_size,))] for _ in range(6000 // batch_size)))
+    assert waited == [batch_size] * waits
+
+
+def test_validation_leaves_the_weights_alone(net, digits):
+    before = parameters(net)
+    evaluate(net, mnist_iterators(digits)[1])
+    for one, other in zip(before, parameters(net)):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_evaluation_refuses_wrong_pixels(net):
+    data_iter = mx.io.NDArrayIter(np.full((5, 784), np.nan, "float32"), batch_size=5)
+    with pytest.raises(ValueError, match=r"data_iter: .*NaN"):
+        evaluate(net, data_iter)

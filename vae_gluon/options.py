@@ -1,0 +1,73 @@
+"""The options that describe a run, as its config and the command line have them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from vae_gluon.runtime import SEED_LIMIT
+
+DATASETS = ("mnist", "digits")
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A whole number that describes a run."""
+
+    least: int
+    limit: int | None  # the first that is too large
+    default: int | None
+    text: str
+
+    parse: ClassVar = int
+
+    @property
+    def expected(self) -> str:
+        """Say in words which numbers are allowed."""
+        limit = "" if self.limit is None else f" and below {self.limit}"
+        return f"an integer of at least {self.least}{limit}"
+
+    def allows(self, value: Any) -> bool:
+        """Say whether ``value`` is such a number."""
+        is_integer = isinstance(value, int) and not isinstance(value, bool)
+        return is_integer and value >= self.least and (self.limit is None or value < self.limit)
+
+
+@dataclass(frozen=True)
+class Positive:
+    """A number above 0 that describes a run."""
+
+    default: float
+    text: str
+
+    parse: ClassVar = float
+    expected: ClassVar = "a number above 0"
+
+    def allows(self, value: Any) -> bool:
+        """Say whether ``value`` is such a number, and finite."""
+        return is_finite(value) and value > 0
+
+
+OPTIONS: dict[str, Integer | Positive] = {
+    "epochs": Integer(1, None, 50, "passes over the training images"),
+    "batch_size": Integer(1, None, 100, "images in a step"),
+    "n_latent": Integer(1, None, 2, "dimensions of the latent code"),
+    "n_hidden": Integer(1, None, 400, "units of a hidden layer"),
+    "n_layers": Integer(0, 1000, 2, "hidden layers of the encoder, and of the decoder"),
+    "seed": Integer(0, SEED_LIMIT, 1, "the same seed gives the same losses"),
+    "checkpoint_every": Integer(1, None, 1, "epochs from one checkpoint to the next"),
+    "lr": Positive(0.001, "learning rate of Adam"),
+}
+FLAGS = {
+    "shuffle": "give the training images in a new order each epoch",
+    "binarize": "draw black and white pixels with the probability of their grey, for each batch",
+}
+# What may differ between a run and its going on: it changes none of the losses, or the last digits.
+FREE = {"epochs", "checkpoint_every", "data_dir", "context", "version"}
+
+
+def is_finite(value: Any) -> bool:
+    """Say whether ``value``, read from JSON, is a number that a float can hold."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and abs(value) <= sys.float_info.max  # integers have no end in JSON
