@@ -197,7 +197,7 @@ NUMBERS = np.zeros(5, "f4")
         ({"history__val": np.array([1.0, np.inf])}, "history/val: expected finite numbers"),
         ({"config": np.frombuffer(b"{", "u1")}, "expected a config in JSON"),
         ({"config": np.frombuffer(b"[" * 100000, "u1")}, "expected a config in JSON"),
-        ({"config": np.frombuffer(b"[]", "u1")}, "expected a config by names, found list"),
+        ({"config": np.frombuffer(b"[]", "u1")}, "expected a config with names, found list"),
         ({BIAS: np.array(["text"])}, r"expected \(5,\) float32, found \(1,\) <U4"),
         ({BIAS: np.asfortranarray(np.ones((2, 3), "f4"))}, "in rows"),
     ],
@@ -218,9 +218,9 @@ def test_another_architecture_is_told(tmp_path, small_checkpoint):
 def test_other_files_are_told(tmp_path):
     path = tmp_path / "run.npz"
     small_net().save_parameters(str(path))
-    refuse(path, "is no whole checkpoint")
+    refuse(path, "is not a whole checkpoint")
     np.save(tmp_path / "array.npy", np.ones(3))
-    refuse(tmp_path / "array.npy", "is no whole checkpoint")
+    refuse(tmp_path / "array.npy", "is not a whole checkpoint")
     with pytest.raises(FileNotFoundError, match="nowhere"):
         load_checkpoint("nowhere", small_net())
 
@@ -234,9 +234,9 @@ def test_nothing_in_it_is_run(tmp_path, monkeypatch, small_checkpoint):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "run.npz"
     path.write_bytes(change(small_checkpoint, **{BIAS: np.array([Trap()])}))
-    refuse(path, "is no whole checkpoint")
+    refuse(path, "is not a whole checkpoint")
     path.write_bytes(pickle.dumps(Trap()))
-    refuse(path, "is no whole checkpoint")
+    refuse(path, "is not a whole checkpoint")
     assert not Path("sprung").exists()
     pickle.loads(path.read_bytes())  # the trap would have been heard
     assert Path("sprung").exists()
@@ -285,7 +285,7 @@ def test_a_file_cut_off_anywhere_is_told(tmp_path, small_checkpoint):
     path = tmp_path / "run.npz"
     for end in range(0, len(small_checkpoint), 37):
         path.write_bytes(small_checkpoint[:end])
-        refuse(path, "is no whole checkpoint")
+        refuse(path, "is not a whole checkpoint")
 
 
 @settings(max_examples=300)
@@ -300,7 +300,7 @@ def test_a_damaged_file_gives_the_right_arrays_or_its_reason(
     try:
         state, config = load_checkpoint(path, net)
     except ValueError:
-        refuse(path, "is no whole checkpoint|expected")
+        refuse(path, "is not a whole checkpoint|expected")
         assert_same(values(net), before)
         return
     for name, value in values(net).items():
@@ -315,4 +315,4 @@ def test_a_damaged_file_gives_the_right_arrays_or_its_reason(
 def test_any_bytes_are_told(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any.npz"
     path.write_bytes(content)
-    refuse(path, "is no whole checkpoint")
+    refuse(path, "is not a whole checkpoint")

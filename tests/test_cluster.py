@@ -195,7 +195,7 @@ def test_a_run_of_workers_is_not_gone_on_with_by_one(tmp_path, capsys, digits, m
     (tmp_path / "config.json").write_text(json.dumps(config | {"n_workers": 2}))
     capsys.readouterr()
     assert cli.main([*words, "--resume", "--epochs", "2"]) == 2
-    assert "has 2 workers: expected as many to go on with it, got 1" in capsys.readouterr().err
+    assert "has 2 workers: expected as many to resume it, got 1" in capsys.readouterr().err
 
 
 def test_a_run_on_two_devices_is_a_run(tmp_path, digits, monkeypatch):

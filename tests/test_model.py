@@ -299,7 +299,7 @@ def test_images_not_flattened_are_told_how(net):
 @pytest.mark.parametrize("dtype", ["float64", "float16", "uint8", "int32"])
 def test_arrays_of_another_type_are_refused(net, dtype, hybridized):
     net.hybridize(hybridized)
-    message = rf"type float32, got {dtype}; x\.astype\('float32'\) makes it so"
+    message = rf"type float32, got {dtype}; x\.astype\('float32'\) converts them"
     for call, width in ((net, 784), (net.encode, 784), (net.decode, 2)):
         with pytest.raises(ValueError, match=message):
             call(mx.nd.zeros((3, width), dtype=dtype))

@@ -69,9 +69,9 @@ def test_files_of_old_releases_are_read_as_mxnet_reads_them(tmp_path, head):
 @pytest.mark.parametrize(
     ("cut", "message"),
     [
-        (lambda data: b"", "ends at byte 0, expected 24 more"),
+        (lambda data: b"", "expected 24 bytes at 0, found its end at 0"),
         (lambda data: b"PK" + data[2:], "expected the magic number 0x112, found 0x4b50"),
-        (lambda data: data[:-1], "ends at byte"),
+        (lambda data: data[:-1], "found its end at"),
         (lambda data: data + b"\0", "expected its end at byte"),
         (lambda data: data[:28] + b"\1" + data[29:], "found storage type 1"),
         (lambda data: data[:36] + struct.pack("<q", -2) + data[44:], "expected an array of num"),
@@ -84,7 +84,9 @@ def test_a_file_that_is_none_gets_its_reason(tmp_path, net, cut, message):
     path = small_file(tmp_path)
     path.write_bytes(cut(path.read_bytes()))
     if message != "MXNet":
-        with pytest.raises(ValueError, match=rf"{path} is no parameter file of MXNet: .*{message}"):
+        with pytest.raises(
+            ValueError, match=rf"{path} is not a parameter file of MXNet: .*{message}"
+        ):
             read_parameters(path)
     with pytest.raises(ValueError, match=str(path)):
         net.load_parameters(path)
@@ -116,7 +118,7 @@ def test_claims_set_no_memory_aside(tmp_path, place, claim):
     place %= len(data)
     data[place : place + len(claim)] = claim
     path.write_bytes(data)
-    with at_most(megabytes=1), pytest.raises(ValueError, match="no parameter file"):
+    with at_most(megabytes=1), pytest.raises(ValueError, match="not a parameter file"):
         read_parameters(path)
 
 
@@ -138,7 +140,7 @@ def test_a_damaged_file_is_refused_or_read_as_mxnet_reads_it(tmp_path_factory, d
 def test_any_bytes_are_refused(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any.params"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="no parameter file"):
+    with pytest.raises(ValueError, match="not a parameter file"):
         read_parameters(path)
 
 

@@ -327,8 +327,8 @@ def test_there_must_be_a_run(tmp_path, capsys):
         ("config.json", b"[" * 100_000, "config.json is not JSON"),
         ("config.json", b"[]", "config.json does not describe a run: it holds a list"),
         ("config.json", b"{}", "expected epochs to be an integer of at least 1, found nothing"),
-        ("checkpoint.npz", b"", "checkpoint.npz is no whole checkpoint"),
-        ("checkpoint.npz", b"PK\3\4" * 99, "checkpoint.npz is no whole checkpoint"),
+        ("checkpoint.npz", b"", "checkpoint.npz is not a whole checkpoint"),
+        ("checkpoint.npz", b"PK\3\4" * 99, "checkpoint.npz is not a whole checkpoint"),
     ],
 )
 def test_damage_is_told(copy, name, content, message, capsys):
@@ -376,7 +376,7 @@ def test_a_folder_with_another_run_is_left_alone(copy, name, capsys):
             path.unlink()
     before = snapshot(copy)
     assert train(copy, "--dataset", "digits", *QUICK) == 2
-    assert "already holds a run: go on with it by --resume" in capsys.readouterr().err
+    assert "already holds a run: resume it with --resume" in capsys.readouterr().err
     assert snapshot(copy) == before
 
 
@@ -389,7 +389,7 @@ def test_a_net_too_large_for_mxnet_leaves_no_folder(tmp_path, capsys):
 def test_figures_of_an_unfinished_run_say_how_to_finish_it(stopped, capsys):
     assert cli.main(["figures", str(stopped)]) == 2
     err = capsys.readouterr().err
-    assert "holds no finished run (vae-gluon train --resume finishes it): no history.json" in err
+    assert "holds no finished run (finish it with vae-gluon train --resume): no history.json" in err
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""NumPy arrays, and what becomes one."""
+"""NumPy's or MXNet's arrays -> NumPy's."""
 
 from __future__ import annotations
 
@@ -6,5 +6,8 @@ import numpy as np
 
 
 def as_array(values: object) -> np.ndarray:
-    """Return an array of values; one of MXNet's as well, which NumPy would take to pieces."""
+    """Return ``values`` as a NumPy array.
+
+    NumPy itself would turn one of MXNet's arrays into an array of objects, element by element.
+    """
     return np.asarray(values.asnumpy() if hasattr(values, "asnumpy") else values)

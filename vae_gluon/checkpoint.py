@@ -1,7 +1,7 @@
-"""A run's state on disk, whole or not at all: everything that training goes on from.
+"""Checkpoints: everything that a training is resumed from, in one file.
 
-A checkpoint is an ``.npz`` file of plain arrays. Nothing in it is run when it is read (MXNet's own
-``Trainer.save_states`` writes a pickle), and each array has a checksum.
+A checkpoint is an ``.npz`` file of plain arrays, each with a checksum. Reading it runs no code from
+the file, unlike reading what MXNet's own ``Trainer.save_states`` writes, a pickle.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ def save_checkpoint(
     state: TrainingState,
     config: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write everything that training ``net`` goes on from; replace an older file as a whole.
+    """Write everything that the training of ``net`` is resumed from; replace an older file whole.
 
     Parameters
     ----------
     path : path
-        The file, ``.npz`` by its format.
+        The file. Its format is ``.npz``, whatever its name.
     net : Block
-        In training.
+        The net in training.
     state : TrainingState
-        What ``train`` gives its ``after_epoch``.
+        What ``train`` passes to ``after_epoch``.
     config : mapping, optional
-        Whatever describes the run, for its reader; it must fit into JSON.
+        Whatever describes the run, returned by ``load_checkpoint``; it must fit into JSON.
 
     Raises
     ------
     FloatingPointError
-        If a number is not finite. An older file stays.
+        If a number is not finite. An older file is kept.
     OSError
-        If the system refuses something. An older file stays.
+        If the file cannot be written. An older file is kept.
     """
     arrays = {
         PARAMETERS + name: parameter.data(parameter.list_ctx()[0]).asnumpy()
@@ -72,11 +72,11 @@ def save_checkpoint(
     arrays[UPDATES] = np.array([state.updates], "<i8")
     text = json.dumps(dict(config or {}), allow_nan=False)
     arrays[CONFIG] = np.frombuffer(text.encode(), "u1")
-    content = io.BytesIO()  # zipfile is noisy where a disk is full
+    content = io.BytesIO()  # not the file itself: zipfile prints errors when the disk is full
     np.savez(content, **arrays)
     with replacing(Path(path)) as partial:
-        # Not of getbuffer(): a view of it left to the garbage collector, as by an error here,
-        # brings Python 3.12 down.
+        # Not getbuffer(): if writing fails, the view is left to the garbage collector, which
+        # crashes Python 3.12.
         partial.write_bytes(content.getvalue())
 
 
@@ -85,16 +85,17 @@ def load_checkpoint(
 ) -> tuple[TrainingState, dict[str, Any]]:
     """Set the parameters of ``net`` to those of a checkpoint; return what else is in it.
 
-    Everything is looked at before the net is touched: after an error it is as it was.
+    Everything is checked first: after an error the net is unchanged.
 
     Parameters
     ----------
     path : path
-        What ``save_checkpoint`` wrote.
+        A file of ``save_checkpoint``.
     net : Block
-        Of the same architecture; initialized or not.
+        A net of the same architecture, initialized or not.
     ctx : Context, optional
-        Where a net that is not initialized yet gets its parameters: ``default_context()``.
+        Where to put the parameters of a net that is not initialized; by default
+        ``default_context()``.
 
     Returns
     -------
@@ -106,8 +107,8 @@ def load_checkpoint(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is none of a checkpoint, damaged, or one of another net: the message says
-        what differs.
+        If the file is not a checkpoint, is damaged, or is of another net. The message says what
+        differs.
     """
     arrays = _read(Path(path))
     parameters = named_parameters(net)
@@ -126,7 +127,7 @@ def load_checkpoint(
 
 
 def _set(parameter, value, ctx):
-    """Give a parameter its value, and a place first if it has none."""
+    """Set a parameter, initializing it first if need be."""
     try:
         parameter.list_ctx()
     except RuntimeError:
@@ -136,7 +137,7 @@ def _set(parameter, value, ctx):
 
 
 def _check(path, arrays, parameters):
-    """Raise a ValueError unless these are the arrays of a checkpoint of a net."""
+    """Raise a ValueError unless these are the arrays of a checkpoint of the net."""
     expected: dict[str, tuple[tuple[int, ...], np.dtype]] = {
         CONFIG: ((0,), np.dtype("u1")),
         UPDATES: ((1,), np.dtype("<i8")),
@@ -168,15 +169,15 @@ def _config(path, text):
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: expected a config in JSON, found: {error}") from error
     if not isinstance(config, dict):
-        raise ValueError(f"{path}: expected a config by names, found {type(config).__name__}")
+        raise ValueError(f"{path}: expected a config with names, found {type(config).__name__}")
     return config
 
 
-# Reading. NumPy's own reader unpacks and sets aside whatever the file claims to hold.
+# Reading. NumPy's own reader would unpack, and allocate, whatever the file claims to hold.
 
 
 def _read(path):
-    """Read the arrays of an ``.npz`` file whose members are stored as they are, by name."""
+    """Read the arrays of an uncompressed ``.npz`` file, by name."""
     data = path.read_bytes()
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -197,7 +198,9 @@ def _read(path):
         struct.error,
         ValueError,
     ) as error:
-        raise ValueError(f"{path} is no whole checkpoint: {error}") from error
+        raise ValueError(
+            f"{path} is not a whole checkpoint: {error}; use a copy of it, or train from the start"
+        ) from error
 
 
 def _parse(data):

@@ -1,4 +1,4 @@
-"""Whether what comes in is what it should be: clear errors where it is not."""
+"""Checks of input that several modules share, with clear errors."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from vae_gluon.arrays import as_array
 
 
 def check_integer(name: str, value: int, least: int = 1) -> None:
-    """Raise a ValueError unless ``value`` is an integer, NumPy's included, of at least ``least``.
+    """Raise a ValueError unless ``value`` is an integer of at least ``least``.
 
-    True and False are none.
+    NumPy's integers are accepted, booleans are not.
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(f"expected {name} to be an integer of at least {least}, got {value!r}")
 
 
 def check_pixels(name: str, images: np.ndarray | mx.nd.NDArray) -> None:
-    """Raise a ValueError unless there are images and all their pixels are in [0, 1]."""
+    """Raise a ValueError unless there is an image and all pixels are in [0, 1]."""
     if 0 in images.shape:
         raise ValueError(f"{name}: expected images, got none: the shape is {images.shape}")
-    # NaN is neither less nor more than anything, but min and max pass it on.
+    # Comparisons with NaN are false, so the test below is for what is good, not for what is bad.
     low, high = (as_array(end).item() for end in (images.min(), images.max()))
     if not (low >= 0 and high <= 1):
         found = "NaN" if math.isnan(low) or math.isnan(high) else f"from {low:g} to {high:g}"

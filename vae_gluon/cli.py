@@ -1,4 +1,4 @@
-"""The command ``vae-gluon``: words on the command line -> what they ask for."""
+"""The command ``vae-gluon``: words on the command line -> a command and its options."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0; 1 if the system refused something or the run diverged; 2 for wrong
-        words; 130 after Ctrl-C.
+        The exit code: 0 for success, 1 if the system refused something or the run diverged, 2 for
+        bad input, 130 after Ctrl-C.
     """
     args = build_parser().parse_args(argv)
     try:
@@ -36,18 +36,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, FloatingPointError) as error:
         message, code = f"error: {error}", 1
     except mx.base.MXNetError as error:
-        # What there is to say stands in the last line, below the calls.
+        # The message is in the last line, below a stack trace.
         message, code = f"error: {str(error).strip().splitlines()[-1].strip()}", 1
     except KeyboardInterrupt as interrupt:
         message, code = f"interrupted{interrupt}", 130
     print(f"vae-gluon {args.command}: {message}", file=sys.stderr, flush=True)
     if getattr(args, "connected", False):
-        os._exit(code)  # MXNet would wait for the other workers, which wait for this one
+        os._exit(code)  # a normal exit would wait for the other workers, which wait for this one
     return code
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage above it."""
+    """Reports errors in one line, without the usage above it."""
 
     def __init__(self, *args, **kwargs):
         kwargs.setdefault("allow_abbrev", False)
@@ -140,7 +140,7 @@ def _add_devices(add):
 
 
 def _add_number(add, name, option):
-    """Add an option that is in the result only if it was given, so that it can contradict."""
+    """Add an option without a default: --resume must know which options were given."""
     add(
         f"--{name.replace('_', '-')}",
         type=_number(option),
@@ -151,7 +151,7 @@ def _add_number(add, name, option):
 
 
 def _add_figures(commands):
-    text = "draw the figures of a saved run again"
+    text = "draw the figures of a finished run again"
     command = commands.add_parser("figures", help=text, description=text.capitalize() + ".")
     command.add_argument("folder", type=Path, metavar="RUN", help="folder that train wrote")
     _add_data_dir(command.add_argument, "where the run found them")
@@ -159,7 +159,7 @@ def _add_figures(commands):
 
 
 def _add_evaluate(commands):
-    text = "measure the likelihood of a saved run on its validation images"
+    text = "measure the likelihood of a finished run on its validation images"
     command = commands.add_parser("evaluate", help=text, description=text.capitalize() + ".")
     add = command.add_argument
     add("folder", type=Path, metavar="RUN", help="folder that train wrote")
@@ -173,7 +173,7 @@ def _add_evaluate(commands):
 
 
 def _add_export(commands):
-    text = "write the net of a saved run as ONNX, or as a symbol of MXNet"
+    text = "export the net of a finished run as ONNX, or as symbol files of MXNet"
     command = commands.add_parser("export", help=text, description=text + ".")
     add = command.add_argument
     add("folder", type=Path, metavar="RUN", help="folder that train wrote")
@@ -194,15 +194,15 @@ def _add_export(commands):
 
 
 def _add_cluster(commands):
-    text = "train by several processes: scheduler, server and workers, started here"
+    text = "train by several processes: starts a scheduler, a server and workers here"
     command = commands.add_parser("cluster", help=text, description=text.capitalize() + ".")
     command.add_argument(
         "--roles",
         type=_roles,
         default=LOOPBACK,
         metavar="ROLES",
-        help="those to start on this machine, of those that DMLC_NUM_WORKER and "
-        f"DMLC_NUM_SERVER count on all (default: {','.join(LOOPBACK)})",
+        help="which to start on this machine, of the workers and servers that DMLC_NUM_WORKER and "
+        f"DMLC_NUM_SERVER count on all machines (default: {','.join(LOOPBACK)})",
     )
     command.add_argument(
         "words",
@@ -220,7 +220,7 @@ def run_cluster_command(args: argparse.Namespace) -> int:
             f"expected train and its options, got {' '.join(args.words) or 'nothing'}"
         )
     words = ["train", "--kvstore", "dist_sync", *args.words[1:]]
-    build_parser().parse_args(words)  # a wrong word is told once, and before anything begins
+    build_parser().parse_args(words)  # so that errors come once, and before anything is started
     return run_cluster(args.roles, [sys.executable, "-m", "vae_gluon", *words])
 
 
@@ -239,7 +239,7 @@ def _roles(words):
 
 
 def _number(option: Integer | Positive) -> Callable[[str], float]:
-    """Return a reader of the numbers that an option allows."""
+    """Return a function that reads a number for an option, for argparse."""
 
     def read(word):
         try:

@@ -1,7 +1,7 @@
-"""A training by several processes: MXNet's scheduler, servers and workers, started and watched.
+"""MXNet's scheduler, servers and workers, started and watched.
 
-MXNet's parameter server knows its processes by their ``DMLC_*`` variables. Whatever is missing of
-them is set here for one machine; a process that fails ends the others.
+They find each other by the environment variables ``DMLC_*``. Those that are not set are set here,
+for a single machine. If one process fails, the others are ended.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from vae_gluon.threads import SETTINGS, usable_cores
 ROLES = ("scheduler", "server", "worker")
 LOOPBACK = ("scheduler", "server", "worker", "worker")
 POLL = 0.1  # seconds
-GRACE = 5.0  # seconds from asking processes to end to killing them
+GRACE = 5.0  # seconds between terminating processes and killing them
 
 
 def run_cluster(roles: Sequence[str], command: Sequence[str]) -> int:
-    """Run ``command`` once in each role, and wait for all; end the others when one fails.
+    """Run ``command`` in a process for each role, and wait; if one fails, end the others.
 
-    ``DMLC_PS_ROOT_URI``, ``DMLC_PS_ROOT_PORT``, ``DMLC_NUM_WORKER`` and ``DMLC_NUM_SERVER`` say
-    where the scheduler is and how many there are in all, which may be on other machines; by
-    default on this one, as many as ``roles`` name. The workers share the cores.
+    The variables ``DMLC_PS_ROOT_URI`` and ``DMLC_PS_ROOT_PORT`` say where the scheduler is,
+    ``DMLC_NUM_WORKER`` and ``DMLC_NUM_SERVER`` how many there are on all machines. By default all
+    are here, as many as ``roles`` names. The workers share the cores.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def run_cluster(roles: Sequence[str], command: Sequence[str]) -> int:
             processes.append((name, process))
         return _wait(processes)
     except KeyboardInterrupt:
-        # They got it too. They finish their batch, or wait for one that does not.
+        # They are interrupted too, and finish their batch, unless they wait for one that does not.
         _await([process for _, process in processes])
         return 130
     finally:
@@ -72,7 +72,7 @@ def _free_port():
 
 
 def _wait(processes):
-    """Wait until all have ended; return at the first that failed."""
+    """Wait until all have ended, or one has failed; return the exit code."""
     while True:
         codes = [(name, process.poll()) for name, process in processes]
         for name, code in codes:
@@ -89,7 +89,7 @@ def _wait(processes):
 
 
 def _await(processes):
-    """Give processes time to say their last words; kill those that need longer."""
+    """Wait GRACE seconds for processes to end; kill those that have not."""
     until = time.monotonic() + GRACE
     for process in processes:
         try:

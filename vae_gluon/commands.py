@@ -25,13 +25,13 @@ from vae_gluon.workers import shard
 
 
 class CommandError(Exception):
-    """Something the user can put right; it is shown in one line, with exit code 2."""
+    """An error that the user can correct: one line of text and exit code 2."""
 
 
 def run_train(args: argparse.Namespace) -> None:
     """Train a net, or resume its training; write all the files of the run."""
     kvstore = _connect(args)
-    with _told():
+    with _bad_input():
         run = (runs.resume if args.resume else runs.begin)(args, kvstore)
     seed(run.config["seed"])
     run.net.hybridize(static_alloc=True, static_shape=True)
@@ -39,7 +39,7 @@ def run_train(args: argparse.Namespace) -> None:
     if first:
         _announce(run, kvstore)
         _draw_samples(run)
-    with _last_words(run.folder):
+    with _how_to_resume(run.folder):
         history = _train(run, kvstore)
         if first:
             _save_parameters(run.net, run.folder / f"{net_name(run.config)}.params")
@@ -48,15 +48,15 @@ def run_train(args: argparse.Namespace) -> None:
 
 
 def run_figures(args: argparse.Namespace) -> None:
-    """Draw the figures of a saved run again."""
-    with _told():
+    """Draw the figures of a finished run again."""
+    with _bad_input():
         run = runs.load_finished(args.folder, args.data_dir)
     _draw(run.net, run.mnist, run.history, run.config["seed"], args.folder)
 
 
 def run_evaluate(args: argparse.Namespace) -> None:
-    """Measure how good a saved run is on its validation images; print it and write it."""
-    with _told():
+    """Measure the likelihood of a finished run on its validation images; print and write it."""
+    with _bad_input():
         run = runs.load_finished(args.folder, args.data_dir)
     images = run.mnist["test_data"][: args.images]
     seed(run.config["seed"])
@@ -74,8 +74,8 @@ def run_evaluate(args: argparse.Namespace) -> None:
 
 
 def run_export(args: argparse.Namespace) -> None:
-    """Write a part of a saved run's net for other places; print what it takes and gives."""
-    with _told():
+    """Export a part of the net of a finished run; print its inputs and outputs."""
+    with _bad_input():
         net = runs.load_net(args.folder, run_folder.read_config(args.folder))
         out = args.out or args.folder
         out.mkdir(parents=True, exist_ok=True)
@@ -91,8 +91,8 @@ def run_export(args: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Turn what the rooms say of bad input into the one line of the command."""
+def _bad_input() -> Iterator[None]:
+    """Turn errors about bad input into a CommandError."""
     try:
         yield
     except (ValueError, FileNotFoundError, ImportError) as error:
@@ -103,12 +103,12 @@ def _told() -> Iterator[None]:
 
 
 def _connect(args):
-    """Join the other workers of a training by several processes; None if there are none."""
+    """Join the other workers of a distributed training; return None if there are none."""
     if args.kvstore is None:
         return None
     if os.environ.get("DMLC_ROLE") != "worker":
         raise CommandError(
-            f"--kvstore {args.kvstore} needs a scheduler, servers and workers, told apart by "
+            f"--kvstore {args.kvstore} needs a scheduler, servers and workers, with their roles in "
             "MXNet's DMLC_* variables: vae-gluon cluster train ... starts them"
         )
     # The store waits for the other workers here, and once more when it is collected. Kept in
@@ -129,7 +129,7 @@ def _announce(run, kvstore):
 
 
 def _train(run, kvstore):
-    """Train as the config says, with a checkpoint at each of its epochs."""
+    """Train as the config says, writing checkpoints."""
     config, mnist, first = run.config, run.mnist, runs.is_first(kvstore)
     if kvstore:
         mnist = shard(mnist, kvstore.rank, kvstore.num_workers, config["batch_size"])
@@ -161,8 +161,8 @@ def _save_parameters(net, path):
 
 
 @contextmanager
-def _last_words(folder: Path) -> Iterator[None]:
-    """Say, where a run ends before its time, what is kept of it and how to go on."""
+def _how_to_resume(folder: Path) -> Iterator[None]:
+    """If a run is interrupted or diverges, add to the error what is kept and how to resume."""
     checkpoint = folder / run_folder.CHECKPOINT
     try:
         yield
@@ -207,8 +207,7 @@ the images
   active latent units   {active_units:6d} of {n_latent}""".format(**result)
 
 
-# Drawing. The import of figures is here, so that a wrong word is not answered after a wait for
-# matplotlib.
+# Drawing. figures is imported here, so that an error in the options need not wait for matplotlib.
 
 
 def _draw_samples(run):

@@ -8,11 +8,13 @@ from vae_gluon.model import Decoder
 
 SIDE = 28
 FILTERS = (8, 32, 64)  # of the layers at 28 x 28, 14 x 14 and 7 x 7
-INNER = 7  # the side of an image that was halved twice
+INNER = SIDE // 4  # the side of an image that was halved twice
 
 
 def conv_encoder(n_latent: int = 2, n_hidden: int = 400) -> nn.HybridSequential:
-    """Build two strided convolutions and a hidden layer: 28 x 28 -> 14 x 14 -> 7 x 7 -> codes.
+    """Build an encoder of two strided convolutions and a hidden layer.
+
+    Images go from 28 x 28 to 14 x 14 to 7 x 7.
 
     Parameters
     ----------
@@ -39,9 +41,9 @@ def conv_encoder(n_latent: int = 2, n_hidden: int = 400) -> nn.HybridSequential:
 
 
 def conv_decoder(n_latent: int = 2, n_hidden: int = 400) -> Decoder:
-    """Build two hidden layers, two transposed convolutions and one that joins their filters.
+    """Build a decoder of two hidden layers, two transposed convolutions and a last convolution.
 
-    Parameters are those of ``conv_encoder``.
+    Images go from 7 x 7 to 14 x 14 to 28 x 28. Parameters are those of ``conv_encoder``.
 
     Returns
     -------
@@ -54,10 +56,10 @@ def conv_decoder(n_latent: int = 2, n_hidden: int = 400) -> Decoder:
         nn.Dense(n_hidden, activation="relu", in_units=n_latent),
         nn.Dense(inner * INNER**2, activation="relu", in_units=n_hidden),
         nn.HybridLambda(lambda F, h: F.reshape(h, shape=(-1, inner, INNER, INNER))),
-        # A kernel that the stride divides overlaps itself evenly: no chequerboard.
+        # A kernel size that is a multiple of the stride avoids a checkerboard pattern.
         nn.Conv2DTranspose(outer, 4, 2, 1, activation="relu", in_channels=inner),
         nn.Conv2DTranspose(outermost, 4, 2, 1, activation="relu", in_channels=outer),
-        # Not a transposed one: of one with one filter MXNet cannot compute the gradient on a CPU.
+        # Not transposed: MXNet cannot compute the gradient of that with one filter on a CPU.
         nn.Conv2D(1, 3, padding=1, in_channels=outermost),
         nn.HybridLambda(lambda F, image: F.reshape(image, shape=(-1, SIDE**2))),
     )

@@ -1,6 +1,6 @@
 """MNIST: IDX files on disk -> arrays -> NDArrayIter -> batches.
 
-``load_mnist`` stands where the tutorial called ``mx.test_utils.get_mnist``, whose
+``load_mnist`` takes the place of ``mx.test_utils.get_mnist``, which the tutorial calls and whose
 download is gone.
 """
 
@@ -19,65 +19,53 @@ from vae_gluon.idx import read_images, read_labels
 
 
 class MNISTUnavailableError(FileNotFoundError):
-    """MNIST is in none of the usual places, and no mirror could deliver it."""
+    """MNIST is in none of the usual places, and no mirror could provide it."""
 
 
 def load_mnist(root: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
     """Load MNIST, or any data set in its format, from IDX files.
 
-    Without ``root`` it looks in ``$VAE_GLUON_DATA``, then in MXNet's cache
-    (``datasets/mnist`` under ``$MXNET_HOME``, else under ``~/.mxnet``); if the files
-    are in neither, it downloads them into that cache. ``MXNET_GLUON_REPO`` names a
-    mirror to ask instead of the public ones.
+    Without ``root`` it looks in the folder that the environment variable ``VAE_GLUON_DATA``
+    names, then in MXNet's cache (``datasets/mnist`` under ``MXNET_HOME``, by default
+    ``~/.mxnet``). If the files are in neither, it downloads them into that cache, from the public
+    mirrors or from the one that ``MXNET_GLUON_REPO`` names.
 
     Parameters
     ----------
     root : path, optional
-        The folder of the four files, each plain or ``.gz``. They are judged by their
-        content, so Fashion-MNIST and one's own files in this format load too.
+        The folder of the four files, each plain or ``.gz``. Only their content is checked, so
+        Fashion-MNIST and your own files in this format load too.
 
     Returns
     -------
     dict
-        What ``mx.test_utils.get_mnist()`` returned: ``train_data`` and ``test_data``,
+        As ``mx.test_utils.get_mnist()`` returned it: ``train_data`` and ``test_data``,
         float32 in [0, 1], (N, 1, 28, 28); ``train_label`` and ``test_label``, int8 from
         0 to 9, (N,).
 
     Raises
     ------
     FileNotFoundError
-        If ``root`` holds no such files, some folder holds only some of the four, or
-        ``VAE_GLUON_DATA`` names no folder.
+        If ``root`` has none of the files, a folder has only some of the four, or
+        ``VAE_GLUON_DATA`` does not name a folder.
     MNISTUnavailableError
-        If MNIST is in no folder and cannot be downloaded (a FileNotFoundError too).
+        If MNIST is in neither folder and cannot be downloaded (a FileNotFoundError too).
     ValueError
-        If a file is not what its name says: the message names the file, what was
-        found and what was expected.
+        If a file is not what its name says. The message names the file, what was found and what
+        was expected.
     """
     return _load(_find(locate_mnist(root)))
 
 
 def locate_mnist(root: str | os.PathLike | None = None) -> Path:
-    """Return the folder that ``load_mnist`` reads, after a download if there is none yet.
+    """Return the folder that ``load_mnist`` reads, downloading the files if there is none yet.
 
-    Parameters and errors about missing files are those of ``load_mnist``.
+    ``root`` and the errors about missing files are those of ``load_mnist``.
     """
     if root is not None:
-        folder = Path(root).expanduser()
-        if _find(folder) is None:
-            raise FileNotFoundError(
-                f"expected {_names()} (each plain or .gz) in {folder}, found "
-                + ("none of them" if folder.is_dir() else "no such folder")
-            )
-        return folder
-
+        return _check_folder(Path(root).expanduser())
     cache = Path(mx.base.data_dir(), "datasets", "mnist").expanduser()
-    looked_in = [cache]
-    if os.environ.get("VAE_GLUON_DATA"):
-        named = Path(os.environ["VAE_GLUON_DATA"]).expanduser()
-        if not named.is_dir():
-            raise FileNotFoundError(f"VAE_GLUON_DATA names {named}: no such folder")
-        looked_in.insert(0, named)
+    looked_in = [*_named_folder(), cache]
     for folder in looked_in:
         if _find(folder) is not None:
             return folder
@@ -103,8 +91,8 @@ def mnist_iterators(
     mnist : dict
         What ``load_mnist`` or ``make_digits`` returns.
     batch_size : int, default 100
-        Images in a batch. ``NDArrayIter`` fills up a last, short batch; ``batches``
-        takes the filling off again.
+        Images in a batch. ``NDArrayIter`` pads a short last batch; ``train`` and ``evaluate``
+        leave the padding out.
     shuffle : bool, default False
         Shuffle the training images anew each epoch (with NumPy's global generator).
         The tutorial does not.
@@ -117,8 +105,8 @@ def mnist_iterators(
     Raises
     ------
     ValueError
-        If a pixel is not in [0, 1], there are not as many labels as images, or ``mnist`` is
-        no dictionary.
+        If ``batch_size`` is not positive, a pixel is not in [0, 1], the labels are not as many
+        as the images, or ``mnist`` is not a dictionary.
     """
     check_integer("batch_size", batch_size)
     if not isinstance(mnist, dict):
@@ -144,18 +132,18 @@ def mnist_iterators(
 
 
 def batches(data_iter: mx.io.DataIter, ctx: mx.Context) -> Iterator[mx.nd.NDArray]:
-    """Go once through an iterator, from its beginning: batches of images on ``ctx``.
+    """Yield the batches of one pass through an iterator, (N, ...) each, on ``ctx``.
 
-    Each image comes once: the rows that fill up a last batch are left out, so that the
-    last batch may be shorter than the others. An iterator that rolls over must not be wrapped
-    in another one, which hides that it does.
+    Every image comes once: the padding of a short last batch is left out, so the last batch may
+    be smaller than the others. An iterator with ``last_batch_handle="roll_over"`` must not be
+    wrapped in another one, which would hide that attribute.
     """
-    # NDArrayIter gives a pad also where it rolls over: the number of rows that it kept from
-    # the epoch before, which are images like the others.
+    # With roll_over NDArrayIter gives a pad as well: the number of images kept from the epoch
+    # before, which are images like any others.
     pads = getattr(data_iter, "last_batch_handle", "pad") == "pad"
     data_iter.reset()
     if pads and _is_plain(data_iter):
-        # Its own way to a batch copies images and labels; a view of the array copies nothing.
+        # NDArrayIter copies the images and labels of each batch; a slice is a view.
         images = data_iter.data[0][1]
         for begin in range(0, len(images), data_iter.batch_size):
             yield images[begin : begin + data_iter.batch_size].as_in_context(ctx)
@@ -168,29 +156,31 @@ def batches(data_iter: mx.io.DataIter, ctx: mx.Context) -> Iterator[mx.nd.NDArra
 
 
 def draw_pixels(x: mx.nd.NDArray) -> mx.nd.NDArray:
-    """Draw binary pixels, each 1 with the probability that its grey in [0, 1] gives.
+    """Draw binary pixels: each is 1 with probability ``x``, its grey value in [0, 1].
 
     They have the shape, type and device of ``x``, and depend on MXNet's seed.
     """
-    # A uniform number is below 1 and may be 0: white stays 0, black stays 1.
+    # Uniform numbers are in [0, 1), so that 0 stays 0 and 1 stays 1.
     return mx.nd.random.uniform(shape=x.shape, ctx=x.context, dtype=x.dtype) < x
 
 
 def _is_plain(data_iter):
-    """Say whether these are the rows of a dense array in their order, and nothing else."""
+    """Return whether an iterator gives the rows of a dense array, in order and unchanged."""
     if not isinstance(data_iter, mx.io.NDArrayIter):
         return False
-    # One that is derived from NDArrayIter may change its batches on their way.
-    ways = ("__next__", "next", "iter_next", "getdata")
-    own = [getattr(type(data_iter), way) is not getattr(mx.io.NDArrayIter, way) for way in ways]
+    # A subclass may change the batches.
+    methods = ("__next__", "next", "iter_next", "getdata")
+    own = [
+        getattr(type(data_iter), name) is not getattr(mx.io.NDArrayIter, name) for name in methods
+    ]
     return not any(own) and data_iter.data[0][1].__class__ is mx.nd.NDArray
 
 
 def check_iterator(name: str, data_iter: mx.io.DataIter) -> None:
-    """Raise a ValueError unless this is a ``DataIter`` and all its pixels are in [0, 1].
+    """Raise a ValueError unless ``data_iter`` is a ``DataIter`` with all pixels in [0, 1].
 
-    The arrays of an ``NDArrayIter`` are looked at whole; another iterator is run through
-    once, so that training need not look at every batch again.
+    It is checked before training, so that the batches need not be: the array of an
+    ``NDArrayIter`` as a whole, any other iterator by one pass through it.
     """
     if not isinstance(data_iter, mx.io.DataIter):
         raise ValueError(
@@ -211,8 +201,28 @@ def _names():
     return ", ".join(name for name, _ in FILES.values())
 
 
+def _named_folder():
+    """Return the folder that ``VAE_GLUON_DATA`` names in a list, empty if it is not set."""
+    if not os.environ.get("VAE_GLUON_DATA"):
+        return []
+    folder = Path(os.environ["VAE_GLUON_DATA"]).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"VAE_GLUON_DATA names {folder}: no such folder")
+    return [folder]
+
+
+def _check_folder(folder):
+    """Return ``folder``, or raise a FileNotFoundError unless it has the four files."""
+    if _find(folder) is None:
+        found = "none of them" if folder.is_dir() else "no such folder"
+        raise FileNotFoundError(
+            f"expected {_names()} (each plain or .gz) in {folder}, found {found}"
+        )
+    return folder
+
+
 def _find(folder):
-    """Return the four paths in ``folder``, None if it has none of the files."""
+    """Return the paths of the four files in ``folder``, None if it has none of them."""
     found = {}
     for key, (name, _) in FILES.items():
         for path in (folder / name, folder / f"{name}.gz"):
@@ -230,7 +240,7 @@ def _find(folder):
 
 
 def _load(paths):
-    """Read the four files and see that images and labels agree in number."""
+    """Read the four files; check that the labels are as many as the images."""
     mnist = {}
     for part in ("train", "test"):
         images_path, labels_path = paths[f"{part}_data"], paths[f"{part}_label"]
@@ -239,7 +249,7 @@ def _load(paths):
         if len(images) != len(labels):
             raise ValueError(
                 f"{images_path} holds {len(images)} images and {labels_path} {len(labels)} labels: "
-                "expected as many of one as of the other"
+                "expected one label for each image"
             )
         mnist[f"{part}_data"], mnist[f"{part}_label"] = images, labels
     return mnist

@@ -1,8 +1,8 @@
 """Procedural handwritten digits, for a machine with neither MNIST nor a network.
 
-A digit is a few pen strokes along a skeleton. Each image bends its skeleton a little,
-writes it with a slant, proportions and a pen of its own, scales it into a box of 20x20
-pixels and puts its centre of mass into the middle of 28x28, as MNIST does.
+A digit is a few pen strokes along a skeleton. For each image the skeleton is bent a little,
+written with a slant, proportions and a pen of its own, scaled to a box of 20x20 pixels and
+centred by its mass in 28x28, as MNIST's digits are.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ SIDE = 28
 BOX = 20  # MNIST's digits are at most 20 pixels wide and high
 N_CLASSES = 10
 
-# Each digit has variants, each with how often it is written and its strokes, parted by
-# " / ". A stroke is a smooth curve through its points, "x,y" in percent of the digit's
-# height, y downwards. Strokes that share a point meet there, in a corner or a crossing.
+# The variants of each digit: how often it is written so, and its strokes, separated by " / ".
+# A stroke is a smooth curve through its points, "x,y" in percent of the digit's height, y
+# downwards. Strokes that share a point meet there, in a corner or a crossing.
 SKELETONS = {
     0: [(1.0, "56,1 27,10 10,42 16,82 44,100 74,84 84,46 72,10 47,2")],
     1: [
@@ -70,9 +70,9 @@ def make_digits(n_train: int = 12_000, n_test: int = 2_000, seed: int = 0) -> di
     Parameters
     ----------
     n_train, n_test : int
-        Images in each part. Every digit comes equally often, give or take one.
+        Images in each part. Each digit comes equally often, give or take one.
     seed : int, default 0
-        The same numbers give the same images. NumPy's global generator is left alone.
+        The same arguments give the same images. NumPy's global generator is not used.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def make_digits(n_train: int = 12_000, n_test: int = 2_000, seed: int = 0) -> di
     Raises
     ------
     ValueError
-        If a number of images is not a positive integer.
+        If ``n_train`` or ``n_test`` is not a positive integer.
     """
     check_integer("n_train", n_train)
     check_integer("n_test", n_test)
@@ -119,8 +119,8 @@ def draw(skeleton: str, n: int, rng: np.random.Generator) -> np.ndarray:
 def _parse(skeleton):
     """Turn the text into points, (K, 2), and strokes, each a list of indices of points.
 
-    A point that is written twice is one point, so that strokes go on meeting where
-    they met when the points are moved.
+    A point that is written twice is one point, so that strokes that meet still meet after the
+    points are moved.
     """
     names = []
     strokes = []
@@ -133,7 +133,7 @@ def _parse(skeleton):
 
 
 def _shares(strokes):
-    """Divide the POINTS among the strokes by their length; the last one gets what is left."""
+    """Divide the POINTS among the strokes by their number of segments; the last gets the rest."""
     segments = [len(stroke) - 1 for stroke in strokes]
     shares = [POINTS * n // sum(segments) for n in segments]
     shares[-1] += POINTS - sum(shares)
@@ -166,7 +166,7 @@ def _curve_matrix(n_points, strokes):
 
 
 def _bend(points, n, rng):
-    """Move the points of a skeleton: a little each on its own, more with their neighbours."""
+    """Move the points of a skeleton: a little independently, more together with neighbours."""
     bent = points + rng.normal(0, 0.028, (n, *points.shape))
     # Two plane waves of random direction and phase shift neighbours alike.
     for _ in range(2):
@@ -177,7 +177,7 @@ def _bend(points, n, rng):
 
 
 def _write(path, rng):
-    """Give each path its hand: proportions, rotation, slant. Return points around (0, 0)."""
+    """Give each path a handwriting: proportions, rotation, slant. Return points around (0, 0)."""
     n = len(path)
     angle = rng.normal(0, 0.10, n)
     slant = rng.normal(0.18, 0.20, n)
@@ -194,20 +194,20 @@ def _ink(path, lifts, rng):
     n = len(path)
     pen = np.clip(np.exp(rng.normal(-0.20, 0.19, (n, 1))), 0.55, 1.45)  # its sigma, in pixels
     pressure = _pressure(n, rng)
-    # The longer side of the box is BOX, with the ink that stands out beyond the path.
+    # The longer side is BOX, including the ink beyond the path.
     low, high = path.min(axis=1), path.max(axis=1)
     scale = (BOX - 2 * REACH * pen[:, 0]) / (high - low).max(axis=1)
     path = (path - (low + high)[:, None] / 2) * scale[:, None, None] + CENTRE
     length = _lengths(path, lifts)
     image = _expose(path, length * pressure, pen)
-    # Its centre of mass to the middle; what was cut off at the edge comes back.
+    # Centre by mass, and draw again: what was cut off at the edge comes back.
     path = path + (CENTRE - _centre_of_mass(image))[:, None]
     image = _expose(path, length * pressure, pen)
-    return np.round(255 * image) / 255  # as grey as a file with one byte a pixel can be
+    return np.round(255 * image) / 255  # the greys of a file with one byte per pixel
 
 
 def _pressure(n, rng):
-    """Return how hard the pen presses along the path, (n, POINTS): it swells and fades."""
+    """Return how hard the pen presses along the path, (n, POINTS): it varies as a sine."""
     t = np.linspace(0, 1, POINTS)
     phase = rng.uniform(0, 2 * np.pi, (n, 1))
     swells = rng.uniform(2, 9, (n, 1))
@@ -215,7 +215,7 @@ def _pressure(n, rng):
 
 
 def _lengths(path, lifts):
-    """Return the length of path that belongs to each point, (n, POINTS), in pixels."""
+    """Return the length of path around each point, (n, POINTS), in pixels."""
     parts = [
         np.linalg.norm(np.gradient(stroke, axis=1), axis=2)
         for stroke in np.split(path, lifts, axis=1)
@@ -226,8 +226,8 @@ def _lengths(path, lifts):
 def _expose(path, length, pen):
     """Add up the marks of a Gaussian pen along the path, and let the paper saturate.
 
-    A Gaussian is a product of one in x and one in y, so the sum over the path is a matrix
-    product: no pixel and no point is looped over.
+    A Gaussian is the product of one in x and one in y, so the sum over the path is a matrix
+    product, without a loop over pixels or points.
     """
     pixels = np.arange(SIDE, dtype=np.float32)
     offsets = (path[..., None] - pixels) / pen[:, :, None, None]

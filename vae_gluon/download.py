@@ -1,4 +1,4 @@
-"""Fetch MNIST from the mirrors that have it."""
+"""Download MNIST from public mirrors."""
 
 from __future__ import annotations
 
@@ -30,20 +30,21 @@ MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
-PATIENCE = 18.0  # seconds that all mirrors together may stay silent
+PATIENCE = 18.0  # seconds without a byte, over all mirrors together
 
 
 def download_mnist(folder: Path) -> None:
     """Download the four files into ``folder``, all of them or none.
 
-    The mirrors are asked in turn; the one that ``MXNET_GLUON_REPO`` names is asked alone. The
-    files arrive in a temporary folder beside ``folder``, which takes its place when all are
-    there and have the published checksums.
+    The mirrors are tried in turn, or only the one that ``MXNET_GLUON_REPO`` names. The files
+    arrive in a temporary folder beside ``folder``, which takes its place once all four are there
+    and have the published checksums.
 
     Raises
     ------
     OSError
-        If no mirror delivers, or ``folder`` cannot be written: the message has each reason.
+        If no mirror provides them, or ``folder`` cannot be written. The message gives the reason
+        of each.
     """
     own_repo = os.environ.get("MXNET_GLUON_REPO")
     mirrors = (own_repo.rstrip("/") + "/gluon/dataset/mnist/",) if own_repo else MIRRORS
@@ -63,8 +64,8 @@ def download_mnist(folder: Path) -> None:
 
 
 def _move(arrivals, folder):
-    """Put one folder in the place of another, or its files into it where it holds others."""
-    arrivals.chmod(0o755)  # a temporary folder is its owner's alone
+    """Rename one folder to another, or move its files there if that has files already."""
+    arrivals.chmod(0o755)  # a temporary folder is readable by its owner alone
     try:
         arrivals.replace(folder)
     except OSError:
@@ -75,9 +76,9 @@ def _move(arrivals, folder):
 def _fetch_all(mirror, arrivals, patience):
     """Download from one mirror; return None, or why it failed.
 
-    MXNet's downloader knows no timeout, so it runs in a thread of its own, which is left
-    alone when no byte has come for ``patience`` seconds: what it may still write, it writes
-    to a folder that is gone.
+    MXNet's downloader has no timeout. So it runs in a thread of its own, which is abandoned when
+    no byte has come for ``patience`` seconds; what it may still write goes to a folder that is
+    deleted.
     """
     outcome: dict[str, str | None] = {}
 
@@ -87,36 +88,43 @@ def _fetch_all(mirror, arrivals, patience):
                 path = arrivals / f"{name}.gz"
                 download(mirror + path.name, path=str(path), sha1_hash=sha1, retries=0)
             outcome["failure"] = None
-        # The downloader raises many things, and a thread has nobody else to tell.
+        # The downloader raises many kinds of errors, and nothing above a thread catches them.
         except Exception as error:
             outcome["failure"] = _explain(error)
 
     thread = threading.Thread(target=fetch, name="MNIST download", daemon=True)
-    last_byte = time.monotonic()
-    # The downloader prints over the bar, so that is caught: from here and not from the thread,
-    # which may never end.
+    # The downloader prints, which would garble the bar. Its output is caught here rather than in
+    # the thread, which may never end.
     silence = contextlib.redirect_stdout(io.StringIO())
     bar = tqdm(
         total=DOWNLOAD_BYTES, unit="B", unit_scale=True, desc=f"MNIST from {mirror}", leave=False
     )
     with silence, bar:
         thread.start()
-        while thread.is_alive():
-            thread.join(0.05)
-            arrived = _bytes_in(arrivals)
-            if arrived > bar.n:
-                last_byte = time.monotonic()
-                bar.update(arrived - bar.n)
-            elif time.monotonic() - last_byte > patience:
-                return f"sent next to nothing for {patience:.0f} s"
+        if _falls_silent(thread, arrivals, bar, patience):
+            return f"sent next to nothing for {patience:.0f} s"
     return outcome["failure"]
 
 
+def _falls_silent(thread, arrivals, bar, patience):
+    """Wait for a download; return whether it was given up after ``patience`` silent seconds."""
+    last_byte = time.monotonic()
+    while thread.is_alive():
+        thread.join(0.05)
+        arrived = _bytes_in(arrivals)
+        if arrived > bar.n:
+            last_byte = time.monotonic()
+            bar.update(arrived - bar.n)
+        elif time.monotonic() - last_byte > patience:
+            return True
+    return False
+
+
 def _bytes_in(folder):
-    """Count the bytes that have arrived so far, under a temporary name or their own."""
+    """Count the bytes that have arrived so far, unfinished files included."""
     count = 0
     for path in folder.iterdir():
-        with contextlib.suppress(FileNotFoundError):  # renamed since it was listed
+        with contextlib.suppress(FileNotFoundError):  # renamed in the meantime
             count += path.stat().st_size
     return count
 
@@ -126,7 +134,7 @@ def _explain(error):
     if isinstance(error, UserWarning):
         return "sent a file whose checksum is not the published one"
     if isinstance(error, RuntimeError):
-        return "did not send the files"  # a status other than 200, which it does not tell
-    if isinstance(error, OSError) and error.errno is None:  # those of requests have no number
+        return "did not send the files"  # an HTTP status other than 200, which it does not name
+    if isinstance(error, OSError) and error.errno is None:  # errors of requests have none
         return f"could not be reached ({type(error).__name__})"
     return f"failed with {type(error).__name__}: {error}"

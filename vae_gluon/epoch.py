@@ -1,7 +1,7 @@
-"""One pass over the batches: steps or validation, the loss of each image, their mean.
+"""One epoch: a pass over the batches that trains or validates, and its mean loss.
 
-Losses come batch by batch as lists of one array or two: those of the images, (N,) nats, and their
-KL divergences if the net tells them.
+Losses are generated batch by batch, as lists of one or two arrays: the losses of the images, (N,)
+nats, and their KL divergences, (N,), if the net has a ``kl_loss``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from vae_gluon.data import batches, check_iterator, draw_pixels
 from vae_gluon.runtime import contexts_of
 from vae_gluon.workers import begin_together, total
 
-UPDATES = 64  # parameters whose updates are handed to the engine as one job
+UPDATES = 64  # parameters whose updates are given to the engine as one job
 AHEAD = 2000  # images that may be queued while others are computed
-LARGE_BATCH = 1000  # images in a forward pass that takes no gradient
+LARGE_BATCH = 1000  # images in a forward pass without gradients
 
 
 def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter, binarize: bool = False) -> float:
@@ -30,52 +30,52 @@ def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter, binarize: bool =
     data_iter : DataIter
         Batches of images, (N, n_output), in [0, 1].
     binarize : bool, default False
-        Of pixels drawn with the probability of their grey, as in ``train``.
+        Evaluate on binary pixels, drawn as in ``train``.
 
     Raises
     ------
     ValueError
-        If ``net`` has no parameters yet, or a pixel is not in [0, 1].
+        If ``net`` is not initialized, there are no images, or a pixel is not in [0, 1].
     """
     check_iterator("data_iter", data_iter)
     return mean_losses(_computed(validation_losses(net, data_iter, binarize)))[0]
 
 
 def steps(net, trainer, data_iter, binarize=False, n_workers=1):
-    """Take a step for each batch; give its losses."""
+    """Take an optimizer step for each batch; yield its losses."""
     contexts = contexts_of(net)
     for x in batches(data_iter, _source(contexts)):
         yield _step(net, trainer, draw_pixels(x) if binarize else x, contexts, n_workers)
 
 
 def _step(net, trainer, x, contexts, n_workers):
-    """Move the weights against the gradient of the batch's mean loss; return its losses."""
+    """Take a step on the mean loss of a batch; return its losses."""
     with autograd.record():
         parts = _call(net, x, contexts)
-        # A device for which there is no image: a gradient of zero.
+        # A device for which there is no image has a gradient of zero.
         idle = [0 * net(x[:1].as_in_context(ctx)) for ctx in contexts[len(parts) :]]
     autograd.backward([loss for loss, *_ in parts] + idle)
     begin_together(trainer)
     with mx.engine.bulk(UPDATES):
         trainer.step(len(x) * n_workers)
-    # Without their graph, which would outlive the batch.
+    # Detached from their graph, which would take memory until the losses are read.
     return [array.detach() for array in _join(parts)]
 
 
 def validation_losses(net, data_iter, binarize=False):
-    """Give the losses of large batches, with fixed weights."""
+    """Yield the losses of large batches, with fixed weights."""
     contexts = contexts_of(net)
     for x in _joined(batches(data_iter, _source(contexts))):
         yield _join(_call(net, draw_pixels(x) if binarize else x, contexts))
 
 
 def _source(contexts):
-    """Return where batches come from: their device, or, to be divided, the CPU."""
+    """Return the context for batches: the device, or the CPU if there are several to split for."""
     return contexts[0] if len(contexts) == 1 else mx.cpu()
 
 
 def _call(net, x, contexts):
-    """Call the net on each device with a part of a batch: the parts' losses, and their KL."""
+    """Call the net on each device with a part of a batch; return the losses of each part."""
     parts = []
     for part in split_and_load(x, contexts[: len(x)], even_split=False):
         loss, kl = net(part), getattr(net, "kl_loss", None)
@@ -84,7 +84,7 @@ def _call(net, x, contexts):
 
 
 def _join(parts):
-    """Join the losses of a batch's parts, and their KL, on the first device."""
+    """Join the losses of the parts of a batch, on the first device."""
     if len(parts) == 1:
         return parts[0]
     first = parts[0][0].context
@@ -95,7 +95,7 @@ def _join(parts):
 
 
 def _joined(small):
-    """Join batches into large ones: without gradients to take, the fewer calls the better."""
+    """Join batches into large ones, which are faster where no gradient is taken."""
     held, images = [], 0
     for x in small:
         held.append(x)
@@ -108,14 +108,14 @@ def _joined(small):
 
 
 def _computed(losses):
-    """Give the losses of each batch as numbers, some batches after the device got it."""
+    """Turn losses into NumPy arrays, some batches behind the device."""
     queued: list[list[mx.nd.NDArray]] = []
     ahead = 0
     for batch in losses:
         if ahead >= AHEAD:
-            # Wait for the batch before this one, so that the device need not wait for Python.
-            # Batches are queued in bursts because Python is twice as fast when it is not
-            # woken for each; not without bound because each holds memory until computed.
+            # Wait for the batch before this one, so that the device always has work queued.
+            # Batches are queued in bursts, because Python is twice as fast if it is not woken
+            # for each; their number is bounded, because each holds memory until computed.
             queued[-1][0].wait_to_read()
             yield from map(_numbers, queued)
             queued, ahead = [], 0
@@ -129,7 +129,7 @@ def _numbers(arrays):
 
 
 def watched(losses, name, after_batch):
-    """Compute losses, calling ``after_batch`` after each; stop at the first that is not finite."""
+    """Compute losses and call ``after_batch`` after each batch; raise if one is not finite."""
 
     def interruptible():
         for batch in losses:
@@ -148,7 +148,7 @@ def watched(losses, name, after_batch):
 
 
 def mean_losses(losses, kvstore=None):
-    """Average the losses of batches, and their KL, over the images of all workers."""
+    """Average losses, and KL divergences, over the images of all batches and workers."""
     parts = [np.concatenate(part) for part in zip(*losses)]
     if not parts:
         raise ValueError("expected batches of images, got none from the iterator")

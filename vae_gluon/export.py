@@ -1,6 +1,6 @@
-"""A trained net for other places: ONNX for other frameworks, a symbol for MXNet without this one.
+"""Export of a trained net: as ONNX for other frameworks, as symbol files for MXNet alone.
 
-Each part of the net becomes a graph of its own, for any batch size, with these inputs and outputs:
+Each part of the net is exported as a graph for any batch size:
 
 ========  =============================  ==================================================
 part      inputs                         outputs
@@ -10,8 +10,8 @@ decoder   z (N, n_latent)                y (N, n_output), probabilities
 vae       x, and eps (N, n_latent)       mu, lv, and y of z = mu + exp(lv / 2) * eps
 ========  =============================  ==================================================
 
-The noise is an input, so that the graphs draw nothing: eps from N(0, I) gives what the net gives,
-zeros give the reconstruction of the mean.
+The noise is an input, so that a graph draws no random numbers: with eps from N(0, I) it does what
+the net does, with zeros it reconstructs from the mean.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from vae_gluon.parameters import read_parameters, writing_parameters
 from vae_gluon.runtime import contexts_of
 
 PARTS = ("encoder", "decoder", "vae")
-BATCH = "N"  # the free dimension
+BATCH = "N"  # the name of the free dimension
 
-# MXNet writes the operators of this version of ONNX, whatever version it then puts into the file.
+# MXNet writes operators of this version, whatever version it then claims in the file.
 OPSET = 13
 
 
 class Exported(NamedTuple):
-    """What was written: the files, and the shapes of the graph's inputs and outputs, by name."""
+    """The files that were written, and the shapes of the graph's inputs and outputs by name."""
 
     files: list[Path]
     inputs: dict[str, tuple]
@@ -56,24 +56,29 @@ class _Graph(NamedTuple):
 def export_onnx(net: VAE, path: str | os.PathLike, part: str = "vae") -> Exported:
     """Write a part of ``net`` as an ONNX file (opset 13), by MXNet's own converter.
 
-    It needs the extra ``onnx``: onnx 1.16, the last that MXNet's converter fits.
+    It needs onnx 1.16, the last that MXNet's converter works with: the extra ``onnx``.
 
     Parameters
     ----------
     net : VAE
-        With parameters.
+        Initialized.
     path : path
-        Of the file.
+        The file to write.
     part : {'vae', 'encoder', 'decoder'}
-        Which graph, see the module.
+        encoder: x -> mu, lv; decoder: z -> y; vae: x, eps -> mu, lv, y.
+
+    Returns
+    -------
+    Exported
+        The file, and the shapes of inputs and outputs.
 
     Raises
     ------
     ValueError
-        If the net has no parameters, there is no such part, or the net has a layer that
-        MXNet's converter does not know.
+        If the net is not initialized, there is no such part, or the net has a layer that MXNet's
+        converter does not know.
     ImportError
-        If onnx is not installed, or another version of it.
+        If onnx is not installed, or its version does not fit.
     OSError
         If the file cannot be written.
     """
@@ -89,12 +94,13 @@ def export_onnx(net: VAE, path: str | os.PathLike, part: str = "vae") -> Exporte
 
 
 def export_symbol(net: VAE, path: str | os.PathLike, part: str = "vae") -> Exported:
-    """Write a part of ``net`` as MXNet's pair of files: ``path-symbol.json``, ``path-0000.params``.
+    """Write a part of ``net`` as MXNet's files ``path-symbol.json`` and ``path-0000.params``.
 
-    ``gluon.SymbolBlock.imports(graph, inputs, parameters)`` reads them, without this package, for
-    any batch size and context. It warns that it cannot decide a type, as of every graph.
+    ``gluon.SymbolBlock.imports(symbol_file, inputs, params_file)`` reads them without this
+    package, for any batch size and context. (It warns that it cannot decide on a type, as it does
+    for every graph.)
 
-    Parameters and errors are those of ``export_onnx``, but for ONNX's own.
+    Parameters, result and errors are those of ``export_onnx``, apart from what concerns ONNX.
     """
     graph = _graph(net, part)
     files = [Path(f"{os.fspath(path)}{end}") for end in ("-symbol.json", "-0000.params")]
@@ -113,7 +119,7 @@ def export_symbol(net: VAE, path: str | os.PathLike, part: str = "vae") -> Expor
 
 def _graph(net, part):
     """Build the graph of a part."""
-    contexts_of(net)  # or an error that says what is missing
+    contexts_of(net)  # raises if the net is not initialized
     x, z, eps = (mx.sym.var(name) for name in ("x", "z", "eps"))
     latent, pixels = net.n_latent, net.n_output
     if part == "encoder":
@@ -159,22 +165,22 @@ def _import_onnx() -> ModuleType:
         import onnx
 
         found = onnx.__version__
-        import onnx.mapping  # gone from later versions, and MXNet's converter reads it
+        import onnx.mapping  # used by MXNet's converter, missing from later versions
     except ImportError as error:
         raise ImportError(
-            f"expected the package onnx 1.16, which MXNet's converter fits, found {found}: "
-            "pip install 'onnx==1.16.*' brings it"
+            f"expected the package onnx 1.16, which MXNet's converter needs, found {found}: "
+            "install it by pip install 'onnx==1.16.*'"
         ) from error
     return onnx
 
 
 def _convert(graph, path):
-    """Have MXNet write a graph."""
+    """Write a graph by MXNet's converter."""
     from mxnet import onnx as mx2onnx
 
     widths = graph.inputs.values()
     with warnings.catch_warnings():
-        # From within onnx, of what the converter calls.
+        # What the converter calls within onnx is deprecated.
         warnings.filterwarnings("ignore", ".*mapping.* is now deprecated", DeprecationWarning)
         try:
             mx2onnx.export_model(
@@ -191,7 +197,7 @@ def _convert(graph, path):
 
 
 def _tidy(onnx, model, graph):
-    """Say in the file what is in it: no more inputs, constants and versions than there are."""
+    """Correct the file's versions, name its outputs, drop inputs and constants without a use."""
     model.opset_import[0].version = OPSET
     model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)
     model.producer_name = "vae_gluon"

@@ -26,28 +26,28 @@ def draw_figures(
     seed: int,
     folder: Path,
 ) -> list[Path]:
-    """Draw all pictures of the tutorial into ``folder``, and the steps between pairs of images.
+    """Draw all pictures of the tutorial, and interpolations between test images, into ``folder``.
 
     Parameters
     ----------
     net : Block
-        Trained, with ``n_latent``, ``encode`` and ``decode``. In the place of the two pictures
-        of the latent plane there is one of the first two principal components if ``n_latent``
-        is more than 2, and none if it is 1.
+        A trained net with ``n_latent``, ``encode`` and ``decode``. The two pictures of the latent
+        plane need an ``n_latent`` of 2: if it is larger, one of the first two principal components
+        takes their place, if it is 1, none.
     mnist : dict
         What ``load_mnist`` returns.
     history : mapping
-        With ``train``, ``val`` and ``val_kl``, losses and KL divergence of each epoch.
+        ``train``, ``val`` and ``val_kl``: losses and KL divergence of each epoch.
     seed : int
-        Chooses the images shown and the codes drawn, so that drawing again changes nothing.
-        MXNet's generator is seeded with it.
+        Determines which images are shown and which codes are drawn, so that the pictures can be
+        drawn again. MXNet's generator is seeded with it.
     folder : Path
         Where to write.
 
     Returns
     -------
     list of Path
-        The files written, by their names in the tutorial.
+        The files, under the tutorial's names.
     """
     mx.random.seed(seed)
     rng = np.random.default_rng(seed)
@@ -56,7 +56,7 @@ def draw_figures(
 
 
 def draw_samples(mnist: Mapping[str, np.ndarray], seed: int, folder: Path) -> Path:
-    """Draw the one picture that needs no net, so that it is there while the net trains."""
+    """Draw the picture that needs no net, so that it is there before the training."""
     name, figure = _samples(mnist, np.random.default_rng(seed))
     return _write(name, figure, folder)
 
@@ -97,15 +97,11 @@ def _figures(net, mnist, history, rng) -> Iterator[tuple[str, Figure]]:
     if net.n_latent == 2:
         yield from _plane_figures(net, mnist)
     elif net.n_latent > 2:
-        mu, _ = latent.encode(net, mnist["test_data"])
-        components, shares = latent.principal_components(mu)
-        figure, ax = _subplots(6.8, 5.6)
-        plotting.plot_components(components, mnist["test_label"], shares, ax)
-        yield "principal_components_for_test_samples", figure
+        yield _components_figure(net, mnist)
 
 
 def _interpolations(net, mnist, rng):
-    """Decode the steps between images of two digits each: (N_PAIRS, N_ROW, n_output)."""
+    """Interpolate between pairs of images of different digits: (N_PAIRS, N_ROW, n_output)."""
     images, labels = mnist["test_data"], mnist["test_label"]
     rows = []
     for first in rng.choice(len(images), N_PAIRS):
@@ -129,8 +125,17 @@ def _plane_figures(net, mnist) -> Iterator[tuple[str, Figure]]:
     yield "2d_latent_space_scan_for_generation", figure
 
 
+def _components_figure(net, mnist):
+    """Draw what takes their place in a latent space of more than two dimensions."""
+    mu, _ = latent.encode(net, mnist["test_data"])
+    components, shares = latent.principal_components(mu)
+    figure, ax = _subplots(6.8, 5.6)
+    plotting.plot_components(components, mnist["test_label"], shares, ax)
+    return "principal_components_for_test_samples", figure
+
+
 def _subplots(width, height, n_columns=1):
-    """Make a figure that pyplot does not know of, so that none is left open."""
+    """Make a figure that pyplot does not manage, so that it need not be closed."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(1, n_columns)
 

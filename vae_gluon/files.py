@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever ends the process that writes them."""
+"""Files that are written whole or not at all, whatever ends the process that writes them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ PARTIAL = ".partial"
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a path to write to, beside ``path``; then put what was written in its place.
+    """Yield a temporary path beside ``path`` to write to, then rename it to ``path``.
 
-    It is flushed to the disk before it gets its name, so that under ``path`` there is always
-    the old content or the new one: after an error, after a kill, after a power cut.
+    The file is flushed to the disk before it is renamed, so that ``path`` always has either the
+    old content or the new: after an error, a kill or a power cut.
 
     Raises
     ------
     OSError
-        If the system refuses something (a full disk, a read-only folder): it names ``path``,
-        which is as it was.
+        If the system refuses (a full disk, a read-only folder). The error names ``path``, which
+        is unchanged.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:
@@ -34,18 +34,18 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    if os.name == "posix":  # elsewhere a folder cannot be opened
+    if os.name == "posix":  # other systems cannot open a folder
         _flush(path.parent, os.O_RDONLY)
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove what killed processes have left of files that they were writing."""
+    """Remove the temporary files of processes that were killed while writing."""
     for partial in folder.glob(f".*{PARTIAL}"):
         partial.unlink(missing_ok=True)
 
 
 def _flush(path, flags):
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Wait until a file, or a folder's list of names, is on the disk."""
     descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)

@@ -1,7 +1,7 @@
-"""IDX files, MNIST's format, judged by what is in them.
+"""IDX files, the format of MNIST, checked as they are read.
 
-The format is described with MNIST itself (http://yann.lecun.com/exdb/mnist/): a magic number and
-each dimension as big-endian 32-bit integers, then one byte for each item.
+The format (http://yann.lecun.com/exdb/mnist/): a magic number and the size of each dimension as
+big-endian 32-bit integers, then one byte for each item.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def read_images(path: Path) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the file has more or less than its header says, or holds no images of this size: the
+        If the file is longer or shorter than its header says, or has no images of this size. The
         message names the file, what was found and what was expected.
     """
     pixels, (n, *sides) = _read_idx(path, IMAGE_MAGIC, item_shape=(SIDE, SIDE))
-    # One pass, and to the last bit what astype(float32) / 255 gives.
+    # In one pass over memory, and bit for bit the same as astype(float32) / 255.
     return np.divide(pixels, np.float32(255), dtype=np.float32).reshape(n, 1, *sides)
 
 
@@ -44,7 +44,7 @@ def read_labels(path: Path) -> np.ndarray:
 
 
 def _read_idx(path, magic, item_shape):
-    """Read the items of an IDX file as bytes, and its shape, (N, *item_shape)."""
+    """Read the items of an IDX file as a flat array of bytes, and its shape, (N, *item_shape)."""
     with _open(path) as file:
         try:
             shape = _read_shape(file, path, magic, n_dims=1 + len(item_shape))
@@ -79,16 +79,16 @@ def _read_shape(file, path, magic, n_dims):
 
 
 def _open(path):
-    """Open a file for its content, unpacking it if it is gzip, whatever its name says."""
+    """Open a file for reading, unpacked if its content is gzip, whatever its name."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     return gzip.open(path) if packed else path.open("rb")
 
 
 def _read_at_most(file, size):
-    """Read up to ``size`` bytes, using memory only for those that are there.
+    """Read up to ``size`` bytes, with memory for no more than there are.
 
-    ``file.read(size)`` sets aside ``size`` bytes first, and a header may claim anything.
+    ``file.read(size)`` would allocate ``size`` bytes first, and a header may claim anything.
     """
     data = io.BytesIO()
     while size > data.tell():

@@ -1,4 +1,4 @@
-"""Ctrl-C, held back until it does no harm."""
+"""Ctrl-C, deferred until it does no harm."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from types import TracebackType
 
 
 class HeldInterrupt:
-    """Holds Ctrl-C back while a ``with`` block runs: it comes through where ``check`` is called.
+    """Defers Ctrl-C within a ``with`` block until ``check`` is called.
 
-    A second Ctrl-C comes through at once. Nothing changes where Ctrl-C is not Python's own to
-    handle: in another thread than the main one, or under a handler that somebody has set.
+    A second Ctrl-C interrupts at once. In any thread but the main one, and where somebody has
+    set a handler of SIGINT, nothing changes.
 
     >>> with HeldInterrupt() as held:
     ...     for step in range(3):
-    ...         held.check()  # raises KeyboardInterrupt if Ctrl-C was pressed in between
+    ...         held.check()  # raises KeyboardInterrupt if Ctrl-C has been pressed
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class HeldInterrupt:
             self.check()
 
     def check(self) -> None:
-        """Raise the KeyboardInterrupt that was held back, if there is one."""
+        """Raise KeyboardInterrupt if Ctrl-C has been pressed."""
         if self._pressed:
             self._pressed = False
             raise KeyboardInterrupt

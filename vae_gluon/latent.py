@@ -1,6 +1,6 @@
 """From a trained net to arrays: encode a set, reconstruct, draw from the prior, scan.
 
-NumPy arrays or NDArrays in, NumPy arrays out; the net works in batches on its own device.
+Arguments are NumPy or MXNet arrays, results NumPy arrays; the net works in batches, on its device.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vae_gluon.checks import check_integer, check_pixels
 from vae_gluon.runtime import context_of
 
 BATCH_SIZE = 1000
-MAX_LIMIT = 37.0  # standard deviations; of -38 the probability is 0 in double precision
+MAX_LIMIT = 37.0  # standard deviations; at -38 the cdf is 0 in double precision
 
 
 def encode(net: mx.gluon.Block, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -49,10 +49,10 @@ def decode(net: mx.gluon.Block, z: np.ndarray) -> np.ndarray:
 
 
 def reconstruct(net: mx.gluon.Block, images: np.ndarray) -> np.ndarray:
-    """Encode images, (N, ...), draw one z for each, decode it: (N, n_output).
+    """Encode images, (N, ...), draw one z for each, and decode it: (N, n_output).
 
-    As in the tutorial these are the net's ``output``, one sample of what it trains on, so
-    they depend on MXNet's seed.
+    As in the tutorial these are the ``output`` of a call of the net, so they depend on MXNet's
+    seed.
     """
 
     def outputs(batch):
@@ -71,7 +71,7 @@ def sample_prior(n: int, n_latent: int, rng: np.random.Generator) -> np.ndarray:
 def interpolate(
     net: mx.gluon.Block, first: np.ndarray, second: np.ndarray, n: int = 10
 ) -> np.ndarray:
-    """Decode ``n`` equal steps on the straight line between the codes of two images.
+    """Decode ``n`` equally spaced codes on the line between those of two images.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def interpolate(
     first, second : arrays
         One image each, of any shape with n_output pixels in [0, 1].
     n : int, default 10
-        Steps, at least 2: the first and the last decode the means of the two images.
+        Number of codes, at least 2. The first and the last are the means of the two images.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def interpolate(
 
 
 def principal_components(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Project codes on the two directions in which they vary most.
+    """Project codes onto the two directions in which they vary most.
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ def principal_components(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     (array, array)
-        The projections of the centred codes, (N, 2), and the share of the whole variance that
-        each of the two directions has, (2,).
+        The projections of the centred codes, (N, 2), and each direction's share of the total
+        variance, (2,).
 
     Raises
     ------
@@ -116,45 +116,44 @@ def principal_components(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if mu.ndim != 2 or min(mu.shape) < 2:
         raise ValueError(f"expected codes of shape (N, n_latent), both above 1, got {mu.shape}")
     centred = mu - mu.mean(axis=0)
-    variances, directions = np.linalg.eigh(centred.T @ centred / len(mu))  # in rising order
+    variances, directions = np.linalg.eigh(centred.T @ centred / len(mu))  # ascending
     main = directions[:, :-3:-1]
-    # The sign of a direction is free: make its largest part positive, the same each time.
+    # A direction has no sign of its own: make its largest component positive.
     main = main * np.sign(main[abs(main).argmax(axis=0), [0, 1]])
     return centred @ main, variances[:-3:-1] / max(variances.sum(), np.finfo(float).tiny)
 
 
 def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:
-    """Lay a grid over the latent plane, of equal steps in the prior's probability.
+    """Return a grid over the latent plane with equal steps in the prior's probability.
 
-    Along each axis z is the inverse of the normal distribution function (``ndtri``) at
-    ``n`` equal steps from cdf(-limit) to cdf(limit), so that the grid is dense where the
-    prior is.
+    Along each axis z is ``ndtri``, the inverse of the normal cdf, of ``n`` equally spaced
+    probabilities from cdf(-limit) to cdf(limit), so that the grid is dense where the prior is.
 
     Parameters
     ----------
     n : int, default 20
         Points along each axis, at least 2.
     limit : float, default 3.0
-        The outermost points, in standard deviations of the prior, up to 37.
+        The outermost points in standard deviations of the prior, up to 37.
 
     Returns
     -------
     array
-        (n * n, 2), the first axis running fastest: row ``j * n + i`` is the ``i``-th step
-        along the first latent axis and the ``j``-th along the second.
+        (n * n, 2). Row ``j * n + i`` is at step ``i`` along the first latent axis and step ``j``
+        along the second.
 
     Raises
     ------
     ValueError
-        If ``n`` or ``limit`` is not such a number.
+        If ``n`` or ``limit`` is out of range.
     """
-    from scipy.special import ndtr, ndtri  # when it is used: scipy takes its time
+    from scipy.special import ndtr, ndtri  # here, because importing scipy takes long
 
     check_integer("n", n, least=2)
     if not 0 < limit <= MAX_LIMIT:
         raise ValueError(f"expected a limit above 0 and up to {MAX_LIMIT:g}, got {limit}")
-    # The lower half is exact out to MAX_LIMIT, and mirrored: near 1, where the upper half
-    # would come from, double precision is coarse.
+    # The lower half is computed and mirrored: near 1 double precision is too coarse for the
+    # probabilities of the upper half.
     lower = ndtri(np.linspace(ndtr(-limit), ndtr(limit), n)[: n // 2])
     steps = np.concatenate([lower, np.zeros(n % 2), -lower[::-1]])
     first, second = np.meshgrid(steps, steps)
@@ -162,14 +161,14 @@ def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:
 
 
 def flat(images: np.ndarray) -> np.ndarray:
-    """Return images as rows of pixels, after a look at them: (N, ...) -> (N, n_output)."""
+    """Check images and return them as rows of pixels: (N, ...) -> (N, n_output)."""
     images = as_array(images)
     check_pixels("images", images)
     return images.reshape(len(images), -1)
 
 
 def in_batches(net: mx.gluon.Block, rows: np.ndarray, batch_size: int) -> Iterator[mx.nd.NDArray]:
-    """Give the rows of an array in batches, on the device of ``net``."""
+    """Yield the rows of an array in batches, on the device of ``net``."""
     ctx = context_of(net)
     for begin in range(0, len(rows), batch_size):
         yield mx.nd.array(rows[begin : begin + batch_size], ctx=ctx, dtype=np.float32)
@@ -180,7 +179,7 @@ def _map(
     function: Callable[[mx.nd.NDArray], tuple[mx.nd.NDArray, ...]],
     rows: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
-    """Apply ``function`` to rows in batches; join each of its results."""
+    """Apply ``function`` to rows in batches; concatenate each of its results."""
     rows = as_array(rows)
     if rows.size == 0:
         raise ValueError(f"expected at least one row, got an array of shape {rows.shape}")

@@ -1,4 +1,4 @@
-"""How good is a trained net: the halves of its ELBO, its log-likelihood, its active units."""
+"""How good a trained net is: the two terms of its ELBO, its log-likelihood, its active units."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from vae_gluon.losses import BernoulliNLL, GaussianKL
 from vae_gluon.progress import tqdm
 from vae_gluon.sampler import GaussianSampler
 
-ROWS = 2000  # latent codes that are decoded at once
-ACTIVE = 0.01  # Burda et al.: variance of mu over the data above which a unit is active
+ROWS = 2000  # latent codes decoded at once
+ACTIVE = 0.01  # the variance of mu over the data above which Burda et al. call a unit active
 
 
 class ELBO(NamedTuple):
-    """The evidence lower bound in nats, its mean over images, and its two halves.
+    """The evidence lower bound and its two terms, in nats per image, averaged over images.
 
     ``elbo`` is ``-(reconstruction + kl)``.
     """
@@ -30,7 +30,7 @@ class ELBO(NamedTuple):
 
 
 def elbo(net: mx.gluon.Block, images: np.ndarray) -> ELBO:
-    """Measure the ELBO of images, with one sample of z each, whatever loss trained the net.
+    """Measure the ELBO of images, with one sample of z each, whatever loss the net was trained on.
 
     Parameters
     ----------
@@ -64,19 +64,19 @@ def log_likelihood(
         \qquad z_i \sim q(z | x)
 
     The importance-weighted bound of Burda, Grosse & Salakhutdinov (arXiv:1509.00519, equation
-    8). With k = 1 it is the ELBO; its expectation rises with k to log p(x) and never beyond.
+    8). With k = 1 it is the ELBO; its expectation grows with k towards log p(x).
 
     Parameters
     ----------
     net : Block
         With ``encode`` and ``decoder.logits``, as ``VAE`` has them.
     images : array
-        In [0, 1], (N, ...); flattened to (N, n_output). Values for binary pixels and for grey
-        ones cannot be compared.
+        In [0, 1], (N, ...); flattened to (N, n_output). Results for binary and for grey pixels
+        cannot be compared.
     k : int, default 5000
-        Samples for each image. Time grows with N k, memory does not.
+        Samples for each image. Time is proportional to N k, memory does not depend on k.
     progress : bool, default True
-        Draw a bar.
+        Show a progress bar.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def log_likelihood(
     Raises
     ------
     ValueError
-        If ``k`` is not positive, there are no images, or a pixel is not in [0, 1].
+        If ``k`` is not a positive integer, there are no images, or a pixel is not in [0, 1].
     """
     check_integer("k", k)
     rows = flat(images)
@@ -104,15 +104,22 @@ def log_likelihood(
 
 
 def active_units(net: mx.gluon.Block, images: np.ndarray) -> tuple[int, np.ndarray]:
-    """Count the latent dimensions that tell images apart.
+    """Count the latent dimensions that the net uses.
 
-    Burda et al. (arXiv:1509.00519, section 5.2): those whose mean moves over the data with a
-    variance of more than 0.01. The others carry nothing and are drawn from the prior.
+    After Burda et al. (arXiv:1509.00519, section 5.2), a dimension is active if its mean has a
+    variance of more than 0.01 over the data. The others carry no information on the image.
+
+    Parameters
+    ----------
+    net : Block
+        With ``encode``, as ``VAE`` has it.
+    images : array
+        In [0, 1], (N, ...); flattened to (N, n_output).
 
     Returns
     -------
     (int, array)
-        Their number, and the variances, (n_latent,).
+        The number of active dimensions, and the variance of each dimension's mean, (n_latent,).
     """
     mu, _ = encode(net, images)
     variances = mu.var(axis=0, dtype=float)
@@ -120,7 +127,7 @@ def active_units(net: mx.gluon.Block, images: np.ndarray) -> tuple[int, np.ndarr
 
 
 def _parts(k, size) -> Iterator[int]:
-    """Divide ``k`` into numbers of at most ``size``."""
+    """Split ``k`` into parts of at most ``size``."""
     for begin in range(0, k, size):
         yield min(size, k - begin)
 
@@ -131,6 +138,6 @@ def _log_weights(net, x, mu, lv, n):
     eps = mx.nd.random.normal_like(mu)
     z = GaussianSampler()(mu, lv, eps)
     log_p_x = -BernoulliNLL()(net.decoder.logits(z), x)
-    # The constants of the two Gaussians cancel.
+    # log p(z) / q(z | x): the constants of the two Gaussians cancel.
     log_ratio = 0.5 * mx.nd.sum(mx.nd.square(eps) + lv - mx.nd.square(z), axis=1)
     return mx.nd.reshape(log_p_x + log_ratio, shape=(-1, n))

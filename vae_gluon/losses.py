@@ -1,7 +1,6 @@
 """The two halves of the negative ELBO, in nats per image.
 
-Both sum over their last axis and never average over it, unlike the losses that
-come with Gluon.
+Both sum over their last axis, where Gluon's own losses average.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ class GaussianKL(gluon.HybridBlock):
     .. math::
         D_{KL} = \frac{1}{2} \sum_j \left( e^{lv_j} + \mu_j^2 - 1 - lv_j \right)
 
-    Kingma & Welling (arXiv:1312.6114), appendix B, with the opposite sign: there it
-    is -KL, here it is the divergence itself, never negative.
+    Kingma & Welling (arXiv:1312.6114), appendix B, with the opposite sign: the paper gives -KL,
+    this is the divergence itself, which is never negative.
 
     Inputs:
         - **mu**: mean, (N, n_latent)
@@ -39,8 +38,8 @@ class BernoulliNLL(gluon.HybridBlock):
         -\sum_d \left( x_d \log y_d + (1 - x_d) \log(1 - y_d) \right)
         = \sum_d \left( \log(1 + e^{l_d}) - x_d l_d \right)
 
-    Kingma & Welling (arXiv:1312.6114), appendix C.1. Written in logits it stays
-    finite, and keeps the exact gradient y - x, where ``log(y + 1e-10)`` saturates.
+    Kingma & Welling (arXiv:1312.6114), appendix C.1. In terms of logits it stays finite and
+    keeps its exact gradient, y - x, where ``log(y + 1e-10)`` saturates.
 
     Inputs:
         - **logits**: (N, n_output)

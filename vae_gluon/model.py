@@ -22,8 +22,8 @@ SIZE_LIMIT = 2**31 - 1  # of an array
 class Decoder(nn.HybridSequential):
     """Layers from a latent code to pixel probabilities.
 
-    The last layer added gives logits. Calling the block gives their sigmoid,
-    ``logits`` the logits themselves, which the loss needs.
+    The last layer gives logits. Calling the block returns their sigmoid; the method ``logits``
+    returns the logits themselves, which the loss needs.
 
     Inputs:
         - **z**: latent codes, (N, n_latent)
@@ -45,15 +45,16 @@ class Decoder(nn.HybridSequential):
 class VAE(gluon.HybridBlock):
     r"""Gaussian variational autoencoder with a Bernoulli decoder.
 
-    Calling the net gives the loss to minimize, the negative ELBO of each image in nats
-    (Kingma & Welling, arXiv:1312.6114, equation 10):
+    Calling the net returns the loss to minimize: the negative ELBO of each image in nats
+    (Kingma & Welling, arXiv:1312.6114, equation 10),
 
     .. math::
         -\frac{1}{L} \sum_{l=1}^{L} \log p(x | z_l) + D_{KL}(q(z | x) \| p(z)),
         \qquad z_l \sim q(z | x)
 
-    After a call, ``net.mu``, ``net.output`` and ``net.kl_loss`` hold that call's latent means,
-    reconstructions and KL divergences as NDArrays, whether or not the net is hybridized.
+    After a call ``net.mu``, ``net.output`` and ``net.kl_loss`` are the latent means,
+    reconstructions and KL divergences of that call, as NDArrays, whether or not the net is
+    hybridized.
 
     Parameters
     ----------
@@ -62,23 +63,23 @@ class VAE(gluon.HybridBlock):
     n_latent : int, default 2
         Dimension of the latent code.
     n_layers : int, default 1
-        Hidden layers of the encoder, and of the decoder. With 0 both are linear.
+        Number of hidden layers in the encoder, and in the decoder. With 0 both are linear.
     n_output : int, default 784
         Pixels of an image.
     batch_size : int, optional
-        Accepted because the tutorial passes it, and not used: any batch size will do,
-        changing from call to call.
+        Accepted because the tutorial passes it, and not used: every call may have a batch size of
+        its own.
     act_type : str, default 'relu'
         Activation of the hidden layers, as ``nn.Dense`` names it.
     n_samples : int, default 1
         L, the samples of z for each image in the reconstruction term.
     encoder : HybridBlock, optional
-        Used in the place of dense layers: (N, n_output) -> (N, 2 * n_latent), as ``conv_encoder``.
+        Replaces the dense layers: (N, n_output) -> (N, 2 * n_latent), e.g. ``conv_encoder``.
     decoder : Decoder, optional
-        Used in the place of dense layers: its ``logits`` map (N, n_latent) to (N, n_output), as
-        those of ``conv_decoder``.
+        Replaces the dense layers: its ``logits`` maps (N, n_latent) to (N, n_output), e.g.
+        ``conv_decoder``.
     prefix, params : optional
-        As of every Gluon block.
+        Those of every Gluon block.
 
     Attributes
     ----------
@@ -90,21 +91,21 @@ class VAE(gluon.HybridBlock):
         Latent means of the last call, (N, n_latent).
     output : NDArray or None
         Pixel probabilities of the last call, (N, n_output), from the first sample of each image.
-        They are computed when they are asked for: for a gradient through them, ask inside
+        They are computed on access: for a gradient through them, access them inside
         ``autograd.record()``.
     kl_loss : NDArray or None
-        The KL divergences in the last call's loss, (N,) nats; the rest of the loss is the
-        reconstruction term.
+        KL divergences of the last call, (N,) nats; the rest of its loss is the reconstruction
+        term.
 
     Raises
     ------
     ValueError
-        If a size is not an integer of at least 1 (``n_layers``: 0), or images of another
-        shape are given.
+        If a size is not an integer of at least 1 (0 for ``n_layers``), or the net is called with
+        images of another shape or type.
 
     Notes
     -----
-    Parameter files of the tutorial's class load, given the same sizes. The graph that
+    Parameter files of the tutorial's class load into a net of the same sizes. The graph that
     ``net.export`` writes has four outputs: the loss, mu, the logits of the pixels and the KL
     divergences.
 
@@ -137,11 +138,7 @@ class VAE(gluon.HybridBlock):
         check_integer("n_layers", n_layers, least=0)
         check_integer("n_output", n_output)
         check_integer("n_samples", n_samples)
-        if decoder is not None and not hasattr(decoder, "logits"):
-            raise ValueError(
-                "expected a decoder with logits(z), as vae_gluon.Decoder has them, got "
-                f"{type(decoder).__name__}"
-            )
+        _check_decoder(decoder)
         super().__init__(prefix=prefix, params=params)
         self.n_latent = n_latent
         self.n_output = n_output
@@ -152,8 +149,8 @@ class VAE(gluon.HybridBlock):
         self._logits = None
         self._encoder_fits = encoder is None
         with self.name_scope():
-            # The layers stand in the net's own name scope, as the tutorial's do, so
-            # that its parameter files find their names: dense0_weight, dense1_weight, ...
+            # The layers are in the net's own name scope, as the tutorial's are, so that the names
+            # in its parameter files fit: dense0_weight, dense1_weight, ...
             if encoder is None:
                 encoder = nn.HybridSequential(prefix="encoder")
                 _add_dense(encoder, n_output, n_hidden, n_layers, 2 * n_latent, act_type)
@@ -191,13 +188,13 @@ class VAE(gluon.HybridBlock):
         cast_dtype: bool = False,
         dtype_source: str = "current",
     ) -> None:
-        """Load a file of ``save_parameters``, as every Gluon block does, once it was looked at.
+        """Load a file of ``save_parameters`` as every Gluon block does, after checking it.
 
         Raises
         ------
         ValueError
-            If the file is none of parameters, truncated, of another architecture or not finite:
-            the message says what differs, and the net is as it was.
+            If the file is not one of parameters, is truncated, has another architecture's, or
+            numbers that are not finite. The message says what differs; the net is unchanged.
         """
         check_parameters(filename, self, allow_missing, ignore_extra, cast_dtype)
         options = (allow_missing, ignore_extra, cast_dtype, dtype_source)
@@ -206,8 +203,7 @@ class VAE(gluon.HybridBlock):
     def forward(self, x):
         """Return the negative ELBO of each image, (N,), and keep mu, the logits and the KL.
 
-        They are kept here, outside the graph: inside ``hybrid_forward`` of a hybridized
-        net they would be Symbols.
+        They are kept here because in ``hybrid_forward`` of a hybridized net they are Symbols.
         """
         if isinstance(x, mx.sym.Symbol):
             return super().forward(x)[0]
@@ -218,7 +214,7 @@ class VAE(gluon.HybridBlock):
         return loss
 
     def hybrid_forward(self, F, x):
-        """Build loss (N,), mu (N, n_latent), logits (N, n_output) and KL divergence (N,)."""
+        """Return the loss (N,), mu (N, n_latent), logits (N, n_output) and KL divergence (N,)."""
         mu, lv = F.split(self.encoder(x), axis=1, num_outputs=2)  # (N, n_latent) each
         kl = self.kl(mu, lv)  # (N,)
         if self.n_samples == 1:
@@ -230,7 +226,7 @@ class VAE(gluon.HybridBlock):
         return nll + kl, mu, logits, kl
 
     def _draw_samples(self, F, mu, lv, x):
-        """Build the logits of each image's first sample, and the mean NLL of all its samples."""
+        """Return the logits of each image's first sample, and the mean NLL of all its samples."""
         mu, lv, x = (F.repeat(array, self.n_samples, axis=0) for array in (mu, lv, x))  # (N * L, _)
         logits = self.decoder.logits(self.sampler(mu, lv))  # (N * L, n_output)
         nll = F.reshape(self.nll(logits, x), shape=(-1, self.n_samples))  # (N, L)
@@ -243,7 +239,7 @@ class VAE(gluon.HybridBlock):
         return first, F.mean(nll, axis=1)
 
     def _check_encoder(self, x):
-        """Raise a ValueError unless the encoder that was given is for this latent space."""
+        """Raise a ValueError unless the given encoder fits the latent space."""
         width = self.encoder(x[:1]).shape[1]
         if width != 2 * self.n_latent:
             raise ValueError(
@@ -254,28 +250,28 @@ class VAE(gluon.HybridBlock):
 
     @contextmanager
     def _reading(self, what, array, width):
-        """Raise a ValueError unless ``array`` is a batch of this width, and of the net's type."""
+        """Raise a ValueError unless ``array`` is a batch of this width and of the net's type."""
         _check_batch(what, array, width)
         try:
             yield
-        except RuntimeError as error:  # MXNet's own are, too
-            # Only now, because the way to the type takes longer than a check may.
-            contexts_of(self)  # or an error that says how to initialize the net
+        except RuntimeError as error:  # the base of MXNetError
+            # Checked only after a failure, because finding out the type takes long.
+            contexts_of(self)  # raises an error of its own if the net is not initialized
             dtype = np.dtype(next(iter(self.collect_params().values())).dtype)
             if array.dtype == dtype:
                 raise
             raise ValueError(
                 f"expected {what} of type {dtype}, got {np.dtype(array.dtype)}; "
-                f"x.astype('{dtype}') makes it so"
+                f"x.astype('{dtype}') converts them"
             ) from error
 
 
 def _add_dense(net, n_input, n_hidden, n_layers, n_output, act_type):
-    """Add ``n_layers`` hidden layers and a linear one to ``net``."""
+    """Add ``n_layers`` hidden layers and a linear layer to ``net``."""
     if max(n_input, n_output, n_hidden) * n_hidden >= SIZE_LIMIT:
         raise ValueError(
-            f"expected layers of fewer than {SIZE_LIMIT} weights, which is as far as MXNet "
-            f"counts, got {n_input}-{n_hidden}-{n_output}"
+            f"expected layers of fewer than {SIZE_LIMIT} weights, the limit of MXNet's arrays, "
+            f"got {n_input}-{n_hidden}-{n_output}"
         )
     for _ in range(n_layers):
         net.add(nn.Dense(n_hidden, activation=act_type, in_units=n_input))
@@ -283,14 +279,23 @@ def _add_dense(net, n_input, n_hidden, n_layers, n_output, act_type):
     net.add(nn.Dense(n_output, in_units=n_input))
 
 
+def _check_decoder(decoder):
+    """Raise a ValueError if a decoder was given that has no ``logits``."""
+    if decoder is not None and not hasattr(decoder, "logits"):
+        raise ValueError(
+            "expected a decoder with a method logits(z), such as vae_gluon.Decoder, got "
+            f"{type(decoder).__name__}"
+        )
+
+
 def _check_batch(what, array, width):
     """Raise a ValueError unless ``array`` is a batch of rows of ``width`` numbers."""
     if not isinstance(array, mx.nd.NDArray):
         raise ValueError(
             f"expected {what} as an NDArray of shape (N, {width}), got {type(array).__name__}; "
-            "mx.nd.array(...) makes one"
+            "mx.nd.array(...) converts them"
         )
     if array.ndim != 2 or array.shape[1] != width:
         rows = array.ndim > 2 and array.size == len(array) * width
-        hint = f"; x.reshape((-1, {width})) makes it so" if rows else ""
+        hint = f"; x.reshape((-1, {width})) flattens them" if rows else ""
         raise ValueError(f"expected {what} of shape (N, {width}), got {array.shape}{hint}")

@@ -1,4 +1,4 @@
-"""The optimizer: Adam, kept at one speed from the first epoch to the last."""
+"""Adam that does not slow down as training goes on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import mxnet as mx
 import numpy as np
 
-# Of the operator adam_update.
+# The defaults of the operator adam_update.
 DEFAULTS = {
     "rescale_grad": 1,
     "wd": 0,
@@ -19,10 +19,9 @@ DEFAULTS = {
     "lazy_update": True,
 }
 
-# How often the moments are swept, in updates, and below what they become zero. A moment
-# above its limit does not reach the denormal numbers, which begin at 1.2e-38, before the next
-# sweep: 150 updates without a gradient leave 0.9 ** 150 = 1.4e-7 of the first moment and
-# 0.999 ** 150 = 0.86 of the second.
+# Every SWEEP_EVERY updates, moments below these limits are set to zero. A moment above its limit
+# does not decay to a denormal number, below 1.2e-38, before the next sweep: 150 updates without a
+# gradient leave 0.9 ** 150 = 1.4e-7 of the first moment and 0.999 ** 150 = 0.86 of the second.
 SWEEP_EVERY = 150
 FIRST_LIMIT = 1e-30
 SECOND_LIMIT = 2e-38
@@ -31,9 +30,9 @@ SECOND_LIMIT = 2e-38
 class Adam(mx.optimizer.Adam):
     r"""Adam (Kingma & Ba, arXiv:1412.6980) that does not slow down as training goes on.
 
-    Where a weight's gradient has become zero (a pixel that is always black, a unit that no
-    longer fires), its moments decay towards zero and stay among the denormal numbers, on which
-    a processor takes many times longer. This Adam sets them to zero before they arrive there.
+    Where a weight's gradient has become zero (at a pixel that is always white, a unit that is
+    always off), its moments decay to denormal numbers, with which a processor takes many times
+    longer. This Adam sets them to zero before.
 
     The weights are those of MXNet's Adam to the last bit: with the default ``epsilon`` of 1e-8
     a first moment below 1e-30 moves a weight by less than 1e-22 times the learning rate, and
@@ -49,16 +48,16 @@ class Adam(mx.optimizer.Adam):
     Parameters
     ----------
     moments : mapping, optional
-        From a parameter's number in the Trainer to its first and second moment: to go on from
-        them instead of from zero. ``begin_num_update`` says how many updates made them.
+        The first and second moment of each parameter, by its number in the Trainer, to start
+        from instead of zeros. ``begin_num_update`` is the number of updates that made them.
     **settings
-        Those of ``mx.optimizer.Adam``.
+        As for ``mx.optimizer.Adam``.
 
     Attributes
     ----------
     moments : dict
-        From a parameter's number in the Trainer to its two moments, NDArrays that each update
-        changes; empty before the first.
+        The two moments of each parameter, by its number in the Trainer: NDArrays that each
+        update changes. Empty before the first.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class Adam(mx.optimizer.Adam):
         self._begin = dict(moments or {})
 
     def create_state(self, index, weight):
-        """Make the moments of a weight that is updated for the first time."""
+        """Return the moments of a weight that is updated for the first time."""
         moments = super().create_state(index, weight)
         for moment, begin in zip(moments, self._begin.get(index, ())):
             moment[:] = begin
@@ -80,7 +79,7 @@ class Adam(mx.optimizer.Adam):
         return moments
 
     def update(self, index, weight, grad, state):
-        """Update ``weight`` as MXNet's Adam does; sweep the moments when it is time."""
+        """Update ``weight`` as MXNet's Adam does; sweep its moments every SWEEP_EVERY updates."""
         self._update_count(index)
         t = self._index_update_count[index]
         lr = self._get_lr(index) * math.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
@@ -93,8 +92,8 @@ class Adam(mx.optimizer.Adam):
             "clip_gradient": self.clip_gradient or -1,
             "lazy_update": self.lazy_update,
         }
-        # Each setting is passed as text and parsed: those at the operator's default are left
-        # out, which takes a third off the time that Python needs for a call.
+        # Settings are passed to the operator as text. Leaving out those at their defaults saves a
+        # third of Python's time for a call.
         settings = {name: value for name, value in settings.items() if value != DEFAULTS[name]}
         mean, variance = state
         mx.nd.adam_update(weight, grad, mean, variance, out=weight, lr=lr, **settings)
@@ -104,5 +103,5 @@ class Adam(mx.optimizer.Adam):
 
 
 def _sweep(moment, limit):
-    if moment.stype == "default":  # a row_sparse one is as short as its gradients
+    if moment.stype == "default":  # a row_sparse one has only the rows of its gradients
         moment *= mx.nd.abs(moment) > limit

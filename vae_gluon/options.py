@@ -1,4 +1,4 @@
-"""The options that describe a run, as its config and the command line have them."""
+"""The options that describe a run, on the command line and in its config."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Integer:
     """A whole number that describes a run."""
 
     least: int
-    limit: int | None  # the first that is too large
+    limit: int | None  # numbers must be below it
     default: int | None
     text: str
 
@@ -24,12 +24,12 @@ class Integer:
 
     @property
     def expected(self) -> str:
-        """Say in words which numbers are allowed."""
+        """Describe the numbers that are allowed."""
         limit = "" if self.limit is None else f" and below {self.limit}"
         return f"an integer of at least {self.least}{limit}"
 
     def allows(self, value: Any) -> bool:
-        """Say whether ``value`` is such a number."""
+        """Return whether ``value`` is such a number."""
         is_integer = isinstance(value, int) and not isinstance(value, bool)
         return is_integer and value >= self.least and (self.limit is None or value < self.limit)
 
@@ -45,7 +45,7 @@ class Positive:
     expected: ClassVar = "a number above 0"
 
     def allows(self, value: Any) -> bool:
-        """Say whether ``value`` is such a number, and finite."""
+        """Return whether ``value`` is such a number, and finite."""
         return is_finite(value) and value > 0
 
 
@@ -63,11 +63,11 @@ FLAGS = {
     "shuffle": "give the training images in a new order each epoch",
     "binarize": "draw black and white pixels with the probability of their grey, for each batch",
 }
-# What may differ between a run and its going on: it changes none of the losses, or the last digits.
+# What may change when a run is resumed: it affects the losses not at all, or in the last digits.
 FREE = {"epochs", "checkpoint_every", "data_dir", "context", "version"}
 
 
 def is_finite(value: Any) -> bool:
-    """Say whether ``value``, read from JSON, is a number that a float can hold."""
+    """Return whether ``value``, read from JSON, is a number that fits into a float."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and abs(value) <= sys.float_info.max  # integers have no end in JSON
+    return is_number and abs(value) <= sys.float_info.max  # integers in JSON have no limit

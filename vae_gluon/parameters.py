@@ -1,8 +1,8 @@
-"""Parameter files in MXNet's format, read without trusting them.
+"""Parameter files in MXNet's format, checked before MXNet reads them.
 
-MXNet's own reader sets memory aside for whatever a file claims to hold (2 GB for 193 bytes were
-seen), compares shapes only as far as both go, and stops at the first parameter that does not
-fit, with those before it already replaced. So a file is looked through here before MXNet sees it.
+MXNet's own reader allocates memory for whatever a file claims to hold (2 GB for a file of 193 bytes
+was seen), compares shapes only up to the shorter one's length, and fails at the first parameter
+that does not fit, when those before it are already replaced. So each file is checked here first.
 """
 
 from __future__ import annotations
@@ -20,38 +20,38 @@ import mxnet as mx
 import numpy as np
 
 FILE_MAGIC = 0x112
-# What an array begins with: in MXNet 0.10, since 0.12, and with NumPy's shapes, since 1.6.
-# Before that it began with the number of its dimensions.
+# What an array begins with: in MXNet 0.10 the first, since 0.12 the second, with NumPy's shapes
+# (since 1.6) the third. Still older ones begin with their number of dimensions.
 OLD_MAGIC = 0xF993FAC8
 ARRAY_MAGICS = (0xF993FAC9, 0xF993FACA)
 DENSE = 0
 MAX_DIMS = 32
-# The numbers that stand for the types, as mshadow/base.h has them.
+# Types by their numbers in mshadow/base.h.
 DTYPES = dict(enumerate(("f4", "f8", "f2", "u1", "i4", "i1", "i8")))
 
 
 def read_parameters(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Read a file that ``save_parameters`` wrote: arrays by name, read-only.
+    """Read a file of ``save_parameters``: read-only arrays by name.
 
     Raises
     ------
     ValueError
-        If the file is not one, or holds what no parameter file of Gluon does: the message names
-        the file, what was found and what was expected.
+        If the file is not one, or is damaged. The message names the file, what was found and
+        what was expected.
     """
     data = Path(path).read_bytes()
     try:
         return _parse(_Bytes(data))
     except (ValueError, struct.error) as error:
-        raise ValueError(f"{path} is no parameter file of MXNet: {error}") from error
+        raise ValueError(f"{path} is not a parameter file of MXNet: {error}") from error
 
 
 @contextmanager
 def writing_parameters() -> Iterator[None]:
-    """Turn MXNet's errors while it writes a parameter file into an OSError.
+    """Turn MXNet's errors in writing a parameter file into an OSError.
 
-    MXNet does not say what the system said, and of a full disk nothing at all: read the file
-    back within the ``with`` block.
+    MXNet hides the system's message, and does not notice a full disk at all: so read the file back
+    within the ``with`` block.
     """
     try:
         yield
@@ -60,9 +60,9 @@ def writing_parameters() -> Iterator[None]:
 
 
 def named_parameters(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:
-    """Return the parameters of ``net`` by the names that ``save_parameters`` gives them."""
-    # Gluon's own way to these names: the public collect_params gives others, which change with
-    # the number of nets made before.
+    """Return the parameters of ``net`` by their names in files of ``save_parameters``."""
+    # Private, but how Gluon itself gets these names: those of the public collect_params change
+    # with the number of nets made before.
     return net._collect_params_with_prefix()
 
 
@@ -73,10 +73,11 @@ def check_parameters(
     ignore_extra: bool = False,
     cast_dtype: bool = False,
 ) -> None:
-    """Raise a ValueError unless ``net.load_parameters(path)`` will find what it needs.
+    """Raise a ValueError that says what differs, unless ``net.load_parameters(path)`` will work.
 
-    It looks at the names, shapes, types and at whether all numbers are finite, and says what
-    differs. Files of the tutorial's ``save_params`` have names of another kind; they are known.
+    Names, shapes and types are compared, and all numbers must be finite. The options are those of
+    ``load_parameters``. Files of the tutorial's ``save_params`` have names of another kind, which
+    are accepted as well.
     """
     arrays = read_parameters(path)
     if any("." in name for name in arrays):
@@ -88,7 +89,7 @@ def check_parameters(
     if allow_missing:
         expected = {name: expected[name] for name in expected if name in arrays}
     else:
-        # One that two blocks share is in the file once, under either's name.
+        # A parameter that two blocks share is in the file once, under the name of either.
         held = {id(parameters[name]) for name in arrays if name in parameters}
         expected = {
             name: expected[name]
@@ -101,7 +102,7 @@ def check_parameters(
 
 
 def _named_as_by_the_tutorial(net):
-    """Return the parameters by the names that ``save_params`` gives them."""
+    """Return the parameters by their names in files of ``save_params``."""
     return {
         name[len(net.prefix) :] if name.startswith(net.prefix) else name: parameter
         for name, parameter in net.collect_params().items()
@@ -109,7 +110,7 @@ def _named_as_by_the_tutorial(net):
 
 
 def expected_array(parameter: mx.gluon.Parameter) -> tuple[tuple[int, ...], np.dtype]:
-    """Return shape and type of a parameter; a 0 in the shape is not known yet."""
+    """Return the shape and type of a parameter; a size that is not known yet is 0."""
     return tuple(parameter.shape or ()), np.dtype(parameter.dtype)
 
 
@@ -119,7 +120,7 @@ def check_arrays(
     expected: Mapping[str, tuple[tuple[int, ...], np.dtype]],
     cast_dtype: bool = False,
 ) -> None:
-    """Raise a ValueError that says how ``arrays`` differ from shapes and types by name."""
+    """Raise a ValueError that says how ``arrays`` differ from the expected shapes and types."""
     differences = list(_differences(arrays, expected, cast_dtype))
     if differences:
         more = f", and {len(differences) - 3} more" if len(differences) > 3 else ""
@@ -145,7 +146,7 @@ def _differences(arrays, expected, cast_dtype) -> Iterator[str]:
 
 
 class _Bytes:
-    """The content of a file, read from its beginning and never beyond its end."""
+    """The content of a file, read piece by piece and never beyond its end."""
 
     def __init__(self, data):
         self.data = data
@@ -154,7 +155,7 @@ class _Bytes:
     def take(self, n):
         """Return the next ``n`` bytes."""
         if n > len(self.data) - self.at:
-            raise ValueError(f"it ends at byte {len(self.data)}, expected {n} more at {self.at}")
+            raise ValueError(f"expected {n} bytes at {self.at}, found its end at {len(self.data)}")
         self.at += n
         return self.data[self.at - n : self.at]
 
@@ -168,7 +169,7 @@ def _parse(file):
     if magic != FILE_MAGIC:
         raise ValueError(f"expected the magic number {FILE_MAGIC:#x}, found {magic:#x}")
     arrays: list[np.ndarray] = []
-    while len(arrays) < n_arrays:  # a claim, which the end of the file puts an end to
+    while len(arrays) < n_arrays:  # whatever number is claimed, the end of the file ends this
         arrays.append(_parse_array(file))
     (n_names,) = file.numbers("Q")
     if n_names != n_arrays:

@@ -1,4 +1,4 @@
-"""A run's folder: its config, checkpoint, parameters and history, and whether they are sound."""
+"""The files in the folder of a run: its config and history, written, read and checked."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ EVALUATION = "evaluation.json"
 
 
 def begin(folder: Path, config: Mapping[str, Any]) -> None:
-    """Make the folder of a new run, and write its config.
+    """Make the folder of a new run and write its config.
 
     Raises
     ------
     ValueError
         If ``folder`` holds a run, or cannot be a folder.
     OSError
-        If the system refuses something.
+        If the folder or the config cannot be written.
     """
     check_no_run(folder)
     try:
@@ -37,22 +37,22 @@ def begin(folder: Path, config: Mapping[str, Any]) -> None:
 
 
 def begin_again(folder: Path, config: Mapping[str, Any]) -> None:
-    """Write the config of a run that goes on, which may be longer now, or in another place."""
+    """Write the config of a run that is resumed."""
     remove_partials(folder)
     write_json(folder / CONFIG, config)
 
 
 def check_no_run(folder: Path) -> None:
-    """Raise a ValueError if ``folder`` holds a run that has come further than its config."""
+    """Raise a ValueError if ``folder`` holds a run with a checkpoint or a history."""
     if any((folder / name).exists() for name in (CHECKPOINT, HISTORY)):
         raise ValueError(
-            f"{folder} already holds a run: go on with it by --resume, remove it, or name "
-            "another folder with --out"
+            f"{folder} already holds a run: resume it with --resume, remove it, or name another "
+            "folder with --out"
         )
 
 
 def check_options(folder: Path, config: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Raise a ValueError if an option that was ``given`` contradicts the run in ``folder``."""
+    """Raise a ValueError if an option in ``given`` contradicts the run in ``folder``."""
     for name, value in given.items():
         if name not in FREE and value != config[name]:
             raise ValueError(
@@ -62,7 +62,7 @@ def check_options(folder: Path, config: Mapping[str, Any], given: Mapping[str, A
 
 
 def _words(name, value):
-    """Say an option as the command line does."""
+    """Return an option as it is on the command line."""
     option = f"--{name.replace('_', '-')}"
     if isinstance(value, bool):
         return option if value else f"no {option}"
@@ -72,7 +72,7 @@ def _words(name, value):
 def check_checkpoint(
     folder: Path, config: Mapping[str, Any], kept: Mapping[str, Any], done: int
 ) -> None:
-    """Raise a ValueError unless a checkpoint belongs to the run, and has not gone beyond it.
+    """Raise a ValueError unless a checkpoint belongs to the run, and has no more epochs.
 
     ``kept`` is the config in the checkpoint, ``done`` the number of its epochs.
     """
@@ -97,7 +97,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     FileNotFoundError
         If there is none.
     ValueError
-        If it does not describe a run: the message says what was found and what was expected.
+        If it does not describe a run. The message says what was found and what was expected.
     """
     path = folder / CONFIG
     config = _read_json(path, f"{folder} holds no run")
@@ -120,7 +120,7 @@ def read_history(folder: Path) -> dict[str, list[float]]:
     path = folder / HISTORY
     missing = f"{folder} holds no finished run"
     if (folder / CHECKPOINT).exists():
-        missing += " (vae-gluon train --resume finishes it)"
+        missing += " (finish it with vae-gluon train --resume)"
     history = _read_json(path, missing)
     fits = (_is_losses, "a list of finite numbers, one for each epoch")
     _check(path, history, dict.fromkeys(History._fields, fits))
@@ -134,7 +134,7 @@ def read_history(folder: Path) -> dict[str, list[float]]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write ``content`` as a whole."""
+    """Write ``content`` to a file, whole or not at all."""
     with replacing(path) as partial:
         partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 

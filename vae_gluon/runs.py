@@ -1,6 +1,6 @@
-"""A run of the command: begun, taken up again, or read when it has finished.
+"""A run of the command: begun, resumed, or read when it has finished.
 
-Its options and its folder -> its config, data set and net, and where its training stands.
+Options and a folder -> config, data set, net, and the state to resume from.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ RULE = "=" * 80
 
 
 class Run(NamedTuple):
-    """A run that is to be trained."""
+    """A run to train."""
 
     folder: Path
     config: dict[str, Any]
     mnist: dict[str, np.ndarray]
     net: VAE
-    start: TrainingState | None  # where it goes on; None if it begins
+    start: TrainingState | None  # None if the run begins
 
 
 class FinishedRun(NamedTuple):
-    """A run that has come to its end."""
+    """A run that has finished."""
 
     config: dict[str, Any]
     mnist: dict[str, np.ndarray]
@@ -49,12 +49,12 @@ class FinishedRun(NamedTuple):
 
 
 def begin(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
-    """Begin a run with the options ``args``; make its folder.
+    """Begin a run with the options in ``args``; make its folder.
 
     Raises
     ------
     ValueError
-        If the folder holds a run already, or options contradict each other or the other workers.
+        If the folder already holds a run, or the options contradict each other or the workers'.
     FileNotFoundError
         If the data set is not there.
     """
@@ -79,12 +79,12 @@ def begin(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
 
 
 def resume(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
-    """Take up a run from its last checkpoint; ``args`` may make it longer, or name its folder.
+    """Resume a run from its last checkpoint, or from the start if it has none yet.
 
     Raises
     ------
     ValueError
-        If there is no such run, or ``args``, the data set or the workers are not those of the run.
+        If there is no run, or the options, the data set or the workers do not fit it.
     FileNotFoundError
         If the data set is not there.
     """
@@ -99,8 +99,8 @@ def resume(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
         )
     if config["n_workers"] != _n_workers(kvstore):
         raise ValueError(
-            f"the run in {folder} has {config['n_workers']} workers: expected as many to go on "
-            f"with it, got {_n_workers(kvstore)}"
+            f"the run in {folder} has {config['n_workers']} workers: expected as many to resume "
+            f"it, got {_n_workers(kvstore)}"
         )
     config = {**config, **given, **_place(args, data_dir)}
     _check_agreement(kvstore, config)
@@ -115,7 +115,7 @@ def resume(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
 
 
 def load_finished(folder: Path, data_dir: Path | None) -> FinishedRun:
-    """Read a run that has come to its end, with its data set. Errors are those of ``resume``."""
+    """Read a finished run and its data set. Errors are those of ``resume``."""
     config, history = run_folder.read_config(folder), run_folder.read_history(folder)
     net = load_net(folder, config)
     *_, mnist = _load_data(config["dataset"], data_dir or config["data_dir"])
@@ -123,14 +123,14 @@ def load_finished(folder: Path, data_dir: Path | None) -> FinishedRun:
 
 
 def load_net(folder: Path, config: dict[str, Any]) -> VAE:
-    """Read the net of a run that has come to its end."""
+    """Read the net of a finished run."""
     net = make_net(config)
     net.load_parameters(folder / f"{net_name(config)}.params", ctx=default_context())
     return net
 
 
 def is_first(kvstore: mx.kv.KVStore | None) -> bool:
-    """Say whether this is the worker that writes the files of the run."""
+    """Return whether this is the worker that writes the files of the run."""
     return kvstore is None or kvstore.rank == 0
 
 
@@ -157,13 +157,13 @@ def _options(args):
 
 
 def _given(args):
-    """Return those of them that were given."""
+    """Return the options that were given."""
     names = (*OPTIONS, *FLAGS, "arch")
     return {name: value for name, value in vars(args).items() if name in names}
 
 
 def _place(args, data_dir):
-    """Describe the place of a run, which may be another when it goes on."""
+    """Return what describes the place of a run, which may change when it is resumed."""
     contexts = args.ctx or [default_context()]
     return {
         "data_dir": None if data_dir is None else str(data_dir.resolve()),
@@ -177,7 +177,7 @@ def _default_folder(config):
 
 
 def _find(args):
-    """Find the default folder of the run that the options describe."""
+    """Return the default folder of the run that the options describe."""
     datasets = [args.dataset] if args.dataset else DATASETS
     folders = [_default_folder({**_options(args), "dataset": dataset}) for dataset in datasets]
     found = [folder for folder in folders if (folder / run_folder.CONFIG).exists()]
@@ -193,9 +193,9 @@ def _find(args):
 
 
 def _load_data(dataset, data_dir):
-    """Load the data set that was asked for: its name, folder and arrays.
+    """Load a data set; return its name, folder and arrays.
 
-    Without a name that is MNIST, or the embedded digits where there is no MNIST.
+    If ``dataset`` is None, that is MNIST, or the embedded digits if MNIST cannot be had.
     """
     if dataset == "digits":
         if data_dir is not None:
@@ -221,5 +221,5 @@ def _say_that_digits_stand_in(error):
 
 
 def _crc32(mnist):
-    """Return a number that differs for other images."""
+    """Return a checksum of all images."""
     return zlib.crc32(mnist["test_data"], zlib.crc32(mnist["train_data"]))

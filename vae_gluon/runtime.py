@@ -13,10 +13,10 @@ SEED_LIMIT = 2**31  # MXNet takes a seed as a signed 32-bit integer
 
 
 def gpu_exists() -> bool:
-    """Say whether MXNet can put an array on a GPU.
+    """Return whether MXNet can put an array on a GPU.
 
-    A CPU build answers False without a warning, and so does a machine whose
-    GPU is seen but cannot be used (a driver too old, a card too new).
+    A CPU build answers False without a warning, and so does a machine whose GPU is seen but
+    cannot be used (its driver is too old, or the card too new).
     """
     try:
         return mx.context.num_gpus() > 0 and _works(mx.gpu(0))
@@ -25,7 +25,7 @@ def gpu_exists() -> bool:
 
 
 def _works(ctx):
-    """Say whether MXNet can put an array there."""
+    """Return whether MXNet can put an array on ``ctx``."""
     try:
         mx.nd.zeros((1,), ctx=ctx).wait_to_read()
     except mx.base.MXNetError:
@@ -44,7 +44,7 @@ def read_contexts(words: str) -> list[mx.Context]:
     Raises
     ------
     ValueError
-        If there are others, one comes twice, or MXNet cannot put an array on one.
+        If a context is misspelled, named twice, or not usable here.
     """
     contexts = []
     for word in words.split(","):
@@ -61,7 +61,7 @@ def read_contexts(words: str) -> list[mx.Context]:
 
 
 def context_of(net: mx.gluon.Block) -> mx.Context:
-    """Return the context that holds the parameters of ``net``; of several, the first.
+    """Return the context that holds the parameters of ``net``, the first if there are several.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def context_of(net: mx.gluon.Block) -> mx.Context:
 
 
 def contexts_of(net: mx.gluon.Block) -> list[mx.Context]:
-    """Return all contexts that hold the parameters of ``net``. Errors are as of ``context_of``."""
+    """Return all contexts that hold the parameters of ``net``; raise as ``context_of`` does."""
     try:
         return next(iter(net.collect_params().values())).list_ctx()
     except (RuntimeError, StopIteration) as error:
@@ -85,8 +85,8 @@ def contexts_of(net: mx.gluon.Block) -> list[mx.Context]:
 def seed(number: int) -> None:
     """Seed both generators that a run draws from.
 
-    MXNet's draws the weights and the noise, NumPy's global one shuffles
-    ``NDArrayIter``. Call it before the iterators and the net are made.
+    MXNet's generator draws the weights and the noise, NumPy's global one shuffles
+    ``NDArrayIter``. Seed them before making the iterators and the net.
 
     Parameters
     ----------
@@ -113,12 +113,12 @@ def check_seed(number: int) -> None:
 def seed_epoch(number: int, epoch: int, rank: int = 0) -> None:
     """Seed both generators for one epoch of the run whose seed is ``number``.
 
-    MXNet's generator cannot be saved, so a run that is to be resumed seeds it anew for each
-    epoch after the first. Epoch 0 goes on where ``seed(number)`` and the drawing of the weights
-    have left the generators, as the tutorial's does, and is left alone; but of several workers,
-    told apart by their ``rank``, the first alone: each is to draw noise of its own.
+    The state of MXNet's generator cannot be saved, so a run that can be resumed seeds it anew
+    for each epoch after the first. Epoch 0 continues where ``seed(number)`` and the drawing of
+    the weights left off, as the tutorial's does. Of several workers only the first does so: the
+    others, of ``rank`` above 0, need noise of their own.
     """
     if epoch > 0 or rank > 0:
-        # NumPy's way to make of some numbers one that is unlike its neighbours'.
+        # NumPy's way to mix numbers into one seed, so that neighbouring epochs are unrelated.
         numbers = np.random.SeedSequence([number, epoch, *([rank] if rank else [])])
         seed(int(numbers.generate_state(1)[0]) % SEED_LIMIT)

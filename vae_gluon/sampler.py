@@ -16,7 +16,7 @@ class GaussianSampler(gluon.HybridBlock):
     Inputs:
         - **mu**: mean, (N, n_latent)
         - **lv**: log variance, (N, n_latent)
-        - **eps**: the noise, (N, n_latent), if it is not to be drawn
+        - **eps**: optional, the noise, (N, n_latent); drawn from N(0, I) if it is not given
 
     Outputs:
         - **z**: one sample for each row, (N, n_latent)
@@ -24,6 +24,6 @@ class GaussianSampler(gluon.HybridBlock):
 
     def hybrid_forward(self, F, mu, lv, eps=None):
         if eps is None:
-            # The noise takes shape and device from mu, so no batch size is built in.
+            # Shape and device come from mu, so that no batch size is built in.
             eps = F.random.normal_like(mu)
         return mu + F.exp(0.5 * lv) * eps

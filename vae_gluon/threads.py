@@ -1,13 +1,12 @@
-"""On how many threads MXNet computes: every physical core that this process may use.
+"""How many threads MXNet computes on: one for each physical core that this process may use.
 
-MXNet decides this while it loads. Left to itself it takes half the processors it sees,
-which is right where each core shows up as two, and leaves half the machine idle where it
-does not. So the package imports this module before anything that imports mxnet, and this
-module loads mxnet with the number in ``MXNET_OMP_MAX_THREADS``, which concerns MXNet alone
-and is taken back afterwards.
+MXNet decides this when it is loaded. By default it takes half the processors it sees, which is
+right where each core shows up as two of them, and leaves half the machine idle elsewhere. So the
+package imports this module before anything that imports mxnet, and this module loads mxnet with the
+right number in ``MXNET_OMP_MAX_THREADS``, which only MXNet reads and which is removed afterwards.
 
-A number set by the user, in ``OMP_NUM_THREADS`` or ``MXNET_OMP_MAX_THREADS``, stands; and
-where mxnet was imported first, nothing can be changed any more (``late`` says so).
+A number that the user has set, in ``OMP_NUM_THREADS`` or ``MXNET_OMP_MAX_THREADS``, is respected.
+Where mxnet was imported first it is too late (``late`` says so).
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def usable_cores() -> int | None:
-    """Count the physical cores that this process may use; None where the system does not tell.
+    """Return the number of physical cores this process may use, None if the system does not tell.
 
-    Counts two hardware threads of one core once, and no more than the affinity of the
-    process and the CPU quota of its control group allow.
+    Hardware threads of the same core count once. The affinity of the process and the CPU quota of
+    its control group are limits.
     """
     if not hasattr(os, "sched_getaffinity"):
         return None
@@ -34,18 +33,18 @@ def usable_cores() -> int | None:
 
 
 def late() -> str | None:
-    """Say what to do if mxnet was loaded too early to be given every core; else None."""
+    """Return what to do if mxnet was loaded too early to be given every core, else None."""
     return _late
 
 
 def _siblings(cpu):
-    """Return a name for the core of a processor, the same for all hardware threads of it."""
+    """Return a name for the core of a processor, the same for all its hardware threads."""
     listing = f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
     return _read(listing) or str(cpu)
 
 
 def _quota():
-    """Return the CPUs' worth of time that the control groups of this process allow."""
+    """Return how many CPUs the control groups of this process allow."""
     quota = float("inf")
     for line in _read("/proc/self/cgroup").splitlines():
         hierarchy, controllers, path = line.split(":", 2)
@@ -55,8 +54,8 @@ def _quota():
             mount, limit = CGROUPS / controllers, _limit_v1
         else:
             continue
-        # A limit on a group holds for those below it. Within a container the path may be
-        # the host's, of which only the mount itself is seen.
+        # The limit of a group applies to all groups below it. In a container the path may be the
+        # host's, so that only the limit of the mount itself is found.
         group = Path(path.lstrip("/"))
         for above in (group, *group.parents):
             quota = min(quota, limit(mount / above))
@@ -72,7 +71,7 @@ def _limit_v1(group):
 
 
 def _ratio(quota, period):
-    """Divide; "max" (version 2), "-1" (version 1) and nothing mean no limit."""
+    """Divide; "max" (version 2), "-1" (version 1) and empty text mean that there is no limit."""
     return int(quota) / int(period) if quota.isdigit() and period.isdigit() else float("inf")
 
 
@@ -84,18 +83,18 @@ def _read(path):
 
 
 def _load_mxnet():
-    """Load mxnet on every core; return what stood in the way, None if nothing did."""
-    # Where a thread other than the engine's own copies a large array on several threads, the
-    # OpenMP runtime holds two teams, more threads than processors, and lets both sleep
-    # between any two operators: twice the time for a step. One thread copies as fast.
-    # MXNet reads this when it first copies, which it may do at any time.
+    """Load mxnet on every core; return what to do if it was too late for that, else None."""
+    # If a thread outside the engine copies a large array on several threads, the OpenMP runtime has
+    # two teams, more threads than processors, and puts both to sleep between operators: a step
+    # takes twice as long. A single thread copies as fast. This variable stays, because MXNet
+    # reads it at its first copy, whenever that is.
     os.environ.setdefault("MXNET_CPU_PARALLEL_SIZE", str(10**9))
 
     cores = None if any(name in os.environ for name in SETTINGS) else usable_cores()
     if "mxnet" in sys.modules:
         return _too_late(cores)
     for name in [name for name in sys.modules if name.startswith("mxnet.")]:
-        del sys.modules[name]  # left by an import that failed; no two halves make a whole
+        del sys.modules[name]  # left by an import that failed half-way
     if cores is not None:
         os.environ["MXNET_OMP_MAX_THREADS"] = str(cores)
     try:
@@ -110,7 +109,7 @@ def _load_mxnet():
 
 
 def _too_late(cores):
-    """Say what mxnet misses, which was imported by others before; None if it misses nothing."""
+    """Return what to do about an mxnet that was imported before, None if it has every core."""
     default = cores and max(1, len(os.sched_getaffinity(0)) // 2)
     if cores is None or default >= cores:
         return None

@@ -1,4 +1,4 @@
-"""The training loop: plain functions that are handed the net and the batches."""
+"""The training loop: from a net and its batches to a history of losses."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from vae_gluon.workers import TIMEOUT, Watch
 class History(NamedTuple):
     """What ``train`` measured, one number for each epoch.
 
-    The losses are negative ELBOs in nats per image, averaged over the images, each
-    counted once whatever the batch size. Less their KL divergence they are the reconstruction
-    term. The last two are empty if the net has no ``kl_loss``.
+    Losses are negative ELBOs in nats per image, averaged over the images, each of which counts
+    once whatever the batch size. A loss minus its KL divergence is the reconstruction term. The
+    last two fields are empty if the net has no ``kl_loss``.
     """
 
     train: list[float]  # mean over the training images, while the weights moved
@@ -37,11 +37,11 @@ class History(NamedTuple):
 
 
 class TrainingState(NamedTuple):
-    """What training goes on from, beside the parameters of the net."""
+    """What a training needs to be resumed, besides the parameters of the net."""
 
     history: History  # of the epochs so far
-    updates: int  # the steps that Adam has taken
-    moments: dict[str, tuple]  # Adam's two, by the name of the parameter in the net
+    updates: int  # steps that Adam has taken
+    moments: dict[str, tuple]  # Adam's first and second moment of each parameter, by its name
 
 
 def train(
@@ -62,10 +62,10 @@ def train(
 ) -> History:
     """Fit ``net`` with Adam to the images of ``train_iter``.
 
-    A net that is not initialized yet gets Xavier weights; one that is goes on from the parameters
-    it has, with Adam starting anew. For the same losses bit for bit (on the CPU), call
-    ``vae_gluon.seed`` before the iterators are made. Ctrl-C ends the training after the batch at
-    hand, with whole parameters.
+    A net that is not initialized gets Xavier weights; any other is trained further from the
+    parameters it has, with a new Adam. To get the same losses again, bit for bit on the CPU, call
+    ``vae_gluon.seed`` before making the iterators. Ctrl-C stops the training after the current
+    batch.
 
     Parameters
     ----------
@@ -78,32 +78,31 @@ def train(
     learning_rate : float, default 0.001
         Of Adam.
     progress : bool, default True
-        Draw a bar, write a line every tenth of the run and at its end, and the time.
+        Show a bar, and print a line for each tenth of the run, for its end, and the time it took.
     binarize : bool, default False
-        Train and validate on pixels drawn anew for each batch, each 1 with the probability that
-        its grey gives (dynamic binarization, as in Burda et al., arXiv:1509.00519). The losses
-        cannot be compared with those of grey pixels.
+        Train and validate on binary pixels, drawn anew for each batch: each is 1 with the
+        probability that its grey gives (dynamic binarization, as in Burda et al.,
+        arXiv:1509.00519). The losses cannot be compared with those of grey pixels.
     seed : int, optional
-        Makes a run that can be resumed bit for bit: each epoch after the first begins with
-        generators seeded from this number and its own. The first one goes on where the
-        generators are.
+        Makes a run that can be resumed bit for bit: each epoch after the first seeds the
+        generators from this number and its own. The first takes the generators as they are.
     start : TrainingState, optional
-        Go on after its last epoch, with its Adam and its history: what ``load_checkpoint``
-        returned, the iterators made as they were made then.
+        Resume after its last epoch, with its Adam and history: what ``load_checkpoint`` returns.
+        The iterators must be made as they were for the first epochs.
     after_epoch : callable, optional
-        Called with the TrainingState after each epoch: the place for ``save_checkpoint``. Its
-        moments are those that the next epoch changes.
+        Called with the TrainingState after each epoch, e.g. to call ``save_checkpoint``. The
+        moments in it change in the next epoch: copy them to keep them.
     ctx : Context or list of Context, optional
-        Where to train: by default where the parameters are, or ``default_context()`` for a
-        new net. On several devices each takes a part of each batch.
+        Where to train: by default where the parameters are, for a new net ``default_context()``.
+        Of several devices each takes a part of every batch.
     kvstore : KVStore, optional
-        Of type ``dist_sync``, as ``mx.kv.create`` makes it: train together with other processes,
-        whose gradients are added up before each step. The iterators give this process's ``shard``,
-        and each process calls ``train`` with the same arguments otherwise. A step is on the
-        mean over all their batches; the losses returned are of all images.
+        ``mx.kv.create("dist_sync")``: train together with other processes, on the mean gradient
+        of all their batches. The iterators give this process's ``workers.shard`` of the images;
+        all other arguments must be the same in every process. The losses are means over all
+        images.
     timeout : float, default 60
-        With a ``kvstore``, the seconds without a batch after which this process ends, with a
-        message and exit code 1, because the others have gone.
+        With a ``kvstore``, the seconds without a batch after which this process takes the others
+        for dead, and exits with a message and code 1.
 
     Returns
     -------
@@ -113,10 +112,11 @@ def train(
     Raises
     ------
     ValueError
-        If ``epochs`` or ``learning_rate`` is not positive, ``epochs`` less than ``start`` has,
-        ``start`` of another net, or a pixel not in [0, 1].
+        If ``epochs`` or ``learning_rate`` is not positive, ``start`` has more epochs or is of
+        another net, ``seed`` is out of range, an iterator gives no images, or a pixel is not in
+        [0, 1].
     FloatingPointError
-        If a loss is not finite: the message names the epoch and the batch.
+        If a loss is not finite. The message names the epoch and the batch.
     """
     _check(train_iter, val_iter, epochs, learning_rate, seed)
     _place(net, ctx)
@@ -170,7 +170,7 @@ def _check(train_iter, val_iter, epochs, learning_rate, seed):
 
 
 def _place(net, ctx):
-    """Initialize a net that is new, and bring it to the devices that are asked for."""
+    """Initialize the net if it is new, and move it to the contexts asked for."""
     try:
         contexts = contexts_of(net)
     except ValueError:
@@ -182,10 +182,10 @@ def _place(net, ctx):
 
 
 def _begin(net, learning_rate, start, kvstore):
-    """Make the Trainer and the history of a run that begins, or goes on from ``start``."""
+    """Return the Trainer and the history of a run that begins, or resumes from ``start``."""
     parameters = list(net.collect_params().values())
-    # Each process and each device updates its own weights, by the same gradient: the moments
-    # are at hand for a checkpoint.
+    # Each process and device updates its own weights, all by the same gradient, so that the
+    # moments are here for a checkpoint, and not in the store.
     where = {"kvstore": kvstore or "device", "update_on_kvstore": False}
     if start is None:
         return gluon.Trainer(parameters, Adam(learning_rate), **where), History([], [], [], [], [])
@@ -207,7 +207,7 @@ def _begin(net, learning_rate, start, kvstore):
 
 
 def _names(net):
-    """Return the names that the net's files have for its parameters, by their identities."""
+    """Return the name of each parameter in the files of the net, by the parameter's id."""
     return {id(parameter): name for name, parameter in named_parameters(net).items()}
 
 
@@ -221,7 +221,7 @@ def _append(history, training, validation, seconds):
 
 
 def _state(net, trainer, history):
-    """Say where a run stands after an epoch."""
+    """Return the state of a run after an epoch."""
     adam = trainer.optimizer
     names = _names(net)
     moments = {names[id(adam.param_dict[index])]: pair for index, pair in adam.moments.items()}
@@ -229,7 +229,7 @@ def _state(net, trainer, history):
 
 
 def _shuffle_again(iterators, number, epochs, rank):
-    """Bring iterators that shuffle to the order they had after so many epochs."""
+    """Bring iterators that shuffle to the order they are in after ``epochs`` epochs."""
     for epoch in range(epochs):
         seed_epoch(number, epoch, rank)
         for data_iter in iterators:
@@ -238,7 +238,7 @@ def _shuffle_again(iterators, number, epochs, rank):
 
 
 def _report(bar, epoch, epochs, history):
-    """Advance the bar; at the beginning of each tenth of the run, and at its end, leave a line."""
+    """Advance the bar; print a line as each tenth of the run begins, and for the last epoch."""
     train_loss, val_loss = history.train[-1], history.val[-1]
     bar.set_postfix(train=f"{train_loss:.2f}", val=f"{val_loss:.2f}", refresh=False)
     bar.update()
@@ -248,7 +248,7 @@ def _report(bar, epoch, epochs, history):
 
 
 def _report_time(bar, done, history):
-    """Write the time of all epochs."""
+    """Print the time of all epochs."""
     if not bar.disable:
         before = f", {done} epochs before included" if done else ""
         bar.write(f"Time elapsed: {sum(history.seconds):.2f}s{before}")

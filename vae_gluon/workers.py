@@ -1,4 +1,4 @@
-"""Several processes that train one net: MXNet's parameter server, seen by one of its workers."""
+"""What one of several workers does that train a net together by MXNet's parameter server."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ TIMEOUT = 60.0  # seconds without a batch after which the others count as gone
 def shard(
     mnist: Mapping[str, np.ndarray], rank: int, n_workers: int, batch_size: int = 100
 ) -> dict[str, np.ndarray]:
-    """Take a worker's part of the images.
+    """Return the part of the images that one worker trains on.
 
-    Its i-th training batch is its part of the i-th batch of ``n_workers * batch_size`` images,
-    so that all workers together take the steps of a single process with batches of that size. The
-    parts are equally large, because the workers wait for each other at each step: up to
+    Its i-th training batch is its part of the i-th batch of ``n_workers * batch_size`` images, so
+    that all workers together take the steps of a single process with batches of that size. The
+    parts are of equal size, because the workers wait for each other at each step: up to
     ``n_workers - 1`` training images at the end are left out. Each test image is in one part.
 
     Parameters
@@ -38,7 +38,7 @@ def shard(
     rank : int
         The number of this worker, from 0.
     n_workers : int
-        How many there are.
+        Their number.
     batch_size : int, default 100
         Images in a batch of one worker.
 
@@ -50,7 +50,7 @@ def shard(
     Raises
     ------
     ValueError
-        If ``rank`` is no number of a worker, or there are fewer images than workers.
+        If ``rank`` is not below ``n_workers``, or there are fewer images than workers.
     """
     check_integer("n_workers", n_workers)
     check_integer("batch_size", batch_size)
@@ -72,7 +72,7 @@ def shard(
 
 
 def total(kvstore: mx.kv.KVStore | None, numbers: np.ndarray) -> np.ndarray:
-    """Add up what each worker has: its ``numbers``, an array of any shape.
+    """Return the sum of all workers' ``numbers``, an array of any shape.
 
     The parameter server adds in single precision. Without a ``kvstore`` there is one worker.
     """
@@ -80,22 +80,22 @@ def total(kvstore: mx.kv.KVStore | None, numbers: np.ndarray) -> np.ndarray:
     if kvstore is None:
         return numbers
     array = mx.nd.array(numbers)
-    # A key can be made once. Each worker comes here as often as the others, so they agree on it.
+    # A key can be used once. All workers call this equally often, so their keys agree.
     key = next(_keys)
     kvstore.init(key, mx.nd.zeros_like(array))
     kvstore.pushpull(key, array, out=array)
     return array.asnumpy().astype(float)
 
 
-_keys = itertools.count(10**6)  # above those of a Trainer, which counts parameters from 0
+_keys = itertools.count(10**6)  # above the keys of a Trainer, which numbers parameters from 0
 
 
 def begin_together(trainer: gluon.Trainer) -> None:
-    """Give the weights of worker 0 to all of them, and wait until they have them.
+    """Give the weights of worker 0 to all workers, and wait until they have arrived.
 
-    A Trainer does so in its first step, but does not wait: what a slow worker then gets for its
-    weights is the others' gradients, which have overtaken it. After the first step, and without
-    other workers, there is nothing to do.
+    A Trainer does this in its first step, but does not wait: a slow worker may then fetch the
+    others' first gradients in place of its weights. After the first step, and without other
+    workers, this does nothing.
     """
     if not trainer._kv_initialized:
         trainer._init_kvstore()
@@ -105,21 +105,20 @@ def begin_together(trainer: gluon.Trainer) -> None:
 
 
 def check_agreement(kvstore: mx.kv.KVStore, config: Mapping[str, object]) -> None:
-    """Raise a ValueError unless all workers have the same ``config``, which fits into JSON."""
+    """Raise a ValueError unless all workers have the same ``config``, which must fit into JSON."""
     number = zlib.crc32(json.dumps(config, sort_keys=True).encode())
-    halves = np.array(divmod(number, 2**16))  # which single precision adds up exactly
+    halves = np.array(divmod(number, 2**16))  # small enough to be added in single precision
     if (total(kvstore, halves) != halves * kvstore.num_workers).any():
         raise ValueError(
-            f"worker {kvstore.rank} has other options or images than the others: give each of "
-            "them the same"
+            f"worker {kvstore.rank} has other options or images than the others: give all the same"
         )
 
 
 class Watch:
-    """Ends this process if a ``with`` block comes to no batch for a long time.
+    """Ends this process if no batch is completed for ``timeout`` seconds in a ``with`` block.
 
-    A worker whose parameter server, scheduler or fellow worker has died waits within MXNet, for
-    ever: no exception would reach it.
+    A worker whose server, scheduler or fellow worker has died waits inside MXNet for ever, where
+    no exception reaches it.
 
     >>> with Watch(timeout=60) as watch:
     ...     for step in range(3):
@@ -128,7 +127,7 @@ class Watch:
     Parameters
     ----------
     timeout : float or None
-        Seconds; None watches nothing.
+        Seconds; with None nothing is watched.
     """
 
     def __init__(self, timeout: float | None) -> None:
@@ -151,16 +150,16 @@ class Watch:
         self._over.set()
 
     def beat(self) -> None:
-        """Say that a batch has come."""
+        """Note that a batch is completed."""
         self._last = time.monotonic()
 
     def _wait(self, timeout: float) -> None:
         while not self._over.wait(timeout / 10):
             if time.monotonic() - self._last > timeout:
                 print(
-                    f"\nvae-gluon: error: no batch for {timeout:g} seconds: another worker, "
-                    "the server or the scheduler has gone. This worker ends too; vae-gluon train "
-                    "--resume goes on from the last checkpoint",
+                    f"\nvae-gluon: error: no batch for {timeout:g} seconds: another worker, the "
+                    "server or the scheduler has died. This worker ends too; resume from the last "
+                    "checkpoint with vae-gluon train --resume",
                     file=sys.stderr,
                     flush=True,
                 )

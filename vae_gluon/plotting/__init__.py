@@ -1,7 +1,7 @@
 """Pictures of data and of trained nets: arrays in, matplotlib axes out.
 
-No function here runs a net, writes a file or calls ``show``. Each draws on the ``ax`` it
-is given, or on the axes of a new figure, and returns what it drew on.
+No function here runs a net, writes a file or calls ``show``. Each draws on ``ax``, or on the axes
+of a new figure if it is not given, and returns the axes.
 """
 
 from vae_gluon.plotting.curves import plot_elbo, plot_elbo_terms

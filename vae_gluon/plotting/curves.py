@@ -1,4 +1,4 @@
-"""How training went."""
+"""The curves of a training."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarForm
 
 
 def plot_elbo(train: Sequence[float], val: Sequence[float], ax: Axes | None = None) -> Axes:
-    """Draw the ELBO, which is minus the loss, against the epoch.
+    """Plot the ELBO, which is minus the loss, against the epoch.
 
     Parameters
     ----------
     train, val : sequences of float
-        Losses of each epoch in nats per image, as a ``History`` has them.
+        Losses of each epoch in nats per image: ``history.train`` and ``history.val``.
     ax : Axes, optional
-        Where to draw; a new figure's if not given.
+        Where to draw; by default in a new figure.
 
     Returns
     -------
     Axes
-        One line for each, the first epoch at 1.
+        One line for each; the first epoch is at 1.
     """
     lines = {"train": -np.asarray(train, float), "validation": -np.asarray(val, float)}
     return _plot_lines(lines, "ELBO (nats per image)", ax)
@@ -32,28 +32,29 @@ def plot_elbo(train: Sequence[float], val: Sequence[float], ax: Axes | None = No
 def plot_elbo_terms(
     loss: Sequence[float], kl: Sequence[float], ax: Axes | None = None, name: str = "validation"
 ) -> Axes:
-    """Draw the two halves of the loss against the epoch: reconstruction and KL divergence.
+    """Plot the two terms of the loss against the epoch: reconstruction and KL divergence.
 
-    A KL divergence near zero is the sign of posterior collapse: the latent code says nothing.
+    A KL divergence near zero is a sign of posterior collapse: the codes carry no information.
 
     Parameters
     ----------
     loss, kl : sequences of float
-        Loss and KL divergence of each epoch in nats per image, as a ``History`` has them.
+        Loss and KL divergence of each epoch in nats per image, e.g. ``history.val`` and
+        ``history.val_kl``.
     ax : Axes, optional
-        Where to draw; a new figure's if not given.
+        Where to draw; by default in a new figure.
     name : str, default "validation"
-        Of what they are the loss.
+        Whose loss it is, for the axis label.
 
     Returns
     -------
     Axes
-        One line for each half, on a logarithmic scale, the last values in the legend.
+        One line for each term, on a logarithmic scale; the legend gives the last values.
 
     Raises
     ------
     ValueError
-        If there are not as many numbers of one as of the other.
+        If there are not as many losses as KL divergences.
     """
     whole, divergence = np.asarray(loss, float), np.asarray(kl, float)
     if whole.shape != divergence.shape or whole.ndim != 1 or not len(whole):

@@ -13,7 +13,7 @@ from vae_gluon.arrays import as_array
 
 
 def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
-    """Lay images out on one canvas in reading order: left to right, then downwards.
+    """Arrange images on one canvas in reading order: left to right, then downwards.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
     n_columns : int
         Images in a row.
     gap : int, default 0
-        White pixels between neighbours.
+        White pixels between neighbouring images.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
 
 
 def show_canvas(canvas: np.ndarray, ax: Axes, **kwargs: Any) -> Axes:
-    """Draw a canvas of pixels in [0, 1], 1 as black ink, without axes."""
+    """Draw a canvas of pixels in [0, 1], with 1 as black, without axes."""
     ax.imshow(canvas, cmap="Greys", vmin=0, vmax=1, interpolation="nearest", **kwargs)
     ax.set_axis_off()
     return ax
@@ -92,12 +92,12 @@ def plot_interpolations(steps: np.ndarray, ax: Axes | None = None) -> Axes:
 def plot_reconstructions(
     originals: np.ndarray, reconstructions: np.ndarray, ax: Axes | None = None
 ) -> Axes:
-    """Draw originals in one row and their reconstructions, as many, in a row below.
+    """Draw originals in one row and their reconstructions in the row below.
 
     Raises
     ------
     ValueError
-        If there are not as many of one as of the other.
+        If there are not as many originals as reconstructions.
     """
     if len(originals) != len(reconstructions):
         raise ValueError(

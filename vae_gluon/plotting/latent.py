@@ -1,4 +1,4 @@
-"""Where the encoder puts the images: the scatter of mu over the latent plane."""
+"""Scatter plots of the latent means."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.special import ndtr
 from vae_gluon.arrays import as_array
 
 MARKER_AREA = 8
-N_CLASSES = 10  # as many colours as can be told apart
+N_CLASSES = 10  # the colours of matplotlib's tab10
 
 
 def plot_latent(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) -> Axes:
@@ -23,7 +23,7 @@ def plot_latent(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) -> A
     labels : array
         Digits from 0 to 9, (N,).
     ax : Axes, optional
-        Where to draw; a new figure's if not given.
+        Where to draw; by default in a new figure.
 
     Returns
     -------
@@ -33,7 +33,8 @@ def plot_latent(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) -> A
     Raises
     ------
     ValueError
-        If the latent space has not two dimensions, or labels are missing or not digits.
+        If the latent space is not of two dimensions, or the labels are not one digit for each
+        mean.
     """
     mu, labels = _check_plane(mu, labels)
     ax = _scatter(mu, labels, ax)
@@ -45,10 +46,10 @@ def plot_latent(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) -> A
 
 
 def plot_latent_cdf(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) -> Axes:
-    """Draw the latent means through the normal distribution function, onto the unit square.
+    """Draw the normal cdf of the latent means, on the unit square.
 
-    The prior becomes uniform there: where points crowd, the encoder uses more of the plane
-    than the prior gives it. Parameters, result and errors are those of ``plot_latent``.
+    The cdf makes the prior uniform: where points crowd, the encoder puts more images than the
+    prior would. Parameters, result and errors are those of ``plot_latent``.
     """
     mu, labels = _check_plane(mu, labels)
     ax = _scatter(ndtr(mu), labels, ax)
@@ -71,9 +72,9 @@ def plot_components(
     labels : array
         Digits from 0 to 9, (N,).
     shares : array
-        Of the variance, for the axes, (2,).
+        Their shares of the variance, (2,), for the axis labels.
     ax : Axes, optional
-        Where to draw; a new figure's if not given.
+        Where to draw; by default in a new figure.
 
     Returns
     -------
@@ -108,7 +109,7 @@ def _scatter(points, labels, ax):
     if ax is None:
         ax = plt.subplots(figsize=(6.4, 5.6), layout="constrained")[1]
     colours = plt.get_cmap("tab10")
-    # In a mixed order, so that no digit lies on top of the others; one colour each.
+    # In a random order, so that no digit covers the others.
     order = np.random.default_rng(0).permutation(len(points))
     ax.scatter(*points[order].T, c=colours(labels[order]), s=MARKER_AREA, alpha=0.6, linewidths=0)
     for digit in np.unique(labels):

@@ -1,4 +1,4 @@
-"""The grid scan: what the decoder draws all over the latent plane."""
+"""The grid scan: decoded images all over the latent plane."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
     z : array
         The codes, (n * n, 2), in the order of ``ndtri_grid``.
     ax : Axes, optional
-        Where to draw; a new figure's if not given.
+        Where to draw; by default in a new figure.
 
     Returns
     -------
     Axes
-        The ticks give z in the middle of the images beside them.
+        The ticks give z at the middle of some of the images.
 
     Raises
     ------
     ValueError
-        If the codes are not an n x n grid over two dimensions, one for each image.
+        If the codes are not an n x n grid in two dimensions, or not as many as the images.
     """
     images, z = as_array(images), as_array(z)
     n = _check_grid(z)
@@ -43,7 +43,7 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
     if ax is None:
         ax = plt.subplots(figsize=(8, 8), layout="constrained")[1]
     upwards = images.reshape(n, n, -1)[::-1].reshape(n * n, -1)  # the last row comes on top
-    # Each image is one unit wide and high, so that tick i stands in the middle of image i.
+    # Each image is one unit wide and high, and image i is centred at i.
     extent = (-0.5, n - 0.5, -0.5, n - 0.5)
     ax.imshow(tile(upwards, n), cmap="Greys", vmin=0, vmax=1, extent=extent)
     ticks = np.unique(np.linspace(0, n - 1, N_TICKS).round().astype(int))
