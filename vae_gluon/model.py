@@ -283,7 +283,7 @@ def _check_decoder(decoder):
     """Raise a ValueError if a decoder was given that has no ``logits``."""
     if decoder is not None and not hasattr(decoder, "logits"):
         raise ValueError(
-            "expected a decoder with a method logits(z), such as vae_gluon.Decoder, got "
+            "expected a decoder with logits(z), such as vae_gluon.Decoder has, got "
             f"{type(decoder).__name__}"
         )
 
