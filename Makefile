@@ -1,13 +1,13 @@
 # make demo       install into .venv, train for 10 epochs, draw the pictures: runs/demo
 # make test       install into .venv, run the tests
-# make cluster    train by two workers and MXNet's parameter server, here: runs/cluster
-# make test-all   run the tests on each Python from 3.9 to 3.12 that is here, by tox
+# make cluster    train by two workers and MXNet's parameter server: runs/cluster
+# make test-all   run the tests on each Python from 3.9 to 3.12 that is installed, by tox
 # make test-slow  the long checks: 50 epochs on MNIST (minutes)
-# make soak       kill a training 50 times and see that nothing is lost (five minutes)
-# make bench      install the rivals as well, race them: benchmarks/results.md (half an hour)
+# make soak       kill a training 50 times, and check that nothing is lost (five minutes)
+# make bench      install PyTorch and JAX as well, compare: benchmarks/results.md (half an hour)
 # make notebook   install Jupyter as well, open the notebook
 # make lint       install into .venv, run ruff and mypy
-# make clean      remove what the others made, runs/ kept but for demo and cluster
+# make clean      remove what the others made; of runs/, only demo and cluster
 #
 # PYTHON=/path/to/python names the interpreter that .venv is made with.
 
@@ -15,15 +15,16 @@ PYTHON ?= python3.11 python3.10 python3.9 python3.12 python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# MXNet 1.9.1 runs on no numpy from 2 on, and there is no other for Python 3.13.
+# MXNet 1.9.1 needs a numpy below 2, and Python 3.13 has none.
 FITS := import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 12))
 
-# Where pyenv keeps Pythons that are not on the PATH.
+# pyenv keeps Pythons that are not on the PATH.
 PYENV := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin/python3)
 
-# In compat mode the package is found from any folder, the one above the clone, which has its
-# name too, included.
-PIP_OPTIONS := --quiet --disable-pip-version-check --config-settings editable_mode=compat
+# In compat mode the package is found from any folder, including the one above the clone, which has
+# its name. Without --no-compile pip would compile thousands of modules that are never imported.
+PIP_OPTIONS := --quiet --disable-pip-version-check --no-compile
+EDITABLE := --config-settings editable_mode=compat -e
 
 .PHONY: demo cluster test test-all test-slow soak bench notebook lint clean
 .NOTPARALLEL:
@@ -36,7 +37,7 @@ cluster: $(VENV)/installed
 	rm -rf runs/cluster
 	$(BIN)/vae-gluon cluster train --epochs 10 --batch-size 50 --out runs/cluster
 
-# As many processes as cores, each of which computes on one.
+# One process for each core, computing on that core alone.
 test: $(VENV)/installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
@@ -64,25 +65,25 @@ clean:
 	rm -rf $(VENV) .tox runs/demo runs/cluster build *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A stamp for each set of dependencies, older than pyproject.toml when that has changed.
+# One stamp for each set of dependencies, out of date when pyproject.toml has changed.
 $(VENV)/installed: pyproject.toml | $(BIN)/pip
 	@echo "Installing vae_gluon into $(VENV) (a minute or so, the first time)"
-	@$(BIN)/pip install $(PIP_OPTIONS) -e .
+	@$(BIN)/pip install $(PIP_OPTIONS) $(EDITABLE) .
 	@touch $@
 
 $(VENV)/installed-%: pyproject.toml | $(BIN)/pip
 	@echo "Installing vae_gluon[$*] into $(VENV) (a minute or so, the first time)"
-	@$(BIN)/pip install $(PIP_OPTIONS) -e '.[$*]'
+	@$(BIN)/pip install $(PIP_OPTIONS) $(EDITABLE) '.[$*]'
 	@touch $@
 
-# No JAX of today runs on the NumPy that MXNet needs: it gets an environment of its own.
+# Today's JAX needs a newer NumPy than MXNet, and so an environment of its own.
 $(VENV)/jax/installed: | $(BIN)/pip
 	@echo "Installing JAX into $(VENV)/jax"
 	@$(BIN)/python -m venv $(VENV)/jax
-	@$(VENV)/jax/bin/pip install --quiet --disable-pip-version-check jax optax
+	@$(VENV)/jax/bin/pip install $(PIP_OPTIONS) jax optax
 	@touch $@
 
-# A name on the PATH may be a shim that only says it cannot run, so each is tried.
+# A python on the PATH may be a shim that only prints an error, so each is tried.
 $(BIN)/pip:
 	@for python in $(PYTHON); do \
 	    if $$python -c '$(FITS)' >/dev/null 2>&1; then \
