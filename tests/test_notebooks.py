@@ -1,12 +1,17 @@
 """The two notebooks say the same in code, run from top to bottom, and read well as stored."""
 
+import inspect
 import math
+import operator
 import re
 from pathlib import Path
+from textwrap import dedent
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+import vae_gluon
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 ENGLISH, CHINESE = NOTEBOOKS / "vae_gluon.ipynb", NOTEBOOKS / "vae_gluon.zh.ipynb"
@@ -109,6 +114,17 @@ def test_outputs_are_those_of_fifty_epochs_on_mnist(path):
     assert validation == pytest.approx(140.26, abs=1.2)
     assert "(60000, 1, 28, 28)" in printed(notebook)
     assert len(figures(notebook)) == N_FIGURES
+
+
+@both
+def test_code_that_is_shown_is_that_of_the_package(path):
+    shown = [cell for cell in code_cells(read(path)) if "\nsource(" in f"\n{cell.source}"]
+    assert len(shown) == 4
+    for cell in shown:
+        name = re.search(r"^source\((?:vae_gluon\.)?(.*)\)$", cell.source, re.MULTILINE)[1]
+        function = operator.attrgetter(name)(vae_gluon)
+        (output,) = cell.outputs
+        assert output["data"]["text/plain"] == dedent(inspect.getsource(function)).rstrip()
 
 
 @both

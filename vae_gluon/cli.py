@@ -81,8 +81,8 @@ def _add_train(commands):
     add(
         "--dataset",
         choices=DATASETS,
-        help="what to train on; digits are drawn by this package "
-        "(default: mnist, or digits where it can neither be found nor downloaded)",
+        help="what to train on; digits are drawn by this package (default: mnist, or digits if it "
+        "can be neither found nor downloaded)",
     )
     for name, option in OPTIONS.items():
         _add_number(add, name, option)
@@ -113,13 +113,13 @@ def _add_folder(add):
         "--out",
         type=Path,
         metavar="DIR",
-        help="folder to write (default: one under runs, named after data set, net and seed)",
+        help="folder of the run (default: one in runs, named after data set, net and seed)",
     )
     add(
         "--resume",
         action="store_true",
-        help="go on with the run in that folder, with its options, from its last checkpoint; "
-        "more --epochs make it longer",
+        help="continue the run in that folder from its last checkpoint, with its options; more "
+        "--epochs make it longer",
     )
 
 
@@ -128,7 +128,7 @@ def _add_devices(add):
         "--ctx",
         type=_contexts,
         metavar="CONTEXTS",
-        help="devices to train on, each with its part of a batch: gpu(0),gpu(1) "
+        help="devices to train on, such as gpu(0),gpu(1), each with a part of every batch "
         "(default: a GPU if there is one)",
     )
     add(
@@ -174,7 +174,8 @@ def _add_evaluate(commands):
 
 def _add_export(commands):
     text = "export the net of a finished run as ONNX, or as symbol files of MXNet"
-    command = commands.add_parser("export", help=text, description=text + ".")
+    description = f"E{text[1:]}."  # capitalize() would make ONNX and MXNet small
+    command = commands.add_parser("export", help=text, description=description)
     add = command.add_argument
     add("folder", type=Path, metavar="RUN", help="folder that train wrote")
     add(

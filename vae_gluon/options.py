@@ -53,15 +53,15 @@ OPTIONS: dict[str, Integer | Positive] = {
     "epochs": Integer(1, None, 50, "passes over the training images"),
     "batch_size": Integer(1, None, 100, "images in a step"),
     "n_latent": Integer(1, None, 2, "dimensions of the latent code"),
-    "n_hidden": Integer(1, None, 400, "units of a hidden layer"),
+    "n_hidden": Integer(1, None, 400, "units of each hidden layer"),
     "n_layers": Integer(0, 1000, 2, "hidden layers of the encoder, and of the decoder"),
-    "seed": Integer(0, SEED_LIMIT, 1, "the same seed gives the same losses"),
-    "checkpoint_every": Integer(1, None, 1, "epochs from one checkpoint to the next"),
+    "seed": Integer(0, SEED_LIMIT, 1, "of all random numbers: the same seed gives the same losses"),
+    "checkpoint_every": Integer(1, None, 1, "epochs between checkpoints"),
     "lr": Positive(0.001, "learning rate of Adam"),
 }
 FLAGS = {
     "shuffle": "give the training images in a new order each epoch",
-    "binarize": "draw black and white pixels with the probability of their grey, for each batch",
+    "binarize": "train and evaluate on black and white pixels, drawn anew for each batch",
 }
 # What may change when a run is resumed: it affects the losses not at all, or in the last digits.
 FREE = {"epochs", "checkpoint_every", "data_dir", "context", "version"}
