@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from vae_gluon.arrays import as_array
 from vae_gluon.plotting.images import tile
 
-N_TICKS = 4
+N_TICKS = 8
 
 
 def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes:
@@ -47,8 +47,8 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
     extent = (-0.5, n - 0.5, -0.5, n - 0.5)
     ax.imshow(tile(upwards, n), cmap="Greys", vmin=0, vmax=1, extent=extent)
     ticks = np.unique(np.linspace(0, n - 1, N_TICKS).round().astype(int))
-    ax.set_xticks(ticks, [f"{value:.2f}" for value in z[ticks, 0]])
-    ax.set_yticks(ticks, [f"{value:.2f}" for value in z[ticks * n, 1]])
+    ax.set_xticks(ticks, _labels(z[ticks, 0]))
+    ax.set_yticks(ticks, _labels(z[ticks * n, 1]))
     ax.set_xlabel("$z_1$")
     ax.set_ylabel("$z_2$")
     return ax
@@ -68,3 +68,8 @@ def _check_grid(z):
     if (grid[..., 0] != grid[0, :, 0]).any() or (grid[..., 1] != grid[:, :1, 1]).any():
         raise ValueError("expected the codes of a grid in the order of ndtri_grid, got others")
     return n
+
+
+def _labels(values):
+    """Write numbers with the minus sign that matplotlib has on its other axes."""
+    return [f"{value:.2f}".replace("-", "\N{MINUS SIGN}") for value in values]
