@@ -146,6 +146,14 @@ def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:
     ------
     ValueError
         If ``n`` or ``limit`` is out of range.
+
+    Examples
+    --------
+    >>> ndtri_grid(2, limit=1.0)
+    array([[-1., -1.],
+           [ 1., -1.],
+           [-1.,  1.],
+           [ 1.,  1.]])
     """
     from scipy.special import ndtr, ndtri  # here, because importing scipy takes long
 

@@ -117,6 +117,15 @@ def train(
         [0, 1].
     FloatingPointError
         If a loss is not finite. The message names the epoch and the batch.
+
+    Examples
+    --------
+    >>> from vae_gluon import VAE, make_digits, mnist_iterators
+    >>> iterators = mnist_iterators(make_digits(200, 100))
+    >>> states = []
+    >>> history = train(VAE(), *iterators, epochs=2, progress=False, after_epoch=states.append)
+    >>> [len(state.history.val) for state in states]
+    [1, 2]
     """
     _check(train_iter, val_iter, epochs, learning_rate, seed)
     _place(net, ctx)
