@@ -54,6 +54,13 @@ def test_an_error_names_the_file_and_not_the_one_beside_it(tmp_path):
     assert str(error.value) == f"[Errno 2] No such file or directory: '{path}'"
 
 
+def test_it_does_so_where_a_file_is_in_the_place_of_the_folder(old):
+    path = old / "file.txt"
+    with pytest.raises(NotADirectoryError) as error, replacing(path) as partial:
+        partial.write_text("new")
+    assert error.value.filename == str(path)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="limits the size of files as POSIX does")
 def test_a_full_disk_leaves_the_old_content(old):
     code = (

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 PARTIAL = ".partial"
 
 
-@contextmanager
+@contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` to write to, then rename it to ``path``.
 
@@ -29,11 +29,14 @@ def replacing(path: Path) -> Iterator[Path]:
         _flush(partial, os.O_RDWR)
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise type(error)(error.errno, error.strerror or str(error), str(path)) from error
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+        if error.errno is None:  # not of the system
+            raise
+        # OSError itself chooses the subclass, by the number.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        # After a success it is gone. An error here must not hide the first one.
+        with contextlib.suppress(OSError):
+            partial.unlink()
     if os.name == "posix":  # other systems cannot open a folder
         _flush(path.parent, os.O_RDONLY)
 
