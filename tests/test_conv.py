@@ -163,8 +163,9 @@ def test_a_decoder_without_logits_is_refused():
 def test_an_encoder_of_another_size_is_told(images):
     net = VAE(n_latent=2, encoder=conv_encoder(3))
     net.initialize()
-    with pytest.raises(ValueError, match="an encoder with 4 outputs for n_latent=2, got 6"):
-        net(images)
+    for call in (net, net.encode):
+        with pytest.raises(ValueError, match="an encoder with 4 outputs for n_latent=2, got 6"):
+            call(images)
 
 
 def test_a_block_of_ones_own_drops_in(images):

@@ -291,7 +291,7 @@ def test_unknown_argument_is_named_with_its_class():
 
 
 def test_images_not_flattened_are_told_how(net):
-    with pytest.raises(ValueError, match=r"\(7, 1, 28, 28\); x\.reshape\(\(-1, 784\)\) "):
+    with pytest.raises(ValueError, match=r"\(7, 1, 28, 28\); \.reshape\(\(-1, 784\)\) "):
         net(mx.nd.zeros((7, 1, 28, 28)))
 
 
@@ -299,7 +299,7 @@ def test_images_not_flattened_are_told_how(net):
 @pytest.mark.parametrize("dtype", ["float64", "float16", "uint8", "int32"])
 def test_arrays_of_another_type_are_refused(net, dtype, hybridized):
     net.hybridize(hybridized)
-    message = rf"type float32, got {dtype}; x\.astype\('float32'\) converts them"
+    message = rf"type float32, got {dtype}; \.astype\('float32'\) converts them"
     for call, width in ((net, 784), (net.encode, 784), (net.decode, 2)):
         with pytest.raises(ValueError, match=message):
             call(mx.nd.zeros((3, width), dtype=dtype))
@@ -368,3 +368,11 @@ def test_more_samples_have_less_noise_around_the_same_mean(net, images):
 def test_samples_that_are_no_positive_integer_are_refused(n_samples):
     with pytest.raises(ValueError, match=f"n_samples .* got {n_samples}"):
         VAE(n_samples=n_samples)
+
+
+def test_layers_are_as_large_as_mxnets_arrays_can_be():
+    VAE(n_hidden=50_000)  # one hidden layer: 784 x 50,000 and 50,000 x 784
+    with pytest.raises(ValueError, match=r"fewer than 2147483647 weights.* of 50000 x 50000"):
+        VAE(n_hidden=50_000, n_layers=2)
+    with pytest.raises(ValueError, match="one of 2000000 x 2000000"):
+        VAE(n_layers=0, n_latent=1_000_000, n_output=2_000_000)

@@ -8,7 +8,7 @@ from vae_gluon.model import Decoder
 
 SIDE = 28
 FILTERS = (8, 32, 64)  # of the layers at 28 x 28, 14 x 14 and 7 x 7
-INNER = SIDE // 4  # the side of an image that was halved twice
+INNER_SIDE = SIDE // 4  # of an image that was halved twice
 
 
 def conv_encoder(n_latent: int = 2, n_hidden: int = 400) -> nn.HybridSequential:
@@ -28,13 +28,13 @@ def conv_encoder(n_latent: int = 2, n_hidden: int = 400) -> nn.HybridSequential:
     HybridSequential
         (N, 784) -> (N, 2 * n_latent), the means followed by the log variances.
     """
-    _, outer, inner = FILTERS
+    _, n_outer, n_inner = FILTERS
     net = nn.HybridSequential(prefix="encoder")
     net.add(
         nn.HybridLambda(lambda F, x: F.reshape(x, shape=(-1, 1, SIDE, SIDE))),
-        nn.Conv2D(outer, 3, strides=2, padding=1, activation="relu", in_channels=1),
-        nn.Conv2D(inner, 3, strides=2, padding=1, activation="relu", in_channels=outer),
-        nn.Dense(n_hidden, activation="relu", in_units=inner * INNER**2),
+        nn.Conv2D(n_outer, 3, strides=2, padding=1, activation="relu", in_channels=1),
+        nn.Conv2D(n_inner, 3, strides=2, padding=1, activation="relu", in_channels=n_outer),
+        nn.Dense(n_hidden, activation="relu", in_units=n_inner * INNER_SIDE**2),
         nn.Dense(2 * n_latent, in_units=n_hidden),
     )
     return net
@@ -50,17 +50,21 @@ def conv_decoder(n_latent: int = 2, n_hidden: int = 400) -> Decoder:
     Decoder
         (N, n_latent) -> (N, 784), probabilities.
     """
-    outermost, outer, inner = FILTERS
+    n_outermost, n_outer, n_inner = FILTERS
     net = Decoder(prefix="decoder")
     net.add(
         nn.Dense(n_hidden, activation="relu", in_units=n_latent),
-        nn.Dense(inner * INNER**2, activation="relu", in_units=n_hidden),
-        nn.HybridLambda(lambda F, h: F.reshape(h, shape=(-1, inner, INNER, INNER))),
+        nn.Dense(n_inner * INNER_SIDE**2, activation="relu", in_units=n_hidden),
+        nn.HybridLambda(lambda F, h: F.reshape(h, shape=(-1, n_inner, INNER_SIDE, INNER_SIDE))),
         # A kernel size that is a multiple of the stride avoids a checkerboard pattern.
-        nn.Conv2DTranspose(outer, 4, 2, 1, activation="relu", in_channels=inner),
-        nn.Conv2DTranspose(outermost, 4, 2, 1, activation="relu", in_channels=outer),
+        nn.Conv2DTranspose(
+            n_outer, 4, strides=2, padding=1, activation="relu", in_channels=n_inner
+        ),
+        nn.Conv2DTranspose(
+            n_outermost, 4, strides=2, padding=1, activation="relu", in_channels=n_outer
+        ),
         # Not transposed: MXNet cannot compute the gradient of that with one filter on a CPU.
-        nn.Conv2D(1, 3, padding=1, in_channels=outermost),
+        nn.Conv2D(1, 3, padding=1, in_channels=n_outermost),
         nn.HybridLambda(lambda F, image: F.reshape(image, shape=(-1, SIDE**2))),
     )
     return net

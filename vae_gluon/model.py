@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import mxnet as mx
 import numpy as np
-from mxnet import gluon
+from mxnet import autograd, gluon
 from mxnet.gluon import nn
 
 from vae_gluon.checks import check_integer
@@ -147,7 +147,7 @@ class VAE(gluon.HybridBlock):
         self.mu = None
         self.kl_loss = None
         self._logits = None
-        self._encoder_fits = encoder is None
+        self._encoder_checked = encoder is None
         with self.name_scope():
             # The layers are in the net's own name scope, as the tutorial's are, so that the names
             # in its parameter files fit: dense0_weight, dense1_weight, ...
@@ -171,7 +171,9 @@ class VAE(gluon.HybridBlock):
     def encode(self, x: mx.nd.NDArray) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
         """Map images, (N, n_output), to mean and log variance, (N, n_latent) each."""
         with self._reading("images", x, self.n_output):
-            mu, lv = mx.nd.split(self.encoder(x), axis=1, num_outputs=2)
+            codes = self.encoder(x)
+            self._check_width(codes)
+            mu, lv = mx.nd.split(codes, axis=1, num_outputs=2)
         return mu, lv
 
     def decode(self, z: mx.nd.NDArray) -> mx.nd.NDArray:
@@ -195,6 +197,8 @@ class VAE(gluon.HybridBlock):
         ValueError
             If the file is not one of parameters, is truncated, has another architecture's, or
             numbers that are not finite. The message says what differs; the net is unchanged.
+        FileNotFoundError
+            If there is no such file.
         """
         check_parameters(filename, self, allow_missing, ignore_extra, cast_dtype)
         options = (allow_missing, ignore_extra, cast_dtype, dtype_source)
@@ -208,8 +212,9 @@ class VAE(gluon.HybridBlock):
         if isinstance(x, mx.sym.Symbol):
             return super().forward(x)[0]
         with self._reading("images", x, self.n_output):
-            if not self._encoder_fits:
-                self._check_encoder(x)
+            if not self._encoder_checked:
+                with autograd.pause():
+                    self._check_width(self.encoder(x[:1]))
             loss, self.mu, self._logits, self.kl_loss = super().forward(x)
         return loss
 
@@ -238,15 +243,14 @@ class VAE(gluon.HybridBlock):
         )
         return first, F.mean(nll, axis=1)
 
-    def _check_encoder(self, x):
-        """Raise a ValueError unless the given encoder fits the latent space."""
-        width = self.encoder(x[:1]).shape[1]
-        if width != 2 * self.n_latent:
+    def _check_width(self, codes):
+        """Raise a ValueError unless these are the outputs of an encoder that fits n_latent."""
+        if codes.shape[1] != 2 * self.n_latent:
             raise ValueError(
                 f"expected an encoder with {2 * self.n_latent} outputs for n_latent="
-                f"{self.n_latent}, got {width}"
+                f"{self.n_latent}, got {codes.shape[1]}"
             )
-        self._encoder_fits = True
+        self._encoder_checked = True
 
     @contextmanager
     def _reading(self, what, array, width):
@@ -255,28 +259,29 @@ class VAE(gluon.HybridBlock):
         try:
             yield
         except RuntimeError as error:  # the base of MXNetError
-            # Checked only after a failure, because finding out the type takes long.
+            # Compared only after a failure: looking up the type takes too long for every call.
             contexts_of(self)  # raises an error of its own if the net is not initialized
             dtype = np.dtype(next(iter(self.collect_params().values())).dtype)
             if array.dtype == dtype:
                 raise
             raise ValueError(
                 f"expected {what} of type {dtype}, got {np.dtype(array.dtype)}; "
-                f"x.astype('{dtype}') converts them"
+                f".astype('{dtype}') converts them"
             ) from error
 
 
 def _add_dense(net, n_input, n_hidden, n_layers, n_output, act_type):
     """Add ``n_layers`` hidden layers and a linear layer to ``net``."""
-    if max(n_input, n_output, n_hidden) * n_hidden >= SIZE_LIMIT:
-        raise ValueError(
-            f"expected layers of fewer than {SIZE_LIMIT} weights, the limit of MXNet's arrays, "
-            f"got {n_input}-{n_hidden}-{n_output}"
-        )
-    for _ in range(n_layers):
-        net.add(nn.Dense(n_hidden, activation=act_type, in_units=n_input))
-        n_input = n_hidden
-    net.add(nn.Dense(n_output, in_units=n_input))
+    widths = [n_input, *[n_hidden] * n_layers, n_output]
+    for n_in, n_out in zip(widths, widths[1:]):
+        if n_in * n_out >= SIZE_LIMIT:
+            raise ValueError(
+                f"expected layers of fewer than {SIZE_LIMIT} weights, the limit of MXNet's "
+                f"arrays, got one of {n_in} x {n_out}"
+            )
+    for n_in, n_out in zip(widths[:-2], widths[1:]):
+        net.add(nn.Dense(n_out, activation=act_type, in_units=n_in))
+    net.add(nn.Dense(n_output, in_units=widths[-2]))
 
 
 def _check_decoder(decoder):
@@ -297,5 +302,5 @@ def _check_batch(what, array, width):
         )
     if array.ndim != 2 or array.shape[1] != width:
         rows = array.ndim > 2 and array.size == len(array) * width
-        hint = f"; x.reshape((-1, {width})) flattens them" if rows else ""
+        hint = f"; .reshape((-1, {width})) flattens them" if rows else ""
         raise ValueError(f"expected {what} of shape (N, {width}), got {array.shape}{hint}")
