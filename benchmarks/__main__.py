@@ -44,6 +44,9 @@ def main() -> None:
 
     kept = HERE / "results.json"
     results = json.loads(kept.read_text()) if kept.exists() else {}
+    machine = measures.machine(cores) | {"data": data}
+    if results.get("machine") != machine:
+        results = {"machine": machine}  # figures of another machine do not belong beside these
     for part in args.parts:
         print(f"Measuring: {part}, on {data} and {cores} cores", file=sys.stderr)
         if part == "race":
@@ -57,7 +60,6 @@ def main() -> None:
             results[part] = measures.throughput(mnist)
         else:
             results[part] = measures.endurance(mnist)
-        results["machine"] = measures.machine(cores) | {"data": data}
         kept.write_text(json.dumps(results, indent=1) + "\n")
 
     text = report.text(results)
@@ -87,6 +89,11 @@ def parse():
     args.parts = args.parts or PARTS
     if not set(args.parts) <= set(PARTS):
         parser.error(f"expected parts out of {', '.join(PARTS)}, got {' '.join(args.parts)}")
+    if args.rounds < 3:
+        parser.error(f"expected at least 3 rounds, two of which are counted, got {args.rounds}")
+    for item in args.python:
+        if item.partition("=")[0] not in CONTENDERS or "=" not in item:
+            parser.error(f"expected NAME=PATH with one of {', '.join(CONTENDERS)}, got {item}")
     return args
 
 
@@ -97,7 +104,7 @@ def make_task(mnist, epochs, cores, train=60000, test=10000, **settings):
         images = mnist[f"{name}_data"][:n]
         return images.reshape(len(images), -1), mnist[f"{name}_label"][:n]
 
-    return Task(*part("train", train), *part("test", test), epochs, **{"cores": cores, **settings})
+    return Task(*part("train", train), *part("test", test), epochs, cores, **settings)
 
 
 def sweeps(mnist, cores, epochs=5):

@@ -42,7 +42,7 @@ def medians(codes: dict[str, str], rounds: int) -> dict[str, float]:
     return {name: statistics.median(seconds) for name, seconds in taken.items() if seconds}
 
 
-def startup(cores: int, data_dir: str | None, rounds: int = 7) -> dict[str, float]:
+def startup(cores: int, data_dir: Path | None, rounds: int = 7) -> dict[str, float]:
     """Seconds from the start of Python: to an import, to the first step; and to read MNIST."""
     taken = [
         subprocess.run([sys.executable, "-c", IMPORTS], check=True, capture_output=True, text=True)
@@ -96,7 +96,10 @@ def throughput(mnist: dict[str, np.ndarray], rounds: int = 7) -> dict[str, float
 
 
 def endurance(mnist: dict[str, np.ndarray], epochs: int = 50) -> dict[str, list[float]]:
-    """Train as the tutorial does; the seconds, and the memory (bytes), after each epoch."""
+    """Train as the tutorial does; return the history, and the memory (bytes) in each epoch.
+
+    The memory is measured between training and validation.
+    """
     import mxnet as mx
 
     import vae_gluon

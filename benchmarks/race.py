@@ -92,25 +92,36 @@ def race(
         path = Path(folder, "task.pkl")
         path.write_bytes(pickle.dumps(task, protocol=4))
         runners = []
-        for name, contender in contenders.items():
-            python = (pythons or {}).get(name, sys.executable)
-            runners.append(_start(name, python, contender, path, task.cores))
-            runners[-1].listen()
-        for round_ in range(task.epochs):
+        try:
+            for name, contender in contenders.items():
+                python = (pythons or {}).get(name, sys.executable)
+                runners.append(_start(name, python, contender, path, task.cores))
+                runners[-1].listen()
+            _run_rounds(runners, task.epochs, warm_up)
+        finally:
             for runner in runners:
-                answer = None if runner.failure else runner.go()
-                if answer and round_ >= warm_up:
-                    runner.result.seconds.append(answer["seconds"])
-        for runner in runners:
-            answer = None if runner.failure else runner.go()
-            if answer:
-                for key, value in answer.items():
-                    setattr(runner.result, key, value)
-            runner.close()
+                runner.close()
     return [runner.result for runner in runners if not runner.failure]
 
 
+def _run_rounds(runners, epochs, warm_up):
+    """Let the runners take their turns, and write what they answer into their results."""
+    for round_ in range(epochs):
+        for runner in runners:
+            answer = None if runner.failure else runner.go()
+            if answer and round_ >= warm_up:
+                runner.result.seconds.append(answer["seconds"])
+    for runner in runners:
+        answer = None if runner.failure else runner.go()
+        for key, value in (answer or {}).items():
+            setattr(runner.result, key, value)
+
+
 def _start(name, python, contender, path, cores):
+    # Here, because contenders without MXNet import this module as well, for their Task.
+    from vae_gluon.threads import one_cpu_per_core
+
+    cpus = one_cpu_per_core()[:cores]
     log = tempfile.TemporaryFile("w+")  # noqa: SIM115  read when the process has failed
     process = subprocess.Popen(
         [python, "-m", "benchmarks.worker", contender, str(path)],
@@ -120,6 +131,6 @@ def _start(name, python, contender, path, cores):
         text=True,
         cwd=ROOT,
         # The cores that a contender may use are those it sees, whatever its library.
-        preexec_fn=lambda: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores]),
+        preexec_fn=lambda: os.sched_setaffinity(0, cpus),
     )
     return Runner(process, log, Result(name))

@@ -7,9 +7,10 @@ the seconds of each epoch, at last its losses and its peak memory.
 import importlib
 import json
 import pickle
-import resource
+import re
 import sys
 import time
+from pathlib import Path
 
 
 def main(contender, path):
@@ -33,10 +34,18 @@ def main(contender, path):
     contend = getattr(importlib.import_module(f"benchmarks.contenders.{module}"), function)
     losses = contend(task, turn)
     turn()
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     library = next(name for name in ("torch", "jax", "mxnet") if name in sys.modules)
     version = f"{library} {sys.modules[library].__version__}"
-    answer({"losses": losses, "peak": kilobytes * 1024, "library": version})
+    answer({"losses": losses, "peak": peak_memory(), "library": version})
+
+
+def peak_memory():
+    """Return the most memory that this process has had, in bytes.
+
+    ``ru_maxrss`` would count that of the process which started it as well.
+    """
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(re.search(r"VmHWM:\s*(\d+) kB", status)[1])
 
 
 if __name__ == "__main__":

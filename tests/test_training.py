@@ -347,7 +347,7 @@ def test_a_run_that_is_done_takes_no_step(net, digits):
 
 
 def test_progress_says_first_that_mxnet_was_imported_too_early(digits, capsys, monkeypatch):
-    monkeypatch.setattr(training, "late", lambda: "import vae_gluon first")
+    monkeypatch.setattr(training, "late_import", lambda: "import vae_gluon first")
     train(small_net(), *mnist_iterators(digits), epochs=1)
     lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
     assert lines[0] == "Note: import vae_gluon first"

@@ -6,7 +6,7 @@ package imports this module before anything that imports mxnet, and this module 
 right number in ``MXNET_OMP_MAX_THREADS``, which only MXNet reads and which is removed afterwards.
 
 A number that the user has set, in ``OMP_NUM_THREADS`` or ``MXNET_OMP_MAX_THREADS``, is respected.
-Where mxnet was imported first it is too late (``late`` says so).
+Where mxnet was imported first it is too late (``late_import`` says so).
 """
 
 from __future__ import annotations
@@ -28,16 +28,21 @@ def usable_cores() -> int | None:
     """
     if not hasattr(os, "sched_getaffinity"):
         return None
-    cores = {_siblings(cpu) for cpu in os.sched_getaffinity(0)}
-    return max(1, int(min(len(cores), _quota())))
+    return max(1, int(min(len(one_cpu_per_core()), _quota())))
 
 
-def late() -> str | None:
+def one_cpu_per_core() -> list[int]:
+    """Return one processor of each physical core that the affinity of this process allows."""
+    cpus = sorted(os.sched_getaffinity(0), reverse=True)
+    return sorted({_core_of(cpu): cpu for cpu in cpus}.values())  # the first one of each
+
+
+def late_import() -> str | None:
     """Return what to do if mxnet was loaded too early to be given every core, else None."""
-    return _late
+    return _late_import
 
 
-def _siblings(cpu):
+def _core_of(cpu):
     """Return a name for the core of a processor, the same for all its hardware threads."""
     listing = f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
     return _read(listing) or str(cpu)
@@ -110,8 +115,10 @@ def _load_mxnet():
 
 def _too_late(cores):
     """Return what to do about an mxnet that was imported before, None if it has every core."""
-    default = cores and max(1, len(os.sched_getaffinity(0)) // 2)
-    if cores is None or default >= cores:
+    if cores is None:
+        return None
+    default = max(1, len(os.sched_getaffinity(0)) // 2)
+    if default >= cores:
         return None
     return (
         f"mxnet was imported before vae_gluon and computes on {default} of {cores} cores: "
@@ -119,4 +126,4 @@ def _too_late(cores):
     )
 
 
-_late = _load_mxnet()
+_late_import = _load_mxnet()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mxnet as mx
 from mxnet import gluon
@@ -17,7 +17,7 @@ from vae_gluon.optimizer import Adam
 from vae_gluon.parameters import named_parameters
 from vae_gluon.progress import tqdm
 from vae_gluon.runtime import check_seed, contexts_of, default_context, seed_epoch
-from vae_gluon.threads import late
+from vae_gluon.threads import late_import
 from vae_gluon.workers import TIMEOUT, Watch
 
 
@@ -41,7 +41,7 @@ class TrainingState(NamedTuple):
 
     history: History  # of the epochs so far
     updates: int  # steps that Adam has taken
-    moments: dict[str, tuple]  # Adam's first and second moment of each parameter, by its name
+    moments: dict[str, tuple[Any, Any]]  # Adam's two of each parameter, by its name; arrays
 
 
 def train(
@@ -144,8 +144,8 @@ def train(
             held.check()
             watch.beat()
 
-        if progress and late():
-            bar.write(f"Note: {late()}")
+        if progress and late_import():
+            bar.write(f"Note: {late_import()}")
         for epoch in range(done, epochs):
             if seed is not None:
                 seed_epoch(seed, epoch, rank)
@@ -222,11 +222,11 @@ def _names(net):
 
 def _append(history, training, validation, seconds):
     """Add an epoch to the history."""
-    for numbers, losses in ((training, history.train), (validation, history.val)):
-        losses.append(numbers[0])
+    history.train.append(training[0])
+    history.val.append(validation[0])
     history.seconds.append(seconds)
-    for numbers, divergences in ((training, history.train_kl), (validation, history.val_kl)):
-        divergences.extend(numbers[1:])
+    history.train_kl.extend(training[1:])  # nothing, if the net has no kl_loss
+    history.val_kl.extend(validation[1:])
 
 
 def _state(net, trainer, history):
@@ -251,7 +251,7 @@ def _report(bar, epoch, epochs, history):
     train_loss, val_loss = history.train[-1], history.val[-1]
     bar.set_postfix(train=f"{train_loss:.2f}", val=f"{val_loss:.2f}", refresh=False)
     bar.update()
-    begins_tenth = epoch == 0 or 10 * epoch // epochs > 10 * (epoch - 1) // epochs
+    begins_tenth = 10 * epoch // epochs > 10 * (epoch - 1) // epochs
     if not bar.disable and (begins_tenth or epoch == epochs - 1):
         bar.write(f"Epoch {epoch}, training loss {train_loss:.2f}, validation loss {val_loss:.2f}")
 

@@ -5,6 +5,6 @@ of each, (train, test). An epoch is a pass over ``task.train`` with an optimizer
 batch, then a pass over ``task.test``; before each it calls ``turn()``, which returns when it
 may run.
 
-No contender imports another's library, and the package is imported by those alone that are
-about it, as it changes on how many threads MXNet computes.
+No contender imports another's library. Only ``package`` and MXNet's ``floor`` import the package,
+because it changes how many threads MXNet computes on.
 """

@@ -34,22 +34,23 @@ def dense(n_input, task, n_output):
 
 def contend(task, turn):
     """Eager, the loss fetched for each batch."""
-    return run(task, turn, VAE(task), fused=False, fetch_each=True, test_batch=task.batch_size)
+    return run(task, turn, fused=False, fetch_each=True, test_batch=task.batch_size)
 
 
 def contend_fused(task, turn):
     """Eager with the fused Adam, the losses fetched once an epoch, tests in large batches."""
-    return run(task, turn, VAE(task), fused=True, fetch_each=False, test_batch=1000)
+    return run(task, turn, fused=True, fetch_each=False, test_batch=1000)
 
 
 def contend_compiled(task, turn):
     """The same, compiled."""
-    return run(task, turn, torch.compile(VAE(task)), fused=True, fetch_each=False, test_batch=1000)
+    return run(task, turn, fused=True, fetch_each=False, test_batch=1000, compiled=True)
 
 
-def run(task, turn, net, fused, fetch_each, test_batch):
+def run(task, turn, fused, fetch_each, test_batch, compiled=False):
     torch.set_num_threads(task.cores)
     torch.manual_seed(task.seed)
+    net = torch.compile(VAE(task)) if compiled else VAE(task)
     train, test = torch.from_numpy(task.train), torch.from_numpy(task.test)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.001, fused=fused)
 
