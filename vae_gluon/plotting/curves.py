@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+
+from vae_gluon.plotting.axes import axes_or_new
 
 
 def plot_elbo(train: Sequence[float], val: Sequence[float], ax: Axes | None = None) -> Axes:
@@ -29,22 +30,19 @@ def plot_elbo(train: Sequence[float], val: Sequence[float], ax: Axes | None = No
     return _plot_lines(lines, "ELBO (nats per image)", ax)
 
 
-def plot_elbo_terms(
-    loss: Sequence[float], kl: Sequence[float], ax: Axes | None = None, name: str = "validation"
-) -> Axes:
-    """Plot the two terms of the loss against the epoch: reconstruction and KL divergence.
+def plot_elbo_terms(loss: Sequence[float], kl: Sequence[float], ax: Axes | None = None) -> Axes:
+    """Plot the two terms of the validation loss against the epoch.
 
-    A KL divergence near zero is a sign of posterior collapse: the codes carry no information.
+    They are the reconstruction term and the KL divergence. A KL divergence near zero is a sign of
+    posterior collapse: the codes carry no information.
 
     Parameters
     ----------
     loss, kl : sequences of float
-        Loss and KL divergence of each epoch in nats per image, e.g. ``history.val`` and
+        Loss and KL divergence of each epoch in nats per image: ``history.val`` and
         ``history.val_kl``.
     ax : Axes, optional
         Where to draw; by default in a new figure.
-    name : str, default "validation"
-        Whose loss it is, for the axis label.
 
     Returns
     -------
@@ -54,7 +52,7 @@ def plot_elbo_terms(
     Raises
     ------
     ValueError
-        If there are not as many losses as KL divergences.
+        If they are empty, or not one loss and one KL divergence for each epoch.
     """
     whole, divergence = np.asarray(loss, float), np.asarray(kl, float)
     if whole.shape != divergence.shape or whole.ndim != 1 or not len(whole):
@@ -64,7 +62,7 @@ def plot_elbo_terms(
         )
     terms = {"reconstruction": whole - divergence, "KL divergence": divergence}
     lines = {f"{term}, {values[-1]:.2f} at the end": values for term, values in terms.items()}
-    ax = _plot_lines(lines, f"{name} loss (nats per image)", ax)
+    ax = _plot_lines(lines, "validation loss (nats per image)", ax)
     ax.set_yscale("log")
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(ScalarFormatter())
@@ -73,8 +71,7 @@ def plot_elbo_terms(
 
 
 def _plot_lines(lines, ylabel, ax):
-    if ax is None:
-        ax = plt.subplots(figsize=(6.4, 4.8), layout="constrained")[1]
+    ax = axes_or_new(ax, 6.4, 4.8)
     for name, values in lines.items():
         epochs = np.arange(1, len(values) + 1)
         marker = "." if len(values) == 1 else None  # a line of one point does not show

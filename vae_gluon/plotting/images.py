@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
 from vae_gluon.arrays import as_array
+from vae_gluon.plotting.axes import axes_or_new
 
 
 def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
@@ -49,18 +48,10 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
     return canvas[: canvas.shape[0] - gap, : canvas.shape[1] - gap]
 
 
-def show_canvas(canvas: np.ndarray, ax: Axes, **kwargs: Any) -> Axes:
-    """Draw a canvas of pixels in [0, 1], with 1 as black, without axes."""
-    ax.imshow(canvas, cmap="Greys", vmin=0, vmax=1, interpolation="nearest", **kwargs)
-    ax.set_axis_off()
-    return ax
-
-
 def plot_samples(images: np.ndarray, ax: Axes | None = None) -> Axes:
     """Draw images, (N, ...), in one row."""
-    if ax is None:
-        ax = plt.subplots(figsize=(16, 2), layout="constrained")[1]
-    return show_canvas(tile(images, len(images), gap=4), ax)
+    ax = axes_or_new(ax, 16, 2)
+    return _show(tile(images, len(images), gap=4), ax)
 
 
 def plot_grid(images: np.ndarray, ax: Axes | None = None) -> Axes:
@@ -74,9 +65,8 @@ def plot_grid(images: np.ndarray, ax: Axes | None = None) -> Axes:
     n = math.isqrt(len(images))
     if n * n != len(images):
         raise ValueError(f"expected a square number of images, got {len(images)}")
-    if ax is None:
-        ax = plt.subplots(figsize=(6, 6), layout="constrained")[1]
-    return show_canvas(tile(images, n), ax)
+    ax = axes_or_new(ax, 6, 6)
+    return _show(tile(images, n), ax)
 
 
 def plot_interpolations(steps: np.ndarray, ax: Axes | None = None) -> Axes:
@@ -84,9 +74,8 @@ def plot_interpolations(steps: np.ndarray, ax: Axes | None = None) -> Axes:
     steps = as_array(steps)
     if steps.ndim != 3:
         raise ValueError(f"expected steps of shape (N, n, n_output), got {steps.shape}")
-    if ax is None:
-        ax = plt.subplots(figsize=(8, 4), layout="constrained")[1]
-    return show_canvas(tile(steps.reshape(-1, steps.shape[2]), steps.shape[1], gap=2), ax)
+    ax = axes_or_new(ax, 8, 4)
+    return _show(tile(steps.reshape(-1, steps.shape[2]), steps.shape[1], gap=2), ax)
 
 
 def plot_reconstructions(
@@ -97,22 +86,28 @@ def plot_reconstructions(
     Raises
     ------
     ValueError
-        If there are not as many originals as reconstructions.
+        If there are none, or not as many originals as reconstructions.
     """
-    if len(originals) != len(reconstructions):
-        raise ValueError(
-            f"expected as many reconstructions as originals, got {len(reconstructions)} "
-            f"and {len(originals)}"
-        )
-    if ax is None:
-        ax = plt.subplots(figsize=(16, 3.4), layout="constrained")[1]
-    originals, reconstructions = as_array(originals), as_array(reconstructions)
     n = len(originals)
-    both = np.concatenate([np.reshape(originals, (n, -1)), np.reshape(reconstructions, (n, -1))])
-    canvas = tile(both, n, gap=4)
-    show_canvas(canvas, ax)
+    if n == 0 or len(reconstructions) != n:
+        raise ValueError(
+            f"expected as many reconstructions as originals, and one at least, got "
+            f"{len(reconstructions)} and {n}"
+        )
+    originals, reconstructions = (
+        as_array(images).reshape(n, -1) for images in (originals, reconstructions)
+    )
+    ax = axes_or_new(ax, 16, 3.4)
+    _show(tile(np.concatenate([originals, reconstructions]), n, gap=4), ax)
     for fraction, name in ((0.75, "original"), (0.25, "reconstruction")):
         ax.text(
             -0.005, fraction, name, transform=ax.transAxes, rotation=90, ha="right", va="center"
         )
+    return ax
+
+
+def _show(canvas, ax):
+    """Draw a canvas of pixels in [0, 1], with 1 as black, without the frame of its axes."""
+    ax.imshow(canvas, cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+    ax.set_axis_off()
     return ax

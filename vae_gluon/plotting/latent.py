@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from scipy.special import ndtr
 
 from vae_gluon.arrays import as_array
+from vae_gluon.plotting.axes import axes_or_new
 
 MARKER_AREA = 8
 N_CLASSES = 10  # the colours of matplotlib's tab10
@@ -79,9 +80,14 @@ def plot_components(
     Returns
     -------
     Axes
-        With a legend of the digits. Errors are those of ``plot_latent``.
+        With a legend of the digits.
+
+    Raises
+    ------
+    ValueError
+        If there are not two components, or the labels are not one digit for each point.
     """
-    components, labels = _check_plane(components, labels)
+    components, labels = _check_plane(components, labels, "two principal components")
     ax = _scatter(components, labels, ax)
     ax.set_title(r"principal components of $\mu$")
     ax.set_xlabel(f"first, {shares[0]:.0%} of the variance")
@@ -90,24 +96,20 @@ def plot_components(
     return ax
 
 
-def _check_plane(mu, labels):
-    mu, labels = as_array(mu), as_array(labels)
-    if mu.ndim != 2 or mu.shape[1] != 2:
-        raise ValueError(
-            f"expected latent means of shape (N, 2), got {mu.shape}: "
-            "this picture is for a latent space of two dimensions"
-        )
-    if len(labels) != len(mu):
-        raise ValueError(f"expected {len(mu)} labels, one for each mean, got {len(labels)}")
+def _check_plane(points, labels, what="latent means of a space of two dimensions"):
+    points, labels = as_array(points), as_array(labels)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"expected {what}, (N, 2), got {points.shape}")
+    if len(labels) != len(points):
+        raise ValueError(f"expected {len(points)} labels, one for each point, got {len(labels)}")
     others = np.setdiff1d(labels, np.arange(N_CLASSES))
     if others.size:
         raise ValueError(f"expected labels from 0 to {N_CLASSES - 1}, got {others[0]}")
-    return mu, labels.astype(int)
+    return points, labels.astype(int)
 
 
 def _scatter(points, labels, ax):
-    if ax is None:
-        ax = plt.subplots(figsize=(6.4, 5.6), layout="constrained")[1]
+    ax = axes_or_new(ax, 6.4, 5.6)
     colours = plt.get_cmap("tab10")
     # In a random order, so that no digit covers the others.
     order = np.random.default_rng(0).permutation(len(points))

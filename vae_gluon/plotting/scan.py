@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
 from vae_gluon.arrays import as_array
+from vae_gluon.plotting.axes import axes_or_new
 from vae_gluon.plotting.images import tile
 
 N_TICKS = 8
@@ -40,8 +40,7 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
     n = _check_grid(z)
     if len(images) != len(z):
         raise ValueError(f"expected {len(z)} images, one for each code, got {len(images)}")
-    if ax is None:
-        ax = plt.subplots(figsize=(8, 8), layout="constrained")[1]
+    ax = axes_or_new(ax, 8, 8)
     upwards = images.reshape(n, n, -1)[::-1].reshape(n * n, -1)  # the last row comes on top
     # Each image is one unit wide and high, and image i is centred at i.
     extent = (-0.5, n - 0.5, -0.5, n - 0.5)
