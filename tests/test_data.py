@@ -6,7 +6,7 @@ import pytest
 from idx_files import TEST_LABELS, TRAIN_IMAGES, idx_labels, write
 
 from vae_gluon import load_mnist, mnist_iterators
-from vae_gluon.data import batches, check_iterator
+from vae_gluon.data import batches, check_iterator, draw_pixels
 
 # What is read
 
@@ -190,3 +190,18 @@ def test_batches_are_views_of_the_iterators_array():
     for x in batches(data_iter, mx.cpu()):
         x += 1
     assert (data_iter.data[0][1].asnumpy() == 1).all()
+
+
+def test_binary_pixels_are_drawn_with_the_probability_of_their_grey():
+    grey = mx.nd.array([[0.0, 0.2, 0.7, 1.0]] * 20_000)
+    drawn = draw_pixels(grey).asnumpy()
+    assert set(np.unique(drawn)) == {0, 1}
+    # Four standard errors of 20,000 draws.
+    np.testing.assert_allclose(drawn.mean(axis=0), [0, 0.2, 0.7, 1], atol=0.013)
+
+
+@pytest.mark.parametrize("uniform", [0.0, 1.0])
+def test_pixels_of_zero_and_one_stay_what_they_are_whatever_is_drawn(monkeypatch, uniform):
+    """MXNet's uniform numbers are rounded up to 1 now and then."""
+    monkeypatch.setattr(mx.nd.random, "uniform", lambda shape, **_: mx.nd.full(shape, uniform))
+    assert draw_pixels(mx.nd.array([0.0, 1.0])).asnumpy().tolist() == [0, 1]

@@ -54,7 +54,7 @@ def load_mnist(root: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
         If a file is not what its name says. The message names the file, what was found and what
         was expected.
     """
-    return _load(_find(locate_mnist(root)))
+    return _read_files(_find_files(locate_mnist(root)))
 
 
 def locate_mnist(root: str | os.PathLike | None = None) -> Path:
@@ -67,14 +67,14 @@ def locate_mnist(root: str | os.PathLike | None = None) -> Path:
     cache = Path(mx.base.data_dir(), "datasets", "mnist").expanduser()
     looked_in = [*_named_folder(), cache]
     for folder in looked_in:
-        if _find(folder) is not None:
+        if _find_files(folder) is not None:
             return folder
     try:
         download_mnist(cache)
     except OSError as error:
         raise MNISTUnavailableError(
             f"MNIST is not in {' or '.join(map(str, looked_in))}, and could not be "
-            f"downloaded: {error}. Put {_names()} (each plain or .gz) into one folder "
+            f"downloaded: {error}. Put {_file_names()} (each plain or .gz) into one folder "
             "and name it, by load_mnist(root) or VAE_GLUON_DATA; or go on with make_digits(), "
             "which needs no files"
         ) from error
@@ -160,8 +160,9 @@ def draw_pixels(x: mx.nd.NDArray) -> mx.nd.NDArray:
 
     They have the shape, type and device of ``x``, and depend on MXNet's seed.
     """
-    # Uniform numbers are in [0, 1), so that 0 stays 0 and 1 stays 1.
-    return mx.nd.random.uniform(shape=x.shape, ctx=x.context, dtype=x.dtype) < x
+    uniform = mx.nd.random.uniform(shape=x.shape, ctx=x.context, dtype=x.dtype)
+    # In single precision a few of the numbers are rounded up to 1, and a pixel of 1 has to stay 1.
+    return mx.nd.maximum(uniform < x, x == 1)
 
 
 def _is_plain(data_iter):
@@ -197,7 +198,7 @@ def check_iterator(name: str, data_iter: mx.io.DataIter) -> None:
 # Reading
 
 
-def _names():
+def _file_names():
     return ", ".join(name for name, _ in FILES.values())
 
 
@@ -213,15 +214,15 @@ def _named_folder():
 
 def _check_folder(folder):
     """Return ``folder``, or raise a FileNotFoundError unless it has the four files."""
-    if _find(folder) is None:
+    if _find_files(folder) is None:
         found = "none of them" if folder.is_dir() else "no such folder"
         raise FileNotFoundError(
-            f"expected {_names()} (each plain or .gz) in {folder}, found {found}"
+            f"expected {_file_names()} (each plain or .gz) in {folder}, found {found}"
         )
     return folder
 
 
-def _find(folder):
+def _find_files(folder):
     """Return the paths of the four files in ``folder``, None if it has none of them."""
     found = {}
     for key, (name, _) in FILES.items():
@@ -239,7 +240,7 @@ def _find(folder):
     return found or None
 
 
-def _load(paths):
+def _read_files(paths):
     """Read the four files; check that the labels are as many as the images."""
     mnist = {}
     for part in ("train", "test"):
