@@ -53,7 +53,7 @@ def test_queue_is_bounded_in_images(monkeypatch, batch_size, waits):
     waited = []
     wait = nd.NDArray.wait_to_read
     monkeypatch.setattr(nd.NDArray, "wait_to_read", lambda x: waited.append(len(x)) or wait(x))
-    list(epoch._computed([nd.zeros((batch_size,))] for _ in range(6000 // batch_size)))
+    list(epoch._fetched([nd.zeros((batch_size,))] for _ in range(6000 // batch_size)))
     assert waited == [batch_size] * waits
 
 

@@ -140,7 +140,7 @@ def test_what_cannot_be_exported_is_told_and_nothing_written(export, tmp_path):
         export(VAE(), tmp_path / "a")
     net = linear()
     net.initialize()
-    with pytest.raises(ValueError, match="expected a part of encoder, decoder, vae, got 'loss'"):
+    with pytest.raises(ValueError, match="part to be one of encoder, decoder, vae, got 'loss'"):
         export(net, tmp_path / "a", "loss")
     with pytest.raises(OSError, match="nowhere"):
         export(net, tmp_path / "nowhere" / "a")

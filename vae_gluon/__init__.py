@@ -18,7 +18,7 @@ going on          ``save_checkpoint``, ``load_checkpoint`` -> ``TrainingState``
 a trained net     ``encode``, ``decode``, ``reconstruct``, ``sample_prior``, ``ndtri_grid``,
                   ``interpolate``, ``principal_components``: NumPy arrays in and out
 how good it is    ``elbo``, ``log_likelihood``, ``active_units``
-elsewhere         ``export_onnx``, ``export_symbol``
+elsewhere         ``export_onnx``, ``export_symbol`` -> ``Exported``
 pictures          ``plotting``: from arrays to matplotlib's axes
 ================  =============================================================================
 
@@ -41,7 +41,7 @@ from vae_gluon.conv import conv_decoder, conv_encoder
 from vae_gluon.data import MNISTUnavailableError, load_mnist, mnist_iterators
 from vae_gluon.digits import make_digits
 from vae_gluon.epoch import evaluate
-from vae_gluon.export import export_onnx, export_symbol
+from vae_gluon.export import Exported, export_onnx, export_symbol
 from vae_gluon.latent import (
     decode,
     encode,
@@ -65,6 +65,7 @@ __all__ = [
     "VAE",
     "BernoulliNLL",
     "Decoder",
+    "Exported",
     "GaussianKL",
     "GaussianSampler",
     "History",

@@ -75,8 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_train(commands):
     text = "train a net; write its config, checkpoints, parameters, history and figures"
-    command = commands.add_parser("train", help=text, description=text.capitalize() + ".")
-    add = command.add_argument
+    add = _add_command(commands, "train", run_train, text)
     _add_data_dir(add, "look in VAE_GLUON_DATA and in MXNet's cache, then download")
     add(
         "--dataset",
@@ -96,7 +95,6 @@ def _add_train(commands):
         add(f"--{name}", action="store_true", default=argparse.SUPPRESS, help=text)
     _add_folder(add)
     _add_devices(add)
-    command.set_defaults(run=run_train)
 
 
 def _add_data_dir(add, default):
@@ -151,33 +149,36 @@ def _add_number(add, name, option):
 
 
 def _add_figures(commands):
-    text = "draw the figures of a finished run again"
-    command = commands.add_parser("figures", help=text, description=text.capitalize() + ".")
-    command.add_argument("folder", type=Path, metavar="RUN", help="folder that train wrote")
-    _add_data_dir(command.add_argument, "where the run found them")
-    command.set_defaults(run=run_figures)
+    add = _add_command(commands, "figures", run_figures, "draw the figures of a finished run again")
+    _add_run(add)
+    _add_data_dir(add, "where the run found them")
 
 
 def _add_evaluate(commands):
     text = "measure the likelihood of a finished run on its validation images"
-    command = commands.add_parser("evaluate", help=text, description=text.capitalize() + ".")
-    add = command.add_argument
-    add("folder", type=Path, metavar="RUN", help="folder that train wrote")
-    k = Integer(1, None, 5000, "samples of the latent code for each image")
-    images = Integer(1, None, None, "evaluate only the first N images")
-    for name, option, default in (("--k", k, "5000"), ("--images", images, "all of them")):
-        help_ = f"{option.text} (default: {default})"
-        add(name, type=_number(option), default=option.default, metavar="N", help=help_)
+    add = _add_command(commands, "evaluate", run_evaluate, text)
+    _add_run(add)
+    count = _number(Integer(1, None, None, ""))
+    add(
+        "--k",
+        type=count,
+        default=5000,
+        metavar="N",
+        help="samples of the latent code for each image (default: 5000)",
+    )
+    add(
+        "--images",
+        type=count,
+        metavar="N",
+        help="evaluate only the first N images (default: all of them)",
+    )
     _add_data_dir(add, "where the run found them")
-    command.set_defaults(run=run_evaluate)
 
 
 def _add_export(commands):
     text = "export the net of a finished run as ONNX, or as symbol files of MXNet"
-    description = f"E{text[1:]}."  # capitalize() would make ONNX and MXNet small
-    command = commands.add_parser("export", help=text, description=description)
-    add = command.add_argument
-    add("folder", type=Path, metavar="RUN", help="folder that train wrote")
+    add = _add_command(commands, "export", run_export, text)
+    _add_run(add)
     add(
         "--format",
         choices=["onnx", "symbol"],
@@ -191,13 +192,12 @@ def _add_export(commands):
         help="encoder: x -> mu, lv; decoder: z -> y; vae: x, eps -> mu, lv, y (default: vae)",
     )
     add("--out", type=Path, metavar="DIR", help="folder to write into (default: RUN)")
-    command.set_defaults(run=run_export)
 
 
 def _add_cluster(commands):
     text = "train by several processes: starts a scheduler, a server and workers here"
-    command = commands.add_parser("cluster", help=text, description=text.capitalize() + ".")
-    command.add_argument(
+    add = _add_command(commands, "cluster", run_cluster_command, text)
+    add(
         "--roles",
         type=_roles,
         default=LOOPBACK,
@@ -205,13 +205,24 @@ def _add_cluster(commands):
         help="which to start on this machine, of the workers and servers that DMLC_NUM_WORKER and "
         f"DMLC_NUM_SERVER count on all machines (default: {','.join(LOOPBACK)})",
     )
-    command.add_argument(
+    add(
         "words",
         nargs=argparse.REMAINDER,
         metavar="train ...",
         help="the command that each worker runs; --kvstore dist_sync is added",
     )
-    command.set_defaults(run=run_cluster_command)
+
+
+def _add_command(commands, name, run, text):
+    """Add a command; return the function that adds its options."""
+    # Not capitalize(), which would write ONNX and MXNet small.
+    command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    command.set_defaults(run=run)
+    return command.add_argument
+
+
+def _add_run(add):
+    add("folder", type=Path, metavar="RUN", help="folder that train wrote")
 
 
 def run_cluster_command(args: argparse.Namespace) -> int:

@@ -7,7 +7,6 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import mxnet as mx
 
@@ -39,7 +38,7 @@ def run_train(args: argparse.Namespace) -> None:
     if first:
         _announce(run, kvstore)
         _draw_samples(run)
-    with _how_to_resume(run.folder):
+    with _how_to_resume(run):
         history = _train(run, kvstore)
         if first:
             _save_parameters(run.net, run.folder / f"{net_name(run.config)}.params")
@@ -161,15 +160,16 @@ def _save_parameters(net, path):
 
 
 @contextmanager
-def _how_to_resume(folder: Path) -> Iterator[None]:
+def _how_to_resume(run: runs.Run) -> Iterator[None]:
     """If a run is interrupted or diverges, add to the error what is kept and how to resume."""
-    checkpoint = folder / run_folder.CHECKPOINT
+    checkpoint = run.folder / run_folder.CHECKPOINT
     try:
         yield
     except KeyboardInterrupt:
         kept = checkpoint.exists()
         way = "; go on from its checkpoint" if kept else " before its first checkpoint; start again"
-        command = f"vae-gluon train --resume --out {shlex.quote(str(folder))}"
+        cluster = "cluster " if run.config["n_workers"] > 1 else ""
+        command = f"vae-gluon {cluster}train --resume --out {shlex.quote(str(run.folder))}"
         raise KeyboardInterrupt(f"{way} with: {command}") from None
     except FloatingPointError as error:
         if not checkpoint.exists():

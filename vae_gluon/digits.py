@@ -69,7 +69,7 @@ def make_digits(n_train: int = 12_000, n_test: int = 2_000, seed: int = 0) -> di
 
     Parameters
     ----------
-    n_train, n_test : int
+    n_train, n_test : int, default 12,000 and 2,000
         Images in each part. Each digit comes equally often, give or take one.
     seed : int, default 0
         The same arguments give the same images. NumPy's global generator is not used.
@@ -83,10 +83,11 @@ def make_digits(n_train: int = 12_000, n_test: int = 2_000, seed: int = 0) -> di
     Raises
     ------
     ValueError
-        If ``n_train`` or ``n_test`` is not a positive integer.
+        If ``n_train`` or ``n_test`` is not a positive integer, or ``seed`` is negative.
     """
     check_integer("n_train", n_train)
     check_integer("n_test", n_test)
+    check_integer("seed", seed, least=0)
     rng = np.random.default_rng(seed)
     digits = {}
     for part, n in (("train", n_train), ("test", n_test)):
@@ -97,7 +98,8 @@ def make_digits(n_train: int = 12_000, n_test: int = 2_000, seed: int = 0) -> di
             weights = [weight for weight, _ in variants]
             which = rng.choice(len(variants), size=len(where), p=weights)
             for variant, (_, skeleton) in enumerate(variants):
-                images[where[which == variant], 0] = draw(skeleton, (which == variant).sum(), rng)
+                drawn = where[which == variant]
+                images[drawn, 0] = draw(skeleton, len(drawn), rng)
         digits[f"{part}_data"] = images
         digits[f"{part}_label"] = labels.astype(np.int8)
     return digits

@@ -15,7 +15,7 @@ from vae_gluon.data import batches, check_iterator, draw_pixels
 from vae_gluon.runtime import contexts_of
 from vae_gluon.workers import begin_together, total
 
-UPDATES = 64  # parameters whose updates are given to the engine as one job
+BULK_SIZE = 64  # parameters whose updates are given to the engine as one job
 AHEAD = 2000  # images that may be queued while others are computed
 LARGE_BATCH = 1000  # images in a forward pass without gradients
 
@@ -38,7 +38,7 @@ def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter, binarize: bool =
         If ``net`` is not initialized, there are no images, or a pixel is not in [0, 1].
     """
     check_iterator("data_iter", data_iter)
-    return mean_losses(_computed(validation_losses(net, data_iter, binarize)))[0]
+    return mean_losses(_fetched(validation_losses(net, data_iter, binarize)))[0]
 
 
 def steps(net, trainer, data_iter, binarize=False, n_workers=1):
@@ -51,22 +51,22 @@ def steps(net, trainer, data_iter, binarize=False, n_workers=1):
 def _step(net, trainer, x, contexts, n_workers):
     """Take a step on the mean loss of a batch; return its losses."""
     with autograd.record():
-        parts = _call(net, x, contexts)
+        parts = _call_on_devices(net, x, contexts)
         # A device for which there is no image has a gradient of zero.
         idle = [0 * net(x[:1].as_in_context(ctx)) for ctx in contexts[len(parts) :]]
     autograd.backward([loss for loss, *_ in parts] + idle)
     begin_together(trainer)
-    with mx.engine.bulk(UPDATES):
+    with mx.engine.bulk(BULK_SIZE):
         trainer.step(len(x) * n_workers)
     # Detached from their graph, which would take memory until the losses are read.
-    return [array.detach() for array in _join(parts)]
+    return [array.detach() for array in _gather(parts)]
 
 
 def validation_losses(net, data_iter, binarize=False):
     """Yield the losses of large batches, with fixed weights."""
     contexts = contexts_of(net)
-    for x in _joined(batches(data_iter, _source(contexts))):
-        yield _join(_call(net, draw_pixels(x) if binarize else x, contexts))
+    for x in _large_batches(batches(data_iter, _source(contexts))):
+        yield _gather(_call_on_devices(net, draw_pixels(x) if binarize else x, contexts))
 
 
 def _source(contexts):
@@ -74,7 +74,7 @@ def _source(contexts):
     return contexts[0] if len(contexts) == 1 else mx.cpu()
 
 
-def _call(net, x, contexts):
+def _call_on_devices(net, x, contexts):
     """Call the net on each device with a part of a batch; return the losses of each part."""
     parts = []
     for part in split_and_load(x, contexts[: len(x)], even_split=False):
@@ -83,7 +83,7 @@ def _call(net, x, contexts):
     return parts
 
 
-def _join(parts):
+def _gather(parts):
     """Join the losses of the parts of a batch, on the first device."""
     if len(parts) == 1:
         return parts[0]
@@ -94,7 +94,7 @@ def _join(parts):
     ]
 
 
-def _joined(small):
+def _large_batches(small):
     """Join batches into large ones, which are faster where no gradient is taken."""
     held, images = [], 0
     for x in small:
@@ -107,7 +107,7 @@ def _joined(small):
         yield mx.nd.concat(*held, dim=0)
 
 
-def _computed(losses):
+def _fetched(losses):
     """Turn losses into NumPy arrays, some batches behind the device."""
     queued: list[list[mx.nd.NDArray]] = []
     ahead = 0
@@ -136,7 +136,7 @@ def watched(losses, name, after_batch):
             yield batch
             after_batch()
 
-    for number, batch in enumerate(_computed(interruptible())):
+    for number, batch in enumerate(_fetched(interruptible())):
         loss = batch[0]
         bad = loss[~np.isfinite(loss)]
         if len(bad):

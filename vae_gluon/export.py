@@ -41,8 +41,8 @@ class Exported(NamedTuple):
     """The files that were written, and the shapes of the graph's inputs and outputs by name."""
 
     files: list[Path]
-    inputs: dict[str, tuple]
-    outputs: dict[str, tuple]
+    inputs: dict[str, tuple[str, int]]
+    outputs: dict[str, tuple[str, int]]
 
 
 class _Graph(NamedTuple):
@@ -100,7 +100,26 @@ def export_symbol(net: VAE, path: str | os.PathLike, part: str = "vae") -> Expor
     package, for any batch size and context. (It warns that it cannot decide on a type, as it does
     for every graph.)
 
-    Parameters, result and errors are those of ``export_onnx``, apart from what concerns ONNX.
+    Parameters
+    ----------
+    net : VAE
+        Initialized.
+    path : path
+        What the names of both files begin with.
+    part : {'vae', 'encoder', 'decoder'}
+        As in ``export_onnx``.
+
+    Returns
+    -------
+    Exported
+        The two files, and the shapes of inputs and outputs.
+
+    Raises
+    ------
+    ValueError
+        If the net is not initialized, or there is no such part.
+    OSError
+        If a file cannot be written.
     """
     graph = _graph(net, part)
     files = [Path(f"{os.fspath(path)}{end}") for end in ("-symbol.json", "-0000.params")]
@@ -130,7 +149,7 @@ def _graph(net, part):
         inputs, outputs = {"x": pixels, "eps": latent}, _encoded(net, x)
         outputs["y"] = net.decoder(net.sampler(*outputs.values(), eps))
     else:
-        raise ValueError(f"expected a part of {', '.join(PARTS)}, got {part!r}")
+        raise ValueError(f"expected part to be one of {', '.join(PARTS)}, got {part!r}")
     symbol = mx.sym.Group([mx.sym.identity(value, name=name) for name, value in outputs.items()])
     needed = set(symbol.list_inputs())
     parameters = {

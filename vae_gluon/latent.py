@@ -38,12 +38,18 @@ def encode(net: mx.gluon.Block, images: np.ndarray) -> tuple[np.ndarray, np.ndar
     ValueError
         If there are no images, or a pixel is not in [0, 1].
     """
-    mu, lv = _map(net, net.encode, flat(images))
+    mu, lv = _map(net, net.encode, image_rows(images))
     return mu, lv
 
 
 def decode(net: mx.gluon.Block, z: np.ndarray) -> np.ndarray:
-    """Decode latent codes, (N, n_latent), to pixel probabilities, (N, n_output)."""
+    """Decode latent codes, (N, n_latent), to pixel probabilities, (N, n_output).
+
+    Raises
+    ------
+    ValueError
+        If there are no codes, or they are not of n_latent dimensions.
+    """
     (images,) = _map(net, lambda batch: (net.decode(batch),), z)
     return images
 
@@ -59,7 +65,7 @@ def reconstruct(net: mx.gluon.Block, images: np.ndarray) -> np.ndarray:
         net(batch)
         return (net.output,)
 
-    (reconstructions,) = _map(net, outputs, flat(images))
+    (reconstructions,) = _map(net, outputs, image_rows(images))
     return reconstructions
 
 
@@ -86,9 +92,19 @@ def interpolate(
     -------
     array
         (n, n_output).
+
+    Raises
+    ------
+    ValueError
+        If ``n`` is less than 2, or the images differ in size or are not the net's.
     """
     check_integer("n", n, least=2)
-    ends = np.stack([as_array(first).ravel(), as_array(second).ravel()])
+    pair = [as_array(image).ravel() for image in (first, second)]
+    if pair[0].size != pair[1].size:
+        raise ValueError(
+            f"expected two images of one size, got {pair[0].size} and {pair[1].size} pixels"
+        )
+    ends = np.stack(pair)
     (begin, end), _ = encode(net, ends)
     return decode(net, np.linspace(begin, end, n))
 
@@ -168,7 +184,7 @@ def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:
     return np.stack([first.ravel(), second.ravel()], axis=1)
 
 
-def flat(images: np.ndarray) -> np.ndarray:
+def image_rows(images: np.ndarray) -> np.ndarray:
     """Check images and return them as rows of pixels: (N, ...) -> (N, n_output)."""
     images = as_array(images)
     check_pixels("images", images)

@@ -9,7 +9,7 @@ import mxnet as mx
 import numpy as np
 
 from vae_gluon.checks import check_integer
-from vae_gluon.latent import encode, flat, in_batches
+from vae_gluon.latent import encode, image_rows, in_batches
 from vae_gluon.losses import BernoulliNLL, GaussianKL
 from vae_gluon.progress import tqdm
 from vae_gluon.sampler import GaussianSampler
@@ -39,17 +39,22 @@ def elbo(net: mx.gluon.Block, images: np.ndarray) -> ELBO:
     images : array
         In [0, 1], (N, ...); flattened to (N, n_output).
 
+    Returns
+    -------
+    ELBO
+        The bound and its two terms, in nats per image.
+
     Raises
     ------
     ValueError
         If there are no images, or a pixel is not in [0, 1].
     """
+    sampler, bernoulli, gaussian = GaussianSampler(), BernoulliNLL(), GaussianKL()
     terms = []
-    for x in in_batches(net, flat(images), ROWS):
+    for x in in_batches(net, image_rows(images), ROWS):
         mu, lv = net.encode(x)
-        logits = net.decoder.logits(GaussianSampler()(mu, lv))
-        nll, kl = BernoulliNLL()(logits, x), GaussianKL()(mu, lv)
-        terms.append((nll.asnumpy(), kl.asnumpy()))
+        nll = bernoulli(net.decoder.logits(sampler(mu, lv)), x)
+        terms.append((nll.asnumpy(), gaussian(mu, lv).asnumpy()))
     nll, kl = (float(np.concatenate(term).mean(dtype=float)) for term in zip(*terms))
     return ELBO(-nll - kl, nll, kl)
 
@@ -89,7 +94,7 @@ def log_likelihood(
         If ``k`` is not a positive integer, there are no images, or a pixel is not in [0, 1].
     """
     check_integer("k", k)
-    rows = flat(images)
+    rows = image_rows(images)
     bounds = []
     with tqdm(total=len(rows), desc=f"k = {k}", unit="image", disable=not progress) as bar:
         for x in in_batches(net, rows, max(1, ROWS // k)):
@@ -120,6 +125,11 @@ def active_units(net: mx.gluon.Block, images: np.ndarray) -> tuple[int, np.ndarr
     -------
     (int, array)
         The number of active dimensions, and the variance of each dimension's mean, (n_latent,).
+
+    Raises
+    ------
+    ValueError
+        If there are no images, or a pixel is not in [0, 1].
     """
     mu, _ = encode(net, images)
     variances = mu.var(axis=0, dtype=float)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import mxnet as mx
 import numpy as np
@@ -62,9 +63,9 @@ class Adam(mx.optimizer.Adam):
 
     def __init__(
         self,
-        *args: float,
+        *args: Any,
         moments: Mapping[int, tuple[np.ndarray, np.ndarray]] | None = None,
-        **settings: float,
+        **settings: Any,
     ) -> None:
         super().__init__(*args, **settings)
         self.moments: dict[int, tuple[mx.nd.NDArray, mx.nd.NDArray]] = {}

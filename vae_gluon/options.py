@@ -64,7 +64,7 @@ FLAGS = {
     "binarize": "train and evaluate on black and white pixels, drawn anew for each batch",
 }
 # What may change when a run is resumed: it affects the losses not at all, or in the last digits.
-FREE = {"epochs", "checkpoint_every", "data_dir", "context", "version"}
+MAY_CHANGE = {"epochs", "checkpoint_every", "data_dir", "context", "version"}
 
 
 def is_finite(value: Any) -> bool:

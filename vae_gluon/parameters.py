@@ -38,6 +38,8 @@ def read_parameters(path: str | os.PathLike) -> dict[str, np.ndarray]:
     ValueError
         If the file is not one, or is damaged. The message names the file, what was found and
         what was expected.
+    FileNotFoundError
+        If there is no such file.
     """
     data = Path(path).read_bytes()
     try:
@@ -187,23 +189,24 @@ def _parse(file):
 def _parse_array(file):
     shape = _parse_shape(file)
     *_, dtype = file.numbers("iii")  # the device it was on, its number, and the type
-    if dtype not in DTYPES or min(shape, default=0) < 1:
+    if dtype not in DTYPES or min(shape) < 1:
         raise ValueError(f"expected an array of numbers, found shape {shape}, type {dtype}")
     dtype = np.dtype(f"<{DTYPES[dtype]}")
     return np.frombuffer(file.take(math.prod(shape) * dtype.itemsize), dtype).reshape(shape)
 
 
 def _parse_shape(file):
-    (magic,), storage, dim = file.numbers("I"), DENSE, "q"
+    (magic,) = file.numbers("I")
+    storage, size_code = DENSE, "q"
     if magic in ARRAY_MAGICS:
         storage, n_dims = file.numbers("ii")
     elif magic == OLD_MAGIC:
         (n_dims,) = file.numbers("i")
     else:
-        n_dims, dim = magic, "I"
+        n_dims, size_code = magic, "I"
     if storage != DENSE or not 0 < n_dims <= MAX_DIMS:
         raise ValueError(
             f"expected a dense array of 1 to {MAX_DIMS} dimensions before byte {file.at}, "
             f"found storage type {storage} and {n_dims} dimensions"
         )
-    return file.numbers(f"{n_dims}{dim}")
+    return file.numbers(f"{n_dims}{size_code}")

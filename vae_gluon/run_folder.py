@@ -9,7 +9,7 @@ from typing import Any
 
 from vae_gluon.files import remove_partials, replacing
 from vae_gluon.nets import ARCHITECTURES
-from vae_gluon.options import DATASETS, FLAGS, FREE, OPTIONS, Integer, is_finite
+from vae_gluon.options import DATASETS, FLAGS, MAY_CHANGE, OPTIONS, Integer, is_finite
 from vae_gluon.training import History
 
 CONFIG = "config.json"
@@ -33,11 +33,11 @@ def begin(folder: Path, config: Mapping[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise ValueError(f"{folder} cannot be a folder: a file is in its place") from error
-    begin_again(folder, config)
+    write_config(folder, config)
 
 
-def begin_again(folder: Path, config: Mapping[str, Any]) -> None:
-    """Write the config of a run that is resumed."""
+def write_config(folder: Path, config: Mapping[str, Any]) -> None:
+    """Write the config of a run that begins or is resumed, and clear up after killed processes."""
     remove_partials(folder)
     write_json(folder / CONFIG, config)
 
@@ -54,7 +54,7 @@ def check_no_run(folder: Path) -> None:
 def check_options(folder: Path, config: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Raise a ValueError if an option in ``given`` contradicts the run in ``folder``."""
     for name, value in given.items():
-        if name not in FREE and value != config[name]:
+        if name not in MAY_CHANGE and value != config[name]:
             raise ValueError(
                 f"{_words(name, value)} contradicts the run in {folder}, which has "
                 f"{_words(name, config[name])}; leave it out, or begin another run with --out"
@@ -76,7 +76,7 @@ def check_checkpoint(
 
     ``kept`` is the config in the checkpoint, ``done`` the number of its epochs.
     """
-    for name in config.keys() - FREE:
+    for name in config.keys() - MAY_CHANGE:
         if kept.get(name) != config[name]:
             raise ValueError(
                 f"{folder / CHECKPOINT} is of another run than {folder / CONFIG}: {name} is "

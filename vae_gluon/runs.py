@@ -21,7 +21,7 @@ from vae_gluon.data import MNISTUnavailableError, load_mnist, locate_mnist
 from vae_gluon.digits import make_digits
 from vae_gluon.model import VAE
 from vae_gluon.nets import make_net, net_name
-from vae_gluon.options import DATASETS, FLAGS, FREE, OPTIONS
+from vae_gluon.options import DATASETS, FLAGS, MAY_CHANGE, OPTIONS
 from vae_gluon.runtime import default_context
 from vae_gluon.training import TrainingState
 from vae_gluon.workers import check_agreement
@@ -110,7 +110,7 @@ def resume(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
         start, kept = load_checkpoint(checkpoint, net)
         run_folder.check_checkpoint(folder, config, kept, len(start.history.train))
     if is_first(kvstore):
-        run_folder.begin_again(folder, config)
+        run_folder.write_config(folder, config)
     return Run(folder, config, mnist, net, start)
 
 
@@ -140,7 +140,7 @@ def _n_workers(kvstore):
 
 def _check_agreement(kvstore, config):
     if kvstore:
-        check_agreement(kvstore, {name: config[name] for name in config.keys() - FREE})
+        check_agreement(kvstore, {name: config[name] for name in config.keys() - MAY_CHANGE})
 
 
 # From options to a config

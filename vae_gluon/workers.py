@@ -158,8 +158,8 @@ class Watch:
             if time.monotonic() - self._last > timeout:
                 print(
                     f"\nvae-gluon: error: no batch for {timeout:g} seconds: another worker, the "
-                    "server or the scheduler has died. This worker ends too; resume from the last "
-                    "checkpoint with vae-gluon train --resume",
+                    "server or the scheduler has died. This worker ends too. All of them can "
+                    "resume the run from its last checkpoint",
                     file=sys.stderr,
                     flush=True,
                 )
