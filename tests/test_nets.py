@@ -6,7 +6,7 @@ import pytest
 from vae_gluon import encode
 from vae_gluon.nets import ARCHITECTURES, make_net, net_name
 
-CONFIG = {"n_hidden": 16, "n_latent": 3, "n_layers": 2}
+CONFIG = {"n_hidden": 16, "n_latent": 3, "n_layers": 3}
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
@@ -19,8 +19,8 @@ def test_each_has_the_latent_space_of_its_config(arch, digits):
 
 def test_dense_layers_are_as_many_and_as_wide_as_the_config_says():
     net = make_net({**CONFIG, "arch": "mlp"})
-    assert [layer.weight.shape for layer in net.encoder] == [(16, 784), (16, 16), (6, 16)]
-    assert [layer.weight.shape for layer in net.decoder] == [(16, 3), (16, 16), (784, 16)]
+    assert [layer.weight.shape for layer in net.encoder] == [(16, 784), (16, 16), (16, 16), (6, 16)]
+    assert [layer.weight.shape for layer in net.decoder] == [(16, 3), (16, 16), (16, 16), (784, 16)]
 
 
 def test_names_are_those_of_the_tutorials_files():
