@@ -29,15 +29,6 @@ def test_a_step_is_on_the_mean_of_the_batch_and_not_on_its_sum(net):
     np.testing.assert_allclose(weight.data().asnumpy(), expected, rtol=1e-5, atol=1e-7)
 
 
-def test_losses_do_not_keep_the_graph_of_their_step(net, digits):
-    """It would take memory until the losses are read."""
-    trainer = gluon.Trainer(net.collect_params(), "sgd")
-    for losses in epoch.steps(net, trainer, mnist_iterators(digits)[0]):
-        for loss in losses:
-            with pytest.raises(mx.base.MXNetError, match="not in a computational graph"):
-                loss.backward()
-
-
 @pytest.mark.parametrize("batch_size", [1, 7, 100, 200, 512])
 def test_evaluation_counts_each_image_once_whatever_the_batch_size(digits, batch_size):
     digits = dict(digits, test_data=digits["test_data"].copy())

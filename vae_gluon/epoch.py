@@ -58,8 +58,7 @@ def _step(net, trainer, x, contexts, n_workers):
     begin_together(trainer)
     with mx.engine.bulk(BULK_SIZE):
         trainer.step(len(x) * n_workers)
-    # Detached from their graph, which would take memory until the losses are read.
-    return [array.detach() for array in _gather(parts)]
+    return _gather(parts)
 
 
 def validation_losses(net, data_iter, binarize=False):
