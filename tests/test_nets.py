@@ -23,6 +23,12 @@ def test_dense_layers_are_as_many_and_as_wide_as_the_config_says():
     assert [layer.weight.shape for layer in net.decoder] == [(16, 3), (16, 16), (16, 16), (784, 16)]
 
 
+def test_convolutions_have_a_hidden_layer_as_wide_as_the_config_says():
+    net = make_net({**CONFIG, "arch": "conv"})
+    assert net.encoder[-1].weight.shape == (6, 16)
+    assert net.decoder[0].weight.shape == (16, 3)
+
+
 def test_names_are_those_of_the_tutorials_files():
     tutorials = {"n_hidden": 400, "n_latent": 2, "n_layers": 2, "arch": "mlp"}
     assert net_name(tutorials) == "vae_gluon_2d2l400h"

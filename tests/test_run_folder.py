@@ -1,13 +1,14 @@
-"""The files of a run's folder, read without trusting them."""
+"""The files of a run's folder, written whole and read without trusting them."""
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vae_gluon import History
 from vae_gluon.options import OPTIONS
-from vae_gluon.run_folder import read_config, read_history
+from vae_gluon.run_folder import read_config, read_history, write_json
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -32,3 +33,12 @@ def test_any_json_is_told_or_taken(tmp_path_factory, content):
         assert taken == content
         assert name == "history.json"  # no config without its data_crc32
         assert min(len(taken[key]) for key in History._fields) > 0
+
+
+def test_a_number_that_json_lacks_is_not_written(tmp_path):
+    path = tmp_path / "history.json"
+    write_json(path, {"train": [1.5]})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, {"train": [1.5, float("nan")]})
+    assert json.loads(path.read_text()) == {"train": [1.5]}
+    assert list(tmp_path.iterdir()) == [path]
