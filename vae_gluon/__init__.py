@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 # Before the others: what mxnet needs of numpy, and mxnet itself, on every core.
 from vae_gluon import numpy_aliases, threads  # noqa: F401
@@ -98,8 +99,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Import ``vae_gluon.plotting`` when it is first used: matplotlib takes its time."""
-    if name == "plotting":
-        return importlib.import_module("vae_gluon.plotting")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if TYPE_CHECKING:
+    from vae_gluon import plotting  # noqa: F401
+else:  # a type checker would take any name for one that __getattr__ knows
+
+    def __getattr__(name: str) -> ModuleType:
+        """Import ``vae_gluon.plotting`` when it is first used: matplotlib takes its time."""
+        if name == "plotting":
+            return importlib.import_module("vae_gluon.plotting")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), "plotting"})
