@@ -69,9 +69,13 @@ def test_folder_of_the_variable_must_be_there(tmp_path, monkeypatch):
         load_mnist()
 
 
-def test_iterators_are_made_of_a_dictionary():
-    with pytest.raises(ValueError, match=r"load_mnist\(\) or make_digits\(\).*got ndarray"):
-        mnist_iterators(np.zeros((3, 784)))
+@pytest.mark.parametrize(
+    ("wrong", "got"),
+    [(np.zeros((3, 784)), "ndarray"), ({"train_data": []}, r"one of \['train_data'\]")],
+)
+def test_iterators_are_made_of_a_dictionary_of_four_arrays(wrong, got):
+    with pytest.raises(ValueError, match=rf"test_label, as load_mnist\(\).*got {got}"):
+        mnist_iterators(wrong)
 
 
 def test_root_alone_is_looked_in(tmp_path, contents, monkeypatch):

@@ -17,6 +17,9 @@ from vae_gluon.checks import check_integer, check_pixels
 from vae_gluon.download import FILES, download_mnist
 from vae_gluon.idx import read_images, read_labels
 
+# Of a data set, as mx.test_utils.get_mnist() names them.
+ARRAYS = ("train_data", "train_label", "test_data", "test_label")
+
 
 class MNISTUnavailableError(FileNotFoundError):
     """MNIST is in none of the usual places, and no mirror could provide it."""
@@ -106,13 +109,14 @@ def mnist_iterators(
     ------
     ValueError
         If ``batch_size`` is not positive, a pixel is not in [0, 1], the labels are not as many
-        as the images, or ``mnist`` is not a dictionary.
+        as the images, or ``mnist`` is not a dictionary of the four arrays.
     """
     check_integer("batch_size", batch_size)
-    if not isinstance(mnist, dict):
+    if not isinstance(mnist, dict) or not mnist.keys() >= set(ARRAYS):
+        got = f"one of {list(mnist)}" if isinstance(mnist, dict) else type(mnist).__name__
         raise ValueError(
-            "expected the dictionary that load_mnist() or make_digits() returns, "
-            f"got {type(mnist).__name__}"
+            f"expected a dictionary of {', '.join(ARRAYS)}, as load_mnist() and make_digits() "
+            f"return, got {got}"
         )
     iterators = []
     for part in ("train", "test"):
