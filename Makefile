@@ -2,7 +2,7 @@
 # make test       install into .venv, run the tests
 # make cluster    train by two workers and MXNet's parameter server: runs/cluster
 # make test-all   run the tests on each Python from 3.9 to 3.12 that is installed, by tox
-# make test-slow  the long checks: 50 epochs on MNIST (minutes)
+# make test-slow  the long checks: the Chinese notebook, 50 epochs on MNIST (minutes)
 # make soak       kill a training 50 times, and check that nothing is lost (five minutes)
 # make bench      install PyTorch and JAX as well, compare: benchmarks/results.md (half an hour)
 # make notebook   install Jupyter as well, open the notebook

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -18,6 +19,31 @@ QUICK = ["--epochs", "2", "--n-hidden", "16", "--n-layers", "1"]
 @pytest.fixture(autouse=True)
 def _few_digits(monkeypatch, digits):
     monkeypatch.setattr(runs, "make_digits", lambda: digits)
+
+
+@pytest.fixture
+def _no_pictures(monkeypatch):
+    """Leave out the pictures at the end of a training, which take longer than the training."""
+    monkeypatch.setattr(commands, "_draw", lambda *args: None)
+
+
+no_pictures = pytest.mark.usefixtures("_no_pictures")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, digits):
+    """The folder of a run on a few digits, with all its pictures."""
+    folder = tmp_path_factory.mktemp("cli") / "finished"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "make_digits", lambda: digits)
+        assert run("train", "--dataset", "digits", "--out", folder, *QUICK) == 0
+    return folder
+
+
+@pytest.fixture
+def copy(tmp_path, finished):
+    """A copy of it."""
+    return shutil.copytree(finished, tmp_path / "copy")
 
 
 def run(*words):
@@ -64,6 +90,7 @@ def test_train_writes_the_whole_run(tmp_path, digits_folder, capsys):
     assert "600 images of mnist" in capsys.readouterr().out
 
 
+@no_pictures
 def test_config_records_the_run(tmp_path, digits_folder):
     run("train", "--data-dir", digits_folder, "--out", tmp_path / "run", "--seed", "7", *QUICK)
     config = read(tmp_path / "run/config.json")
@@ -120,15 +147,15 @@ def test_defaults_are_the_tutorials(tmp_path, monkeypatch):
     assert {key: config[key] for key in expected} == expected
 
 
-def test_trained_parameters_load(tmp_path, digits_folder, digits):
-    run("train", "--data-dir", digits_folder, "--out", tmp_path / "run", *QUICK)
+def test_trained_parameters_load(finished, digits):
     net = VAE(n_hidden=16, n_latent=2, n_layers=1)
-    net.load_parameters(str(tmp_path / "run/vae_gluon_2d1l16h.params"))
+    net.load_parameters(str(finished / "vae_gluon_2d1l16h.params"))
     loss = vae_gluon.evaluate(net, vae_gluon.mnist_iterators(digits)[1])
     # The same images and weights, other noise.
-    assert loss == pytest.approx(read(tmp_path / "run/history.json")["val"][-1], rel=0.02)
+    assert loss == pytest.approx(read(finished / "history.json")["val"][-1], rel=0.02)
 
 
+@no_pictures
 def test_same_seed_gives_the_same_history_and_another_another(tmp_path):
     losses = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
@@ -139,6 +166,7 @@ def test_same_seed_gives_the_same_history_and_another_another(tmp_path):
     assert losses[0] != losses[2]
 
 
+@no_pictures
 def test_without_mnist_the_digits_stand_in_and_that_is_said(tmp_path, capsys):
     assert run("train", "--out", tmp_path / "run", *QUICK) == 0
     err = capsys.readouterr().err
@@ -150,6 +178,7 @@ def test_without_mnist_the_digits_stand_in_and_that_is_said(tmp_path, capsys):
     assert config["dataset_asked_for"] is None
 
 
+@no_pictures
 def test_digits_asked_for_are_used_without_a_word(tmp_path, digits_folder, monkeypatch, capsys):
     monkeypatch.setenv("VAE_GLUON_DATA", str(digits_folder))
     assert run("train", "--dataset", "digits", "--out", tmp_path / "run", *QUICK) == 0
@@ -165,6 +194,7 @@ def test_mnist_asked_for_is_not_replaced(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@no_pictures
 def test_a_default_folder_is_named_after_data_and_net(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run("train", "--dataset", "digits", *QUICK)
@@ -179,14 +209,12 @@ def test_without_a_latent_plane_its_pictures_are_left_out_with_a_note(tmp_path, 
     assert not list(out.glob("2d_*"))
 
 
-def test_figures_are_drawn_again_from_the_run(tmp_path, digits_folder):
-    out = tmp_path / "run"
-    run("train", "--data-dir", digits_folder, "--out", out, *QUICK)
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
-    for path in out.glob("*.png"):
+def test_figures_are_drawn_again_from_the_run(copy):
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    for path in copy.glob("*.png"):
         path.unlink()
-    assert run("figures", out) == 0
-    after = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert run("figures", copy) == 0
+    after = {path.name: path.read_bytes() for path in copy.iterdir()}
     assert set(after) == set(before)
     for name in before:
         assert after[name] == before[name], name
@@ -215,13 +243,10 @@ def test_figures_can_be_told_where_the_data_went(tmp_path, digits_folder, capsys
     assert run("figures", out, "--data-dir", moved) == 0
 
 
-def test_evaluate_prints_and_writes_how_good_a_run_is(tmp_path, capsys):
-    out = tmp_path / "run"
-    run("train", "--dataset", "digits", "--out", out, *QUICK)
-    capsys.readouterr()
-    assert run("evaluate", out, "--k", "20", "--images", "50") == 0
+def test_evaluate_prints_and_writes_how_good_a_run_is(copy, capsys):
+    assert run("evaluate", copy, "--k", "20", "--images", "50") == 0
     printed = capsys.readouterr().out
-    written = read(out / "evaluation.json")
+    written = read(copy / "evaluation.json")
     assert {key: written[key] for key in ("dataset", "pixels", "images", "k", "n_latent")} == {
         "dataset": "digits",
         "pixels": "grey",
@@ -236,18 +261,17 @@ def test_evaluate_prints_and_writes_how_good_a_run_is(tmp_path, capsys):
     for key in ("reconstruction", "kl", "elbo", "log_likelihood_bound", "standard_error"):
         assert f"{written[key]:.2f}" in printed
     assert f"active latent units   {written['active_units']:6d} of 2" in printed
-    before = (out / "evaluation.json").read_bytes()
-    assert run("evaluate", out, "--k", "20", "--images", "50") == 0
-    assert (out / "evaluation.json").read_bytes() == before
+    before = (copy / "evaluation.json").read_bytes()
+    assert run("evaluate", copy, "--k", "20", "--images", "50") == 0
+    assert (copy / "evaluation.json").read_bytes() == before
 
 
-def test_evaluate_takes_all_images_unless_told(tmp_path):
-    out = tmp_path / "run"
-    run("train", "--dataset", "digits", "--out", out, *QUICK)
-    assert run("evaluate", out, "--k", "1") == 0
-    assert read(out / "evaluation.json")["images"] == 200
+def test_evaluate_takes_all_images_unless_told(copy):
+    assert run("evaluate", copy, "--k", "1") == 0
+    assert read(copy / "evaluation.json")["images"] == 200
 
 
+@no_pictures
 def test_binarized_runs_are_trained_and_evaluated_on_binary_pixels(tmp_path, monkeypatch, capsys):
     seen = []
 
@@ -319,14 +343,11 @@ def test_wrong_words_get_one_line(tmp_path, monkeypatch, capsys, words, message)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_with_a_run_is_left_alone(tmp_path, capsys):
-    out = tmp_path / "run"
-    run("train", "--dataset", "digits", "--out", out, *QUICK)
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
-    capsys.readouterr()
-    assert run("train", "--out", out, *QUICK) == 2  # said before the search for MNIST begins
-    assert capsys.readouterr().err.startswith(f"vae-gluon train: error: {out} already holds")
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+def test_a_folder_with_a_run_is_left_alone(copy, capsys):
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    assert run("train", "--out", copy, *QUICK) == 2  # said before the search for MNIST begins
+    assert capsys.readouterr().err.startswith(f"vae-gluon train: error: {copy} already holds")
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path, capsys):
@@ -338,11 +359,8 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("damage", ["other net", "no parameters", "bytes", "missing"])
-def test_parameters_that_do_not_fit_are_told(tmp_path, capsys, damage):
-    out = tmp_path / "run"
-    run("train", "--dataset", "digits", "--out", out, *QUICK)
-    capsys.readouterr()
-    path = out / "vae_gluon_2d1l16h.params"
+def test_parameters_that_do_not_fit_are_told(copy, capsys, damage):
+    path = copy / "vae_gluon_2d1l16h.params"
     if damage == "other net":
         other = VAE(n_hidden=17)
         other.initialize()
@@ -353,17 +371,15 @@ def test_parameters_that_do_not_fit_are_told(tmp_path, capsys, damage):
         path.write_bytes(b"nothing that MXNet wrote")
     else:
         path.unlink()
-    assert run("figures", out) == 2
+    assert run("figures", copy) == 2
     err = capsys.readouterr().err
     assert str(path) in err
     assert err.count("\n") == 1
 
 
-def test_a_history_that_is_not_json_is_told(tmp_path, capsys):
-    out = tmp_path / "run"
-    run("train", "--dataset", "digits", "--out", out, *QUICK)
-    (out / "history.json").write_text("{")
-    assert run("figures", out) == 2
+def test_a_history_that_is_not_json_is_told(copy, capsys):
+    (copy / "history.json").write_text("{")
+    assert run("figures", copy) == 2
     assert "history.json is not JSON" in capsys.readouterr().err
 
 
@@ -377,17 +393,15 @@ def test_a_history_that_is_not_json_is_told(tmp_path, capsys):
         ("history.json", {"train": [1.0], "val": ["low"], "seconds": [1.0]}),
     ],
 )
-def test_files_that_describe_no_run_are_told(tmp_path, capsys, name, content):
-    out = tmp_path / "run"
-    run("train", "--dataset", "digits", "--out", out, *QUICK)
-    (out / name).write_text(json.dumps(content))
-    capsys.readouterr()
-    assert run("figures", out) == 2
+def test_files_that_describe_no_run_are_told(copy, capsys, name, content):
+    (copy / name).write_text(json.dumps(content))
+    assert run("figures", copy) == 2
     err = capsys.readouterr().err
     assert "does not describe a run" in err
     assert err.count("\n") == 1
 
 
+@no_pictures
 def test_a_run_that_was_cut_off_can_be_started_again(tmp_path, monkeypatch):
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
@@ -437,7 +451,12 @@ def test_help_fits_a_terminal(words, capsys, monkeypatch):
 def test_both_ways_to_call_it(command):
     if command == ["vae-gluon"]:
         command = [str(cli.Path(sys.executable).parent / "vae-gluon")]
-    done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout == f"vae-gluon {vae_gluon.__version__}\n"
-    assert done.stderr == ""
-    assert subprocess.run([*command, "figures", "nowhere"], capture_output=True).returncode == 2
+    done = subprocess.run([*command, "figures", "nowhere"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("vae-gluon figures: error: nowhere holds no run")
+
+
+def test_version_is_that_of_the_package(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"vae-gluon {vae_gluon.__version__}\n"

@@ -185,19 +185,20 @@ def run(path, folder):
     return notebook
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """One folder for both, so that the second finds what the first has left."""
-    return tmp_path_factory.mktemp("notebooks")
-
-
-@both
-def test_runs_from_top_to_bottom(path, folder):
-    notebook = run(path, folder)
+# The code is the same in both.
+@pytest.mark.parametrize(
+    "path",
+    [ENGLISH, pytest.param(CHINESE, marks=pytest.mark.slow)],
+    ids=["english", "chinese"],
+)
+def test_runs_from_top_to_bottom(path, tmp_path):
+    parameters = tmp_path / "vae_gluon_2d2l400h.params"
+    parameters.write_text("left by an earlier run")
+    notebook = run(path, tmp_path)
     n_epoch, training, validation = final_losses(notebook)
     assert n_epoch == 2
     assert all(math.isfinite(loss) and 50 < loss < 400 for loss in (training, validation))
     assert len(figures(notebook)) == N_FIGURES
     assert "Warning" not in printed(notebook)
     assert not [output for output in outputs(notebook) if output.output_type == "error"]
-    assert [file.name for file in folder.iterdir()] == ["vae_gluon_2d2l400h.params"]
+    assert list(tmp_path.iterdir()) == [parameters]

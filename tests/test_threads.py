@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -86,6 +87,7 @@ print(len(os.listdir("/proc/self/task")), os.environ.get("MXNET_OMP_MAX_THREADS"
 """
 
 
+@cache
 def count(first, **environment):
     code = first + COUNT
     keep = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "MXNET_"))}
