@@ -21,8 +21,12 @@ FITS := import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 12))
 # pyenv keeps Pythons that are not on the PATH.
 PYENV := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin/python3)
 
+# Containers often set it. Each process would then compile MXNet, NumPy and SciPy again, for over a
+# second; so what is imported is compiled once, and not what is only installed (--no-compile).
+unexport PYTHONDONTWRITEBYTECODE
+
 # In compat mode the package is found from any folder, including the one above the clone, which has
-# its name. Without --no-compile pip would compile thousands of modules that are never imported.
+# its name.
 PIP_OPTIONS := --quiet --disable-pip-version-check --no-compile
 EDITABLE := --config-settings editable_mode=compat -e
 
