@@ -85,6 +85,12 @@ def test_download_fills_mxnets_cache(mirror, cache, packed, capsys):
     assert load_mnist()["test_label"][0] == 9
 
 
+def test_others_may_read_the_files_as_well(mirror, cache, packed):
+    mirror(packed)
+    load_mnist()
+    assert cache.stat().st_mode & 0o777 == 0o755
+
+
 def html_for_all(packed):
     return dict.fromkeys(packed, b"<html>Log in to this network</html>")
 
