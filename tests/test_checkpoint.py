@@ -281,6 +281,15 @@ def test_members_that_share_their_bytes_are_told(tmp_path):
         refuse(path, "expected arrays that are no longer than the file")
 
 
+def test_a_name_that_comes_twice_is_told(tmp_path, small_checkpoint):
+    path = tmp_path / "run.npz"
+    path.write_bytes(small_checkpoint)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("another.npy", archive.read("updates.npy"))
+    path.write_bytes(path.read_bytes().replace(b"another.npy", b"updates.npy"))
+    refuse(path, "expected each name once")
+
+
 def test_a_file_cut_off_anywhere_is_told(tmp_path, small_checkpoint):
     path = tmp_path / "run.npz"
     for end in range(0, len(small_checkpoint), 37):

@@ -1,5 +1,6 @@
 """The exported graphs give what the net gives, in onnxruntime and in MXNet, for any batch size."""
 
+import os
 import re
 import subprocess
 import sys
@@ -108,6 +109,8 @@ def test_the_file_says_what_is_in_it(tmp_path):
     model = onnx.load(str(tmp_path / "a.onnx"))
     onnx.checker.check_model(model, full_check=True)
     assert [entry.version for entry in model.opset_import] == [13]
+    assert model.ir_version == 7  # that of ONNX 1.8, which brought opset 13
+    assert model.producer_name == "vae_gluon"
     assert len(model.graph.input) == 2
     used = {name for node in model.graph.node for name in node.input}
     assert {value.name for value in model.graph.initializer} <= used
@@ -145,6 +148,23 @@ def test_what_cannot_be_exported_is_told_and_nothing_written(export, tmp_path):
     with pytest.raises(OSError, match="nowhere"):
         export(net, tmp_path / "nowhere" / "a")
     assert not list(tmp_path.iterdir())
+
+
+def test_parameters_that_mxnet_does_not_write_whole_are_told(tmp_path, monkeypatch):
+    """MXNet takes no notice of a disk that is full."""
+
+    def save_half(name, arrays):
+        save(name, arrays)
+        os.truncate(name, 1000)
+
+    save = nd.save
+    monkeypatch.setattr(nd, "save", save_half)
+    net = linear()
+    net.initialize()
+    with pytest.raises(OSError, match="could not be written whole") as error:
+        export_symbol(net, tmp_path / "a")
+    assert error.value.filename == str(tmp_path / "a-0000.params")
+    assert [path.name for path in tmp_path.iterdir()] == ["a-symbol.json"]
 
 
 def test_a_layer_that_onnx_does_not_have_is_named(tmp_path):

@@ -131,6 +131,8 @@ def test_memory_does_not_grow_with_k(trained, digits):
 def test_a_bar_counts_images(trained, digits, capsys):
     log_likelihood(trained, first(digits), k=10)
     assert "20/20" in capsys.readouterr().err
+    log_likelihood(trained, first(digits), k=10, progress=False)
+    assert capsys.readouterr().err == ""
 
 
 def test_units_that_do_not_move_with_the_data_are_not_active(digits):
