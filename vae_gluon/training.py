@@ -160,7 +160,6 @@ def train(
             if after_epoch is not None:
                 after_epoch(_state(net, trainer, history))
             _report(bar, epoch, epochs, history)
-            held.check()
         _report_time(bar, done, history)
     return history
 
