@@ -4,6 +4,7 @@ import ast
 import io
 import json
 import pickle
+import struct
 import zipfile
 from pathlib import Path
 
@@ -13,12 +14,14 @@ import pytest
 from damage import at_most, damaged
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mxnet import gluon
 
 import vae_gluon
 from vae_gluon import VAE, History, TrainingState, load_checkpoint, mnist_iterators, save_checkpoint
 from vae_gluon import train as fit
 
 EPOCHS = 4
+RATE = 0.003  # not the default
 HISTORY = History([3.5, 2.5], [3.0, 2.25], [0.5, 0.25], [1.5, 1.0], [1.25, 0.75])
 
 
@@ -32,7 +35,7 @@ def train(digits, seed, epochs, shuffle=False, path=None, save=None):
         state, _ = load_checkpoint(path, net)
     after_epoch = save and (lambda state: save(net, state))
     options = {"progress": False, "seed": seed, "start": state, "after_epoch": after_epoch}
-    return net, fit(net, *iterators, epochs, **options)
+    return net, fit(net, *iterators, epochs, RATE, **options)
 
 
 def values(net):
@@ -70,6 +73,30 @@ def test_a_run_resumed_twice_is_the_uninterrupted_one_too(tmp_path, digits):
     train(digits, 1, 1, save=save)
     train(digits, 1, 2, path=path, save=save)
     assert train(digits, 1, EPOCHS, path=path)[1][:2] == history[:2]
+
+
+def test_a_net_with_statistics_of_batches_is_resumed_as_well(tmp_path, digits):
+    """Its means and variances are parameters without a gradient, and so without moments."""
+
+    def make():
+        encoder = gluon.nn.HybridSequential()
+        encoder.add(gluon.nn.Dense(8, in_units=784), gluon.nn.BatchNorm(in_channels=8))
+        encoder.add(gluon.nn.Dense(4, in_units=8))
+        return VAE(n_hidden=8, encoder=encoder)
+
+    def save(state):
+        save_checkpoint(path, net, state)
+
+    path, nets = tmp_path / "run.npz", [make(), make()]
+    for net in nets:
+        vae_gluon.seed(1)
+        iterators = mnist_iterators(digits)
+        epochs = 2 if net is nets[0] else 1
+        fit(net, *iterators, epochs, progress=False, seed=1, after_epoch=save)
+    nets.append(make())
+    state, _ = load_checkpoint(path, nets[2])
+    fit(nets[2], *mnist_iterators(digits), 2, progress=False, seed=1, start=state)
+    assert_same(values(nets[2]), values(nets[0]))
 
 
 @pytest.fixture(scope="session")
@@ -193,6 +220,7 @@ NUMBERS = np.zeros(5, "f4")
         ({"updates": np.array([-1])}, "expected 0 or more updates, found -1"),
         ({"updates": np.array([1, 2])}, r"updates: expected \(1,\) int64, found \(2,\)"),
         ({"history__val": np.array([1.0])}, "expected as many numbers of each kind"),
+        ({"history__train": np.array([])}, "expected as many numbers of each kind"),
         ({"history__val_kl": np.array([1.0])}, "expected as many numbers of each kind"),
         ({"history__val": np.array([1.0, np.inf])}, "history/val: expected finite numbers"),
         ({"config": np.frombuffer(b"{", "u1")}, "expected a config in JSON"),
@@ -257,6 +285,15 @@ def test_a_bomb_is_not_unpacked(tmp_path, small_checkpoint):
     np.savez_compressed(path, **{**arrays, "updates": np.zeros(10**7, "i8")})
     with at_most(megabytes=5):
         refuse(path, "expected arrays that are not compressed")
+
+
+def test_a_header_that_is_too_long_is_not_read(tmp_path):
+    """It is a Python expression, and parsing a deep one could end the process."""
+    path = tmp_path / "run.npz"
+    header = b"(" * 2000
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("updates.npy", b"\x93NUMPY\1\0" + struct.pack("<H", 2000) + header)
+    refuse(path, "expected an array as NumPy saves it")
 
 
 def test_an_array_that_claims_more_than_there_is_sets_no_memory_aside(tmp_path):

@@ -107,7 +107,8 @@ def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path, digits_f
     state, _ = load_checkpoint(out / "checkpoint.npz", make_net(config))
     done = len(state.history.train)
     more = [*command, "--resume", "--epochs", str(done + 1)]
-    subprocess.run(more, check=True, capture_output=True)
+    resumed = subprocess.run(more, check=True, capture_output=True, text=True)
+    assert resumed.stdout.count("Epoch ") == resumed.stdout.count("Training on") == 1  # by one
     history = read_history(out)
     assert len(history["train"]) == done + 1
     assert history["train"][:done] == state.history.train
@@ -150,6 +151,29 @@ def test_a_process_that_fails_is_named(tmp_path, capfd):
     assert "server 0 ended with exit code 3; ending the others" in capfd.readouterr().err
 
 
+STUBBORN = """
+import os, pathlib, signal, sys, time
+here = pathlib.Path(sys.argv[1])
+def note(number, frame):
+    (here / "told").touch()
+if os.environ["DMLC_ROLE"] == "worker":
+    signal.signal(signal.SIGTERM, note)
+    (here / "ready").touch()
+    time.sleep(5)
+    (here / "left").touch()
+while not (here / "ready").exists():
+    time.sleep(0.01)
+sys.exit(3)
+"""
+
+
+def test_the_others_are_told_to_end_and_then_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "GRACE", 0.5)
+    words = [sys.executable, "-c", STUBBORN, str(tmp_path)]
+    assert run_cluster(["worker", "server"], words) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"ready", "told"}
+
+
 def test_variables_of_the_user_stand(monkeypatch):
     monkeypatch.setenv("DMLC_NUM_WORKER", "7")
     monkeypatch.delenv("OMP_NUM_THREADS")
@@ -161,6 +185,9 @@ def test_variables_of_the_user_stand(monkeypatch):
     assert environment["OMP_NUM_THREADS"] == "4"
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert cluster._environment(["worker"])["OMP_NUM_THREADS"] == "3"
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.setenv("MXNET_OMP_MAX_THREADS", "2")
+    assert "OMP_NUM_THREADS" not in cluster._environment(["worker"])
 
 
 @pytest.mark.parametrize(

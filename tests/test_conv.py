@@ -168,6 +168,16 @@ def test_an_encoder_of_another_size_is_told(images):
             call(images)
 
 
+def test_an_encoder_is_checked_at_the_first_call_alone(images):
+    net = conv_net()
+    net.initialize()
+    calls = []
+    net.encoder.register_forward_hook(lambda block, inputs, output: calls.append(len(output)))
+    net(images)
+    net(images)
+    assert calls == [1, 12, 12]
+
+
 def test_a_block_of_ones_own_drops_in(images):
     decoder = vae_gluon.Decoder()
     decoder.add(nn.Dense(5, activation="tanh", in_units=2), nn.Dense(784, in_units=5))

@@ -149,7 +149,7 @@ def test_batches_give_each_image_once(handling):
 
 def test_batches_begin_at_the_beginning(digits):
     train_iter, _ = mnist_iterators(digits, batch_size=64)
-    next(train_iter)
+    assert len(next(train_iter).data[0]) == 64
     assert sum(len(x) for x in batches(train_iter, mx.cpu())) == 600
 
 

@@ -18,6 +18,7 @@ from vae_gluon import (
     conv_decoder,
     conv_encoder,
     decode,
+    export,
     export_onnx,
     export_symbol,
     ndtri_grid,
@@ -165,6 +166,15 @@ def test_parameters_that_mxnet_does_not_write_whole_are_told(tmp_path, monkeypat
         export_symbol(net, tmp_path / "a")
     assert error.value.filename == str(tmp_path / "a-0000.params")
     assert [path.name for path in tmp_path.iterdir()] == ["a-symbol.json"]
+
+
+def test_a_file_that_onnx_refuses_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "_tidy", lambda onnx, model, graph: model.graph.ClearField("name"))
+    net = linear()
+    net.initialize()
+    with pytest.raises(onnx.checker.ValidationError):
+        export_onnx(net, tmp_path / "a.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_layer_that_onnx_does_not_have_is_named(tmp_path):

@@ -36,6 +36,16 @@ def test_after_an_error_the_old_content_is_there_and_nothing_else(old, error):
     assert list(old.parent.iterdir()) == [old]
 
 
+def test_processes_that_write_the_same_file_write_to_files_of_their_own(old, monkeypatch):
+    with replacing(old) as partial:
+        partial.write_text("first")
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        with replacing(old) as other:
+            other.write_text("second")
+        assert old.read_text() == "second"
+        assert partial.read_text() == "first"
+
+
 def test_content_is_on_the_disk_before_it_gets_its_name(old, monkeypatch):
     calls = []
     for name in ("fsync", "replace"):

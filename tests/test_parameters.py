@@ -8,10 +8,10 @@ import pytest
 from damage import at_most, damaged
 from hypothesis import given
 from hypothesis import strategies as st
-from mxnet import nd
+from mxnet import gluon, nd
 
 from vae_gluon import VAE
-from vae_gluon.parameters import read_parameters
+from vae_gluon.parameters import check_parameters, read_parameters
 
 
 def values(net):
@@ -171,8 +171,33 @@ def test_another_width_is_told(saved):
     other = VAE(n_hidden=33)
     other.initialize()
     arrays = {name: nd.array(value) for name, value in values(other).items()}
-    message = r"encoder.0.weight: expected \(32, 784\) float32, found \(33, 784\) float32.* more"
+    message = r"encoder.0.weight: expected \(32, 784\) float32, found \(33, 784\) float32"
     refuse(saved, arrays, message)
+    refuse(saved, arrays, r"encoder.0.bias: .*; encoder.1.weight: [^;]*, and 3 more$")
+
+
+def test_a_single_unit_is_not_any_number_of_them(saved):
+    net = VAE(n_hidden=1)
+    with pytest.raises(ValueError, match=r"encoder.0.weight: expected \(1, 784\) float32, found"):
+        net.load_parameters(saved)
+
+
+def test_a_parameter_that_two_blocks_share_may_be_in_the_file_once(tmp_path):
+    def sharing():
+        net = gluon.nn.HybridSequential()
+        first = gluon.nn.Dense(3, in_units=3)
+        net.add(first, gluon.nn.Dense(3, in_units=3, params=first.params))
+        return net
+
+    path = tmp_path / "shared.params"
+    net = sharing()
+    net.initialize()
+    net.save_parameters(str(path), deduplicate=True)
+    assert len(nd.load(str(path))) == 2
+    check_parameters(path, sharing())
+    nd.save(str(path), {"0.weight": nd.ones((3, 3))})
+    with pytest.raises(ValueError, match=r"expected 0\.bias, 1\.bias, not found"):
+        check_parameters(path, sharing())
 
 
 def test_a_shape_that_fits_as_far_as_it_goes_is_told(saved):

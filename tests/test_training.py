@@ -4,6 +4,7 @@ import inspect
 import math
 import os
 import signal
+import time
 
 import mxnet as mx
 import numpy as np
@@ -415,3 +416,11 @@ def test_fifty_epochs_on_mnist_give_the_tutorials_numbers(mnist_folder):
     # Measured with the tutorial's own code, seed 1: 136.66 and 140.26.
     assert history.train[-1] == pytest.approx(136.66, abs=0.7)
     assert history.val[-1] == pytest.approx(140.26, abs=1.2)
+
+
+def test_a_single_process_is_not_watched(net, digits, monkeypatch):
+    ended = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    iterators = mnist_iterators(digits)
+    train(net, *iterators, 1, progress=False, timeout=0.01, after_epoch=lambda _: time.sleep(0.1))
+    assert not ended
