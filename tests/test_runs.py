@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -409,3 +410,20 @@ def test_a_history_that_is_none_is_told(copy, name, value, message, capsys):
     (copy / "history.json").write_text(json.dumps({**history, name: value}))
     assert cli.main(["figures", str(copy)]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_first_of_several_workers_writes_the_config_and_no_other(copy, monkeypatch, rank):
+    monkeypatch.setattr(runs, "check_agreement", lambda kvstore, config: None)
+    worker = SimpleNamespace(rank=rank, num_workers=2)
+    words = ["train", "--dataset", "digits", *QUICK]
+    begun = copy.parent / "begun"
+    runs.begin(cli.build_parser().parse_args([*words, "--out", str(begun)]), worker)
+    assert (begun / "config.json").exists() == (rank == 0)
+
+    config = json.loads((copy / "config.json").read_text()) | {"n_workers": 2}
+    (copy / "config.json").write_text(json.dumps(config))
+    (copy / "checkpoint.npz").unlink()
+    words = ["train", "--resume", "--out", str(copy), "--epochs", "9"]
+    assert runs.resume(cli.build_parser().parse_args(words), worker).config["epochs"] == 9
+    assert (json.loads((copy / "config.json").read_text()) == config) == (rank == 1)
