@@ -427,3 +427,15 @@ def test_the_first_of_several_workers_writes_the_config_and_no_other(copy, monke
     words = ["train", "--resume", "--out", str(copy), "--epochs", "9"]
     assert runs.resume(cli.build_parser().parse_args(words), worker).config["epochs"] == 9
     assert (json.loads((copy / "config.json").read_text()) == config) == (rank == 1)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_first_of_several_workers_writes_the_checkpoints_and_no_other(copy, monkeypatch, rank):
+    written = []
+    state = SimpleNamespace(history=SimpleNamespace(train=[1.0, 1.0, 1.0]))
+    monkeypatch.setattr(commands, "train", lambda *args, after_epoch, **rest: after_epoch(state))
+    monkeypatch.setattr(commands, "save_checkpoint", lambda path, *rest: written.append(path))
+    words = ["train", "--resume", "--out", str(copy)]
+    run = runs.resume(cli.build_parser().parse_args(words), None)
+    commands._train(run, SimpleNamespace(rank=rank, num_workers=2))
+    assert written == [copy / "checkpoint.npz"] * (rank == 0)
