@@ -424,3 +424,9 @@ def test_a_single_process_is_not_watched(net, digits, monkeypatch):
     iterators = mnist_iterators(digits)
     train(net, *iterators, 1, progress=False, timeout=0.01, after_epoch=lambda _: time.sleep(0.1))
     assert not ended
+
+
+def test_a_state_is_printed_without_its_moments(net, digits):
+    states = []
+    train(net, *mnist_iterators(digits), 1, progress=False, after_epoch=states.append)
+    assert repr(states[0]) == "<TrainingState epochs=1 updates=6 moments=8>"

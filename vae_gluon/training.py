@@ -43,6 +43,11 @@ class TrainingState(NamedTuple):
     updates: int  # steps that Adam has taken
     moments: dict[str, tuple[Any, Any]]  # Adam's two of each parameter, by its name; arrays
 
+    def __repr__(self) -> str:
+        """Leave out the moments, whose numbers fill pages."""
+        epochs = len(self.history.train)
+        return f"<TrainingState epochs={epochs} updates={self.updates} moments={len(self.moments)}>"
+
 
 def train(
     net: gluon.HybridBlock,
