@@ -212,7 +212,10 @@ def test_elbo_is_minus_the_loss_from_epoch_one():
 
 
 def test_elbo_of_one_epoch_can_be_seen():
-    assert plotting.plot_elbo([180.0], [170.0]).lines[0].get_marker() == "."
+    ax = plotting.plot_elbo([180.0], [170.0])
+    assert ax.lines[0].get_marker() == "."
+    low, high = ax.get_xlim()
+    assert [tick for tick in ax.get_xticks() if low <= tick <= high] == [1]
 
 
 def test_components_name_their_shares(mu):

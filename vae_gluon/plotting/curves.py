@@ -78,7 +78,7 @@ def _plot_lines(lines, ylabel, ax):
         ax.plot(epochs, values, label=name, marker=marker)
     ax.set_xlabel("epoch")
     ax.set_ylabel(ylabel)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     ax.grid(alpha=0.3)
     ax.legend()
     return ax
