@@ -100,6 +100,6 @@ $(BIN)/pip:
 	    fi; \
 	done; \
 	echo "vae_gluon needs Python 3.9, 3.10, 3.11 or 3.12: MXNet 1.9.1 has no numpy to run on" \
-	    "with any other.$${found:- No Python was found.} Install one of the four, or name it:" \
+	    "with any other.$${found:- Not found: $(PYTHON).} Install one of the four, or name it:" \
 	    "make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; \
 	exit 1

@@ -77,7 +77,8 @@ def test_a_python_that_does_not_fit_is_told_in_a_sentence(make, tmp_path, versio
 
 
 def test_no_python_at_all_is_told(make):
-    assert "No Python was found." in make({}).stderr
+    assert "Not found: python3.11 python3.10 python3.9 python3.12 python3." in make({}).stderr
+    assert "Not found: /no/python." in make({}, "PYTHON=/no/python").stderr
 
 
 def test_python_can_be_named(make, tmp_path):
