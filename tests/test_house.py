@@ -1,6 +1,8 @@
 """The arrows between the rooms, read from the imports."""
 
 import ast
+import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import vae_gluon
+from vae_gluon import conv_decoder, conv_encoder, plotting
+from vae_gluon.workers import shard
 
 PACKAGE = Path(vae_gluon.__file__).parent
 
@@ -188,3 +192,30 @@ def test_public_names_are_there():
 def test_the_first_page_of_help_has_every_public_name():
     missing = [name for name in vae_gluon.__all__ if f"``{name}``" not in vae_gluon.__doc__]
     assert missing == ["ELBO", "MNISTUnavailableError"]  # what elbo returns and load_mnist raises
+
+
+PUBLIC = [getattr(vae_gluon, name) for name in vae_gluon.__all__]
+PUBLIC += [getattr(plotting, name) for name in plotting.__all__]
+FUNCTIONS = [*filter(inspect.isfunction, PUBLIC), shard, vae_gluon.VAE]
+
+
+def documented_defaults(thing):
+    """Return the defaults that a docstring names, by parameter."""
+    found = {}
+    for names, kind in re.findall(r"^ *([\w, ]+) : (.+)$", inspect.getdoc(thing), re.MULTILINE):
+        if choices := re.match(r"\{('\w+')", kind):  # numpydoc: the first one
+            found[names] = ast.literal_eval(choices[1])
+        elif default := re.search(r", default (.+)$", kind):
+            values = default[1].split(" and ")
+            for name, value in zip(names.split(", "), values):
+                found[name] = ast.literal_eval(value.replace(",", ""))
+    return found
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
+def test_defaults_are_those_that_the_docstring_names(function):
+    parameters = inspect.signature(function).parameters
+    defaults = {n: p.default for n, p in parameters.items() if p.default not in (p.empty, None)}
+    if function is conv_decoder:  # whose parameters are those of conv_encoder, as it says
+        function = conv_encoder
+    assert documented_defaults(function) == defaults
