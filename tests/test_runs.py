@@ -166,13 +166,14 @@ def test_data_that_moved_can_be_named(tmp_path, digits_folder, digits, capsys):
     out = tmp_path / "run"
     assert train(out, "--data-dir", digits_folder, *QUICK) == 0
     moved = digits_folder.rename(tmp_path / "moved")
-    others = dict(digits, train_data=1 - digits["train_data"])
-    write(tmp_path / "others", idx_files(others))
+    for part in ("train_data", "test_data"):
+        write(tmp_path / part, idx_files({**digits, part: 1 - digits[part]}))
     before = snapshot(out)
     assert train(out, "--resume") == 2
     assert "no such folder" in capsys.readouterr().err
-    assert train(out, "--resume", "--data-dir", tmp_path / "others") == 2
-    assert "was trained on other images than those of" in capsys.readouterr().err
+    for part in ("train_data", "test_data"):
+        assert train(out, "--resume", "--data-dir", tmp_path / part) == 2
+        assert "was trained on other images than those of" in capsys.readouterr().err
     assert snapshot(out) == before
     assert train(out, "--resume", "--epochs", "4", "--data-dir", moved) == 0
 
@@ -414,18 +415,21 @@ def test_a_history_that_is_none_is_told(copy, name, value, message, capsys):
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_the_first_of_several_workers_writes_the_config_and_no_other(copy, monkeypatch, rank):
-    monkeypatch.setattr(runs, "check_agreement", lambda kvstore, config: None)
+    compared = []
+    monkeypatch.setattr(runs, "check_agreement", lambda _, config: compared.append(set(config)))
     worker = SimpleNamespace(rank=rank, num_workers=2)
     words = ["train", "--dataset", "digits", *QUICK]
     begun = copy.parent / "begun"
     runs.begin(cli.build_parser().parse_args([*words, "--out", str(begun)]), worker)
     assert (begun / "config.json").exists() == (rank == 0)
+    assert compared[0] >= {"lr", "n_hidden", "data_crc32"}
 
     config = json.loads((copy / "config.json").read_text()) | {"n_workers": 2}
     (copy / "config.json").write_text(json.dumps(config))
     (copy / "checkpoint.npz").unlink()
     words = ["train", "--resume", "--out", str(copy), "--epochs", "9"]
     assert runs.resume(cli.build_parser().parse_args(words), worker).config["epochs"] == 9
+    assert compared[1] == compared[0]
     assert (json.loads((copy / "config.json").read_text()) == config) == (rank == 1)
 
 
