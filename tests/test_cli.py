@@ -87,7 +87,9 @@ def test_train_writes_the_whole_run(tmp_path, digits_folder, capsys):
         "train_kl": 2,
         "val_kl": 2,
     }
-    assert "600 images of mnist" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "600 images of mnist" in printed
+    assert f"{out}: 2d_latent_space_for_test_samples.png, " in printed
 
 
 @no_pictures
@@ -167,12 +169,15 @@ def test_same_seed_gives_the_same_history_and_another_another(tmp_path):
 
 
 @no_pictures
-def test_without_mnist_the_digits_stand_in_and_that_is_said(tmp_path, capsys):
+def test_without_mnist_the_digits_stand_in_and_that_is_said(tmp_path, monkeypatch, capsys):
+    long = "http://127.0.0.1:9/" + "x" * 80
+    monkeypatch.setenv("MXNET_GLUON_REPO", long)
     assert run("train", "--out", tmp_path / "run", *QUICK) == 0
     err = capsys.readouterr().err
     assert "NOT MNIST" in err
     assert "could not be" in err
-    assert "t10k-labels-idx1-ubyte" in err  # no name is broken where a line ends
+    for name in (long, "t10k-labels-idx1-ubyte"):
+        assert name in err  # and not broken where a line ends
     config = read(tmp_path / "run/config.json")
     assert config["dataset"] == "digits"
     assert config["dataset_asked_for"] is None
@@ -384,6 +389,16 @@ def test_a_history_that_is_not_json_is_told(copy, capsys):
     (copy / "history.json").write_text("{")
     assert run("figures", copy) == 2
     assert "history.json is not JSON" in capsys.readouterr().err
+
+
+def test_each_entry_of_a_config_is_checked(copy, capsys):
+    config = read(copy / "config.json")
+    for name in set(config) - {"dataset_asked_for", "context", "version"}:
+        (copy / "config.json").write_text(json.dumps(config | {name: [-1]}))
+        assert run("figures", copy) == 2
+        err = capsys.readouterr().err
+        assert f"expected {name} to be " in err
+        assert err.endswith("found [-1]\n")
 
 
 @pytest.mark.parametrize(
