@@ -145,10 +145,10 @@ def test_an_error_of_one_worker_is_told_and_ends_the_job(tmp_path, digits_folder
 
 def test_a_process_that_fails_is_named(tmp_path, capfd):
     code = (
-        "import os, sys, time; time.sleep(9 * (os.environ['DMLC_ROLE'] == 'worker')); sys.exit(3)"
+        "import os, sys, time; time.sleep(9 * (os.environ['DMLC_ROLE'] == 'worker')); sys.exit(1)"
     )
     assert run_cluster(["worker", "server"], [sys.executable, "-c", code]) == 1
-    assert "server 0 ended with exit code 3; ending the others" in capfd.readouterr().err
+    assert "server 0 ended with exit code 1; ending the others" in capfd.readouterr().err
 
 
 STUBBORN = """
@@ -183,6 +183,8 @@ def test_variables_of_the_user_stand(monkeypatch):
     assert environment["DMLC_NUM_WORKER"] == "7"
     assert environment["DMLC_NUM_SERVER"] == "1"
     assert environment["OMP_NUM_THREADS"] == "4"
+    assert cluster._environment(["server"])["OMP_NUM_THREADS"] == "8"
+    assert cluster._environment(["worker"] * 9)["OMP_NUM_THREADS"] == "1"
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert cluster._environment(["worker"])["OMP_NUM_THREADS"] == "3"
     monkeypatch.delenv("OMP_NUM_THREADS")

@@ -204,6 +204,12 @@ def test_binary_pixels_are_drawn_with_the_probability_of_their_grey():
     np.testing.assert_allclose(drawn.mean(axis=0), [0, 0.2, 0.7, 1], atol=0.013)
 
 
+def test_binary_pixels_are_where_the_grey_ones_are():
+    drawn = draw_pixels(mx.nd.array([0.5], ctx=mx.cpu(1), dtype=np.float64))
+    assert drawn.context == mx.cpu(1)
+    assert drawn.dtype == np.float64
+
+
 @pytest.mark.parametrize("uniform", [0.0, 1.0])
 def test_pixels_of_zero_and_one_stay_what_they_are_whatever_is_drawn(monkeypatch, uniform):
     """MXNet's uniform numbers are rounded up to 1 now and then."""

@@ -206,6 +206,15 @@ def test_the_patience_with_all_mirrors_is_under_twenty_seconds():
     assert len(download.MIRRORS) > 1
 
 
+def test_a_disk_that_is_full_is_not_taken_for_the_network(cache, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(download, "download", fail)
+    with pytest.raises(MNISTUnavailableError, match=r"failed with OSError: \[Errno 28\] No space"):
+        load_mnist()
+
+
 def test_a_cache_that_cannot_be_made_is_told(tmp_path, monkeypatch):
     (tmp_path / "home").write_text("a file")
     monkeypatch.setenv("MXNET_HOME", str(tmp_path / "home"))

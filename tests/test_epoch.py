@@ -7,6 +7,7 @@ from mxnet import autograd, gluon, nd
 from plain_nets import Constant, Watched, parameters
 
 from vae_gluon import epoch, evaluate, mnist_iterators
+from vae_gluon.epoch import mean_losses
 
 
 def test_binarized_pixels_are_evaluated_when_asked_for(net, digits):
@@ -45,6 +46,18 @@ def test_large_batches_are_validated_as_they_come():
     net.initialize()
     evaluate(net, mx.io.NDArrayIter(nd.zeros((3000, 784)), batch_size=1500))
     assert [n for n, _ in net.seen] == [1500, 1500]
+
+
+def test_small_batches_are_validated_together():
+    net = Watched()
+    net.initialize()
+    evaluate(net, mx.io.NDArrayIter(nd.zeros((2500, 784)), batch_size=100))
+    assert [n for n, _ in net.seen] == [1000, 1000, 500]
+
+
+def test_means_are_taken_in_double_precision():
+    losses = np.random.default_rng(0).uniform(100, 200, 100_000).astype(np.float32)
+    assert mean_losses([[losses]]) == [pytest.approx(losses.astype(float).mean(), rel=1e-12)]
 
 
 @pytest.mark.parametrize(("batch_size", "waits"), [(100, 2), (1000, 2), (3000, 1)])

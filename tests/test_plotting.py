@@ -130,6 +130,7 @@ def test_scan_ticks_are_the_codes_beside_them():
     ax = plotting.plot_scan(numbered(n * n), z)
     for axis in (ax.xaxis, ax.yaxis):
         places, texts = axis.get_ticklocs(), [label.get_text() for label in axis.get_ticklabels()]
+        assert texts[0] == "\N{MINUS SIGN}3.00"
         numbers = [float(text.replace("\N{MINUS SIGN}", "-")) for text in texts]
         assert numbers == pytest.approx(z[places.astype(int), 0], abs=5e-3)
     assert ax.get_xlim() == ax.get_ylim() == (-0.5, n - 0.5)
@@ -184,6 +185,15 @@ def test_every_mean_is_drawn_in_its_place_and_the_colour_of_its_digit(mu, plot, 
     assert set(digits) == as_set(points)
     for point, colour in zip(points, colours):
         assert to_rgb(colour) == key[digits[tuple(np.round(point, 9))]]
+
+
+def test_a_digit_has_its_colour_whichever_others_there_are(mu):
+    colours = plotting.latent.plt.get_cmap("tab10")
+    ax = plotting.plot_latent(mu[:2], [7, 3])
+    for text, handle in zip(ax.get_legend().get_texts(), ax.get_legend().legend_handles):
+        assert to_rgb(handle.get_facecolor()[0]) == to_rgb(colours(int(text.get_text())))
+    drawn = {to_rgb(colour) for colour in scatter(ax).get_facecolors()}
+    assert drawn == {to_rgb(colours(3)), to_rgb(colours(7))}
 
 
 @pytest.mark.parametrize("plot", [plotting.plot_latent, plotting.plot_latent_cdf])
