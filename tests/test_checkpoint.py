@@ -141,6 +141,26 @@ def test_a_new_net_gets_its_parameters_on_the_context_that_is_asked_for(tmp_path
     assert {p.list_ctx()[0] for p in other.collect_params().values()} == {mx.cpu(1)}
 
 
+def test_layers_that_do_not_know_their_inputs_yet_learn_them_from_it(tmp_path):
+    def make():
+        decoder = VAE(2, n_latent=1, n_output=5).decoder
+        return VAE(n_latent=1, n_output=5, encoder=gluon.nn.Dense(2), decoder=decoder)
+
+    net, other = make(), make()
+    net.initialize()
+    net(mx.nd.zeros((1, 5)))
+    save_checkpoint(tmp_path / "run.npz", net, small_state(net))
+    load_checkpoint(tmp_path / "run.npz", other)
+    assert_same(values(other), values(net))
+
+
+def test_a_number_that_json_lacks_is_no_config(tmp_path):
+    net = small_net()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        save_checkpoint(tmp_path / "run.npz", net, small_state(net), {"lr": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_state_is_a_copy_as_far_as_it_is_said_to_be(digits):
     states = []
     train(digits, 1, 2, save=lambda net, state: states.append(state))

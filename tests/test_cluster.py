@@ -113,6 +113,7 @@ def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path, digits_f
     assert len(history["train"]) == done + 1
     assert history["train"][:done] == state.history.train
     assert history["train"][done] < history["train"][0]
+    assert ", by 2 workers, into " in resumed.stdout
 
 
 ONE_FAILS = """
@@ -172,6 +173,12 @@ def test_the_others_are_told_to_end_and_then_killed(tmp_path, monkeypatch):
     words = [sys.executable, "-c", STUBBORN, str(tmp_path)]
     assert run_cluster(["worker", "server"], words) == 1
     assert {path.name for path in tmp_path.iterdir()} == {"ready", "told"}
+
+
+def test_roles_are_read():
+    parse = cli.build_parser().parse_args
+    assert parse(["cluster", "--roles", "server,worker", "train"]).roles == ["server", "worker"]
+    assert parse(["cluster", "train"]).roles == cluster.LOOPBACK
 
 
 def test_variables_of_the_user_stand(monkeypatch):

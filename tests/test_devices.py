@@ -90,6 +90,16 @@ def test_a_net_that_is_on_several_devices_trains_there(digits):
     assert vae_gluon.encode(net, digits["test_data"])[0].shape == (len(digits["test_data"]), 2)
 
 
+@pytest.mark.parametrize("ctx", [mx.cpu(1), TWO])
+@pytest.mark.parametrize("initialized", [False, True])
+def test_a_net_is_trained_where_it_is_asked_for(digits, ctx, initialized):
+    net = VAE(n_hidden=16)
+    if initialized:
+        net.initialize()
+    train(net, *iterators(digits), epochs=1, progress=False, ctx=ctx)
+    assert contexts_of(net) == (ctx if ctx is TWO else [ctx])
+
+
 def test_a_checkpoint_goes_on_on_other_devices(digits, tmp_path):
     def go(epochs, ctx, start=None, net=None):
         net, states = net or make(), []

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.server
+import re
 import socket
 import threading
 import time
@@ -206,12 +207,14 @@ def test_the_patience_with_all_mirrors_is_under_twenty_seconds():
     assert len(download.MIRRORS) > 1
 
 
-def test_a_disk_that_is_full_is_not_taken_for_the_network(cache, monkeypatch):
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("bad")])
+def test_other_failures_are_not_taken_for_the_networks(cache, monkeypatch, error):
     def fail(*args, **kwargs):
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr(download, "download", fail)
-    with pytest.raises(MNISTUnavailableError, match=r"failed with OSError: \[Errno 28\] No space"):
+    message = re.escape(f"failed with {type(error).__name__}: {error}")
+    with pytest.raises(MNISTUnavailableError, match=message):
         load_mnist()
 
 

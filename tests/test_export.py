@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -70,7 +71,9 @@ def given(net, part, n):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_onnxruntime_gives_what_gluon_gives(net, part, tmp_path, capfd):
-    exported = export_onnx(net, tmp_path / "a.onnx", part)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of mxnet, too
+        exported = export_onnx(net, tmp_path / "a.onnx", part)
     session = onnxruntime.InferenceSession(
         str(tmp_path / "a.onnx"), providers=["CPUExecutionProvider"]
     )

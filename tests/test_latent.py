@@ -110,6 +110,14 @@ def test_any_limit_is_reached_on_both_sides(n, limit):
     np.testing.assert_array_equal(grid, -grid[::-1])
 
 
+def test_batches_are_where_the_net_is():
+    net = VAE(n_hidden=8)
+    net.initialize(ctx=mx.cpu(1))
+    batches = list(latent.in_batches(net, np.zeros((5, 784)), 2))
+    assert [len(x) for x in batches] == [2, 2, 1]
+    assert {x.context for x in batches} == {mx.cpu(1)}
+
+
 def test_ndarrays_are_taken_too(net, digits):
     images = digits["test_data"]
     mu, _ = encode(net, nd.array(images))

@@ -1,5 +1,6 @@
 """Parameter files are looked through before MXNet sees them, and refused with the reason."""
 
+import re
 import struct
 
 import mxnet as mx
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from mxnet import gluon, nd
 
 from vae_gluon import VAE
-from vae_gluon.parameters import check_parameters, read_parameters
+from vae_gluon.parameters import check_arrays, check_parameters, read_parameters
 
 
 def values(net):
@@ -174,6 +175,15 @@ def test_another_width_is_told(saved):
     message = r"encoder.0.weight: expected \(32, 784\) float32, found \(33, 784\) float32"
     refuse(saved, arrays, message)
     refuse(saved, arrays, r"encoder.0.bias: .*; encoder.1.weight: [^;]*, and 3 more$")
+
+
+@pytest.mark.parametrize(("n", "more"), [(3, ""), (4, ", and 1 more")])
+def test_three_differences_are_told_and_others_counted(n, more):
+    arrays = dict.fromkeys("abcd"[:n], np.ones(3, "float32"))
+    expected = dict.fromkeys(arrays, ((2,), np.dtype("float32")))
+    told = "; ".join(f"{name}: expected (2,) float32, found (3,) float32" for name in "abc")
+    with pytest.raises(ValueError, match=f"^{re.escape(f'file does not fit: {told}{more}')}$"):
+        check_arrays("file", arrays, expected)
 
 
 def test_a_single_unit_is_not_any_number_of_them(saved):

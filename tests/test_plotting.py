@@ -1,5 +1,7 @@
 """Pictures: each digit lands where it should, on the axes that were given."""
 
+from functools import partial
+
 import matplotlib.pyplot as plt
 import mxnet as mx
 import numpy as np
@@ -81,7 +83,7 @@ def test_originals_are_over_their_reconstructions():
     assert pixels[-28:, :28].min() == 1
     assert pixels[-28:, 28].max() == 0  # a gap between neighbours
     heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
-    assert heights["original"] > 0.5 > heights["reconstruction"]
+    assert 1 > heights["original"] > 0.5 > heights["reconstruction"] > 0
 
 
 def test_reconstructions_without_originals_are_refused():
@@ -207,6 +209,22 @@ def test_means_that_are_no_plane_are_refused(plot):
             plot(np.zeros((50, 2)), np.where(LABELS == 3, label, LABELS))
 
 
+def test_axes_say_what_they_show(mu):
+    scan = plotting.plot_scan(numbered(4), ndtri_grid(2))
+    assert (scan.get_xlabel(), scan.get_ylabel()) == ("$z_1$", "$z_2$")
+    grey = plotting.plot_scan(0.2 + numbered(4) / 2, ndtri_grid(2))
+    assert grey.images[0].get_clim() == (0, 1)
+    titles = {
+        plotting.plot_latent: r"$\mu$ of the images",
+        plotting.plot_latent_cdf: r"norm.cdf($\mu$)",
+        partial(plotting.plot_components, shares=[0.5, 0.25]): r"principal components of $\mu$",
+    }
+    for plot, title in titles.items():
+        assert plot(mu, LABELS).get_title() == title
+    curve = plotting.plot_elbo([180.0], [170.0])
+    assert curve.get_ylabel() == "ELBO (nats per image)"
+
+
 # The curve
 
 
@@ -252,6 +270,9 @@ def test_elbo_terms_are_the_halves_of_the_loss():
         "KL divergence, 6.50 at the end",
     ]
     assert ax.get_ylabel() == "validation loss (nats per image)"
+    ax.figure.canvas.draw()
+    ticks = [label.get_text() for label in ax.get_yticklabels()]
+    assert {"5", "10", "20", "50", "100"} <= set(ticks)  # and not 10 to the power of 2
 
 
 @pytest.mark.parametrize(("loss", "kl"), [([1.0, 2.0], [1.0]), ([], [])])

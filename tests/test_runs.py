@@ -10,12 +10,14 @@ import sys
 import time
 from types import SimpleNamespace
 
+import mxnet as mx
 import numpy as np
 import pytest
 from idx_files import idx_files, write
 from run_files import contents, snapshot
 
-from vae_gluon import VAE, cli, commands, runs
+from vae_gluon import VAE, cli, commands, run_folder, runs
+from vae_gluon.runtime import contexts_of
 
 QUICK = ["--epochs", "3", "--n-hidden", "16", "--n-layers", "1"]
 
@@ -288,8 +290,8 @@ def test_parameters_that_mxnet_does_not_write_whole_are_told(tmp_path, monkeypat
         (["--n-hidden", "17"], "--n-hidden 17 contradicts"),
         (["--n-latent", "3"], "--n-latent 3 contradicts"),
         (["--n-layers", "2"], "--n-layers 2 contradicts"),
-        (["--shuffle"], "--shuffle contradicts the run in .*, which has no --shuffle"),
-        (["--binarize"], "--binarize contradicts the run in .*, which has no --binarize"),
+        (["--shuffle"], "error: --shuffle contradicts the run in .*, which has no --shuffle"),
+        (["--binarize"], "error: --binarize contradicts the run in .*, which has no --binarize"),
         (["--arch", "conv"], "--arch conv contradicts .* --arch mlp"),
         (["--dataset", "mnist"], "--dataset mnist contradicts .* --dataset digits"),
         (["--epochs", "2"], "--epochs 2 contradicts the run in .*, which has trained for 3 epochs"),
@@ -423,6 +425,8 @@ def test_the_first_of_several_workers_writes_the_config_and_no_other(copy, monke
     runs.begin(cli.build_parser().parse_args([*words, "--out", str(begun)]), worker)
     assert (begun / "config.json").exists() == (rank == 0)
     assert compared[0] >= {"lr", "n_hidden", "data_crc32"}
+    if rank == 1:  # the first has written its config by then, where they share the folder
+        runs.begin(cli.build_parser().parse_args([*words, "--out", str(copy)]), worker)
 
     config = json.loads((copy / "config.json").read_text()) | {"n_workers": 2}
     (copy / "config.json").write_text(json.dumps(config))
@@ -437,9 +441,37 @@ def test_the_first_of_several_workers_writes_the_config_and_no_other(copy, monke
 def test_the_first_of_several_workers_writes_the_checkpoints_and_no_other(copy, monkeypatch, rank):
     written = []
     state = SimpleNamespace(history=SimpleNamespace(train=[1.0, 1.0, 1.0]))
-    monkeypatch.setattr(commands, "train", lambda *args, after_epoch, **rest: after_epoch(state))
+    given = []
+
+    def train(net, train_iter, test_iter, *args, after_epoch, kvstore, ctx, **rest):
+        given.append((kvstore, ctx, train_iter.num_data, test_iter.num_data))
+        after_epoch(state)
+
+    monkeypatch.setattr(commands, "train", train)
     monkeypatch.setattr(commands, "save_checkpoint", lambda path, *rest: written.append(path))
     words = ["train", "--resume", "--out", str(copy)]
     run = runs.resume(cli.build_parser().parse_args(words), None)
-    commands._train(run, SimpleNamespace(rank=rank, num_workers=2))
+    run.config["context"] = "cpu(0),cpu(1)"
+    worker = SimpleNamespace(rank=rank, num_workers=2)
+    commands._train(run, worker)
+    assert given == [(worker, [mx.cpu(0), mx.cpu(1)], 300, 100)]  # its half of the images
     assert written == [copy / "checkpoint.npz"] * (rank == 0)
+
+
+def test_a_finished_net_is_read_onto_the_default_context(done, monkeypatch):
+    monkeypatch.setattr(runs, "default_context", lambda: mx.cpu(1))
+    assert contexts_of(runs.load_net(done, run_folder.read_config(done))) == [mx.cpu(1)]
+
+
+@pytest.mark.parametrize(("n_workers", "command"), [(1, "train"), (2, "cluster train")])
+def test_how_to_resume_is_told_as_the_run_was_begun(tmp_path, n_workers, command):
+    run = SimpleNamespace(folder=tmp_path, config={"n_workers": n_workers})
+    message = f"again with: vae-gluon {command} --resume --out"
+    with pytest.raises(KeyboardInterrupt, match=message), commands._how_to_resume(run):
+        raise KeyboardInterrupt
+
+
+def test_a_run_that_diverges_before_its_first_checkpoint_names_none(tmp_path):
+    run = SimpleNamespace(folder=tmp_path, config={"n_workers": 1})
+    with pytest.raises(FloatingPointError, match=r"^diverged$"), commands._how_to_resume(run):
+        raise FloatingPointError("diverged")

@@ -19,7 +19,7 @@ def machine(monkeypatch):
     files = {siblings.format(cpu): f"{cpu % 2},{cpu % 2 + 2}" for cpu in range(4)}
     allowed = {0, 1, 2, 3}
     monkeypatch.setattr(threads, "_read", lambda path: files.get(str(path), ""))
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: allowed, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0: allowed}[pid], raising=False)
     return files, allowed
 
 
@@ -53,6 +53,13 @@ def test_quota_of_a_control_group_and_of_those_above_it_limits(machine, files, c
     machine[0].update(files)
     machine[0]["/proc/self/cgroup"] = "0::/a/b"
     assert threads.usable_cores() == cores
+
+
+def test_a_group_may_have_a_colon_in_its_name(machine):
+    machine[0].clear()
+    machine[0]["/proc/self/cgroup"] = "0::/a:b"
+    machine[0]["/sys/fs/cgroup/a:b/cpu.max"] = "200000 100000"
+    assert threads.usable_cores() == 2
 
 
 @pytest.mark.parametrize(("quota", "cores"), [("200000", 2), ("-1", 4)])

@@ -3,6 +3,7 @@
 import inspect
 import math
 import os
+import re
 import signal
 import time
 
@@ -198,9 +199,15 @@ def test_progress_is_a_bar_with_lines_and_the_time(digits, capsys):
     assert [line.split(",")[0] for line in lines[:-1]] == [f"Epoch {n}" for n in epochs]
     assert "training loss" in lines[0]
     assert "validation loss" in lines[0]
-    assert lines[-1].startswith("Time elapsed: ")
+    assert re.fullmatch(r"Time elapsed: \d+\.\d\ds", lines[-1])
     assert "20/20" in err
     assert "val=" in err
+
+
+def test_the_time_of_a_resumed_run_is_that_of_all_its_epochs(net, digits, capsys):
+    state = TrainingState(History([1.0], [2.0], [3.0], [0.5], [0.5]), 6, moments_of(net))
+    train(net, *mnist_iterators(digits), epochs=1, start=state)
+    assert "Time elapsed: 3.00s, earlier epochs included\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("epochs", [1, 9, 10, 19, 50, 101])

@@ -263,5 +263,5 @@ def _report(bar, epoch, epochs, history):
 def _report_time(bar, done, history):
     """Print the time of all epochs."""
     if not bar.disable:
-        before = f", {done} epochs before included" if done else ""
+        before = ", earlier epochs included" if done else ""
         bar.write(f"Time elapsed: {sum(history.seconds):.2f}s{before}")
