@@ -202,11 +202,11 @@ def run(tmp_path, digits, monkeypatch):
 def test_the_command_exports_a_run(run, tmp_path, capsys):
     capsys.readouterr()
     assert cli.main(["export", str(run)]) == 0
-    assert cli.main(["export", str(run), "--part", "decoder", "--out", str(tmp_path / "new")]) == 0
+    assert cli.main(["export", str(run), "--part", "decoder", "--out", str(tmp_path / "a/b")]) == 0
     assert cli.main(["export", str(run), "--format", "symbol", "--part", "encoder"]) == 0
     assert capsys.readouterr() == (
         f"x (N, 784), eps (N, 2) -> mu (N, 2), lv (N, 2), y (N, 784): {run / 'vae.onnx'}\n"
-        f"z (N, 2) -> y (N, 784): {tmp_path / 'new' / 'decoder.onnx'}\n"
+        f"z (N, 2) -> y (N, 784): {tmp_path / 'a/b/decoder.onnx'}\n"
         f"x (N, 784) -> mu (N, 2), lv (N, 2): {run / 'encoder-symbol.json'}, "
         f"{run / 'encoder-0000.params'}\n",
         "",
