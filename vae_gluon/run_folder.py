@@ -107,9 +107,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     expected |= dict.fromkeys(FLAGS, (lambda value: isinstance(value, bool), "true or false"))
     n_workers = Integer(1, None, 1, "")
     expected["n_workers"] = (n_workers.allows, n_workers.expected)
-    # Lists, because a list or a mapping, which JSON may hold, cannot be looked up in a dict.
-    for name, names in (("arch", list(ARCHITECTURES)), ("dataset", list(DATASETS))):
-        expected[name] = (names.__contains__, " or ".join(names))
+    # In a list, because a list or a mapping, which JSON may hold, cannot be looked up in a dict.
+    expected["arch"] = (list(ARCHITECTURES).__contains__, " or ".join(ARCHITECTURES))
+    expected["dataset"] = (DATASETS.__contains__, " or ".join(DATASETS))
     expected["data_dir"] = (lambda name: name is None or isinstance(name, str), "a path or null")
     expected["data_crc32"] = (lambda number: isinstance(number, int), "an integer")
     _check(path, config, expected)
