@@ -7,7 +7,6 @@ from mxnet import autograd, gluon, nd
 from plain_nets import Constant, Watched, parameters
 
 from vae_gluon import epoch, evaluate, mnist_iterators
-from vae_gluon.epoch import mean_losses
 
 
 def test_binarized_pixels_are_evaluated_when_asked_for(net, digits):
@@ -57,7 +56,8 @@ def test_small_batches_are_validated_together():
 
 def test_means_are_taken_in_double_precision():
     losses = np.random.default_rng(0).uniform(100, 200, 100_000).astype(np.float32)
-    assert mean_losses([[losses]]) == [pytest.approx(losses.astype(float).mean(), rel=1e-12)]
+    expected = pytest.approx(losses.astype(float).mean(), rel=1e-12)
+    assert epoch.mean_losses([[losses]]) == [expected]
 
 
 @pytest.mark.parametrize(("batch_size", "waits"), [(100, 2), (1000, 2), (3000, 1)])

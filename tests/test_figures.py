@@ -41,7 +41,7 @@ def test_another_seed_shows_other_images(net, digits, tmp_path):
     assert np.array_equal(first["elbo.png"], other["elbo.png"])
 
 
-@pytest.mark.parametrize("n_latent", [1, 3])
+@pytest.mark.parametrize("n_latent", [1, 3, 5])
 def test_without_a_latent_plane_its_pictures_are_left_out(digits, tmp_path, n_latent):
     net = VAE(n_hidden=8, n_latent=n_latent)
     net.initialize(mx.init.Xavier())

@@ -188,8 +188,10 @@ def test_images_of_another_shape_are_refused(net, shape):
 
 @pytest.mark.parametrize("shape", [(5, 1, 28, 28), (5, 28, 28)])
 def test_images_that_are_not_rows_are_told_how_to_be(net, shape):
-    with pytest.raises(ValueError, match=r"got \(5, .*\); \.reshape\(\(-1, 784\)\) flattens them"):
-        net(nd.zeros(shape))
+    hint = f"(N, 784), got {shape}; .reshape((-1, 784)) flattens them"
+    for call in (net, net.encode):
+        with pytest.raises(ValueError, match=re.escape(hint)):
+            call(nd.zeros(shape))
 
 
 def test_arrays_that_are_not_ndarrays_are_refused(net):

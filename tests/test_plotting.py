@@ -190,7 +190,7 @@ def test_every_mean_is_drawn_in_its_place_and_the_colour_of_its_digit(mu, plot, 
 
 
 def test_a_digit_has_its_colour_whichever_others_there_are(mu):
-    colours = plotting.latent.plt.get_cmap("tab10")
+    colours = plt.get_cmap("tab10")
     ax = plotting.plot_latent(mu[:2], [7, 3])
     for text, handle in zip(ax.get_legend().get_texts(), ax.get_legend().legend_handles):
         assert to_rgb(handle.get_facecolor()[0]) == to_rgb(colours(int(text.get_text())))

@@ -425,8 +425,6 @@ def test_the_first_of_several_workers_writes_the_config_and_no_other(copy, monke
     runs.begin(cli.build_parser().parse_args([*words, "--out", str(begun)]), worker)
     assert (begun / "config.json").exists() == (rank == 0)
     assert compared[0] >= {"lr", "n_hidden", "data_crc32"}
-    if rank == 1:  # the first has written its config by then, where they share the folder
-        runs.begin(cli.build_parser().parse_args([*words, "--out", str(copy)]), worker)
 
     config = json.loads((copy / "config.json").read_text()) | {"n_workers": 2}
     (copy / "config.json").write_text(json.dumps(config))
@@ -441,21 +439,36 @@ def test_the_first_of_several_workers_writes_the_config_and_no_other(copy, monke
 def test_the_first_of_several_workers_writes_the_checkpoints_and_no_other(copy, monkeypatch, rank):
     written = []
     state = SimpleNamespace(history=SimpleNamespace(train=[1.0, 1.0, 1.0]))
-    given = []
-
-    def train(net, train_iter, test_iter, *args, after_epoch, kvstore, ctx, **rest):
-        given.append((kvstore, ctx, train_iter.num_data, test_iter.num_data))
-        after_epoch(state)
-
-    monkeypatch.setattr(commands, "train", train)
+    monkeypatch.setattr(commands, "train", lambda *args, after_epoch, **rest: after_epoch(state))
     monkeypatch.setattr(commands, "save_checkpoint", lambda path, *rest: written.append(path))
     words = ["train", "--resume", "--out", str(copy)]
     run = runs.resume(cli.build_parser().parse_args(words), None)
-    run.config["context"] = "cpu(0),cpu(1)"
-    worker = SimpleNamespace(rank=rank, num_workers=2)
-    commands._train(run, worker)
-    assert given == [(worker, [mx.cpu(0), mx.cpu(1)], 300, 100)]  # its half of the images
+    commands._train(run, SimpleNamespace(rank=rank, num_workers=2))
     assert written == [copy / "checkpoint.npz"] * (rank == 0)
+
+
+def test_another_worker_finds_the_config_of_the_first_in_a_folder_they_share(copy, monkeypatch):
+    monkeypatch.setattr(runs, "check_agreement", lambda *args: None)
+    words = ["train", "--dataset", "digits", *QUICK, "--out", str(copy)]
+    args = cli.build_parser().parse_args(words)
+    assert runs.begin(args, SimpleNamespace(rank=1, num_workers=2)).folder == copy
+
+
+def test_a_worker_trains_through_its_store_on_its_devices_with_its_half_of_the_images(
+    copy, monkeypatch
+):
+    given = []
+
+    def train(net, train_iter, test_iter, *args, kvstore, ctx, **rest):
+        given.append((kvstore, ctx, train_iter.num_data, test_iter.num_data))
+
+    monkeypatch.setattr(commands, "train", train)
+    words = ["train", "--resume", "--out", str(copy)]
+    run = runs.resume(cli.build_parser().parse_args(words), None)
+    run.config["context"] = "cpu(0),cpu(1)"
+    worker = SimpleNamespace(rank=1, num_workers=2)
+    commands._train(run, worker)
+    assert given == [(worker, [mx.cpu(0), mx.cpu(1)], 300, 100)]
 
 
 def test_a_finished_net_is_read_onto_the_default_context(done, monkeypatch):
