@@ -1,7 +1,8 @@
 # make demo       install into .venv, train for 10 epochs, draw the pictures: runs/demo
 # make test       install into .venv, run the tests
 # make cluster    train by two workers and MXNet's parameter server: runs/cluster
-# make test-all   run the tests on each Python from 3.9 to 3.12 that is installed, by tox
+# make test-all   run the tests on each Python from 3.9 to 3.13 that is installed, with the oldest
+#                 NumPy and the newest, by tox
 # make test-slow  the long checks: the Chinese notebook, 50 epochs on MNIST (minutes)
 # make soak       kill a training 50 times, and check that nothing is lost (five minutes)
 # make bench      install PyTorch and JAX as well, compare: benchmarks/results.md (half an hour)
@@ -11,12 +12,19 @@
 #
 # PYTHON=/path/to/python names the interpreter that .venv is made with.
 
-PYTHON ?= python3.11 python3.10 python3.9 python3.12 python3
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9
 VENV := .venv
 BIN := $(VENV)/bin
 
-# MXNet 1.9.1 needs a numpy below 2, and Python 3.13 has none.
-FITS := import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 12))
+# MXNet's metadata asks for a numpy below 2, which pip would install or compile. MXNet needs it no
+# longer (see vae_gluon/mxnet_today), and so is installed without what it asks for.
+MXNET := --no-deps mxnet==1.9.1
+
+# Says what the system lacks to load MXNet; on ARM it makes links beside it.
+LIBRARIES := vae_gluon/mxnet_today/libraries.py
+
+# Exits with 10 if a Python is one of those that are tested, 20 if it is newer, 30 if it is older.
+AGE := import sys; v = sys.version_info[:2]; sys.exit(30 if v < (3, 9) else 20 if v > (3, 14) else 10)
 
 # pyenv keeps Pythons that are not on the PATH.
 PYENV := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin/python3)
@@ -54,8 +62,8 @@ test-slow: $(VENV)/installed-test
 soak: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m soak -s
 
-bench: $(VENV)/installed-bench $(VENV)/jax/installed
-	$(BIN)/python -m benchmarks --python JAX=$(VENV)/jax/bin/python
+bench: $(VENV)/installed-bench
+	$(BIN)/python -m benchmarks
 
 notebook: $(VENV)/installed-notebook
 	$(BIN)/jupyter lab notebooks/vae_gluon.ipynb
@@ -69,37 +77,39 @@ clean:
 	rm -rf $(VENV) .tox runs/demo runs/cluster build *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# One stamp for each set of dependencies, out of date when pyproject.toml has changed.
-$(VENV)/installed: pyproject.toml | $(BIN)/pip
-	@echo "Installing vae_gluon into $(VENV) (a minute or so, the first time)"
-	@$(BIN)/pip install $(PIP_OPTIONS) $(EDITABLE) .
+# One stamp for each set of dependencies, out of date when pyproject.toml has changed. MXNet comes
+# last: pip, which does not mind then, would remark on its numpy whenever it installs a numpy.
+define install
+	@echo "Installing vae_gluon$(1) into $(VENV), with $$($(BIN)/python --version) (a minute or so)"
+	@$(BIN)/pip install $(PIP_OPTIONS) $(EDITABLE) '.$(1)'
+	@$(BIN)/pip install $(PIP_OPTIONS) $(MXNET)
+	@$(BIN)/python $(LIBRARIES)
 	@touch $@
+endef
+
+$(VENV)/installed: pyproject.toml | $(BIN)/pip
+	$(call install)
 
 $(VENV)/installed-%: pyproject.toml | $(BIN)/pip
-	@echo "Installing vae_gluon[$*] into $(VENV) (a minute or so, the first time)"
-	@$(BIN)/pip install $(PIP_OPTIONS) $(EDITABLE) '.[$*]'
-	@touch $@
+	$(call install,[$*])
 
-# Today's JAX needs a newer NumPy than MXNet, and so an environment of its own.
-$(VENV)/jax/installed: | $(BIN)/pip
-	@echo "Installing JAX into $(VENV)/jax"
-	@$(BIN)/python -m venv $(VENV)/jax
-	@$(VENV)/jax/bin/pip install $(PIP_OPTIONS) jax optax
-	@touch $@
-
-# A python on the PATH may be a shim that only prints an error, so each is tried.
+# The first Python that is tested, or else the first newer one. A python on the PATH may be a shim
+# that only prints an error, so each is tried.
 $(BIN)/pip:
-	@for python in $(PYTHON); do \
-	    if $$python -c '$(FITS)' >/dev/null 2>&1; then \
-	        $$python -m venv $(VENV) && exit; \
-	        rm -rf $(VENV); \
-	        found="$$found $$python cannot make a virtual environment: install its venv module"; \
-	        found="$$found (on Debian and Ubuntu the package python3-venv)."; \
-	    else \
-	        version=$$($$python --version 2>/dev/null) && found="$$found $$python is $$version."; \
-	    fi; \
+	@for age in 10 20; do for python in $(PYTHON); do \
+	    $$python -c '$(AGE)' >/dev/null 2>&1; \
+	    [ $$? = $$age ] || continue; \
+	    $$python $(LIBRARIES) || exit; \
+	    [ $$age = 10 ] || echo "$$($$python --version) is newer than those that vae_gluon is" \
+	        "tested with, 3.9 to 3.14: trying it"; \
+	    $$python -m venv $(VENV) && exit; \
+	    rm -rf $(VENV); \
+	    found="$$found $$python cannot make a virtual environment: install its venv module (on"; \
+	    found="$$found Debian and Ubuntu the package python3-venv)."; \
+	done; done; \
+	for python in $(PYTHON); do \
+	    version=$$($$python --version 2>/dev/null) && found="$$found $$python is $$version."; \
 	done; \
-	echo "vae_gluon needs Python 3.9, 3.10, 3.11 or 3.12: MXNet 1.9.1 has no numpy to run on" \
-	    "with any other.$${found:- Not found: $(PYTHON).} Install one of the four, or name it:" \
-	    "make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; \
+	echo "vae_gluon needs Python 3.9 or newer.$${found:- Not found: $(PYTHON).} Install one, or" \
+	    "name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
 	exit 1

@@ -14,7 +14,7 @@ from benchmarks import measures, report
 from benchmarks.race import Task, race
 from vae_gluon import MNISTUnavailableError, load_mnist, make_digits
 from vae_gluon.data import locate_mnist
-from vae_gluon.threads import usable_cores
+from vae_gluon.mxnet_today import usable_cores
 
 HERE = Path(__file__).parent
 CONTENDERS = {
@@ -40,7 +40,6 @@ def main() -> None:
         mnist, data = load_mnist(folder), "MNIST"
     except MNISTUnavailableError:
         folder, mnist, data = None, make_digits(60000, 10000), "the embedded digits"
-    pythons = dict(item.split("=", 1) for item in args.python)
 
     kept = HERE / "results.json"
     results = json.loads(kept.read_text()) if kept.exists() else {}
@@ -51,7 +50,7 @@ def main() -> None:
         print(f"Measuring: {part}, on {data} and {cores} cores", file=sys.stderr)
         if part == "race":
             task = make_task(mnist, args.rounds, cores)
-            results[part] = [asdict(result) for result in race(CONTENDERS, task, pythons)]
+            results[part] = [asdict(result) for result in race(CONTENDERS, task)]
         elif part == "sweeps":
             results[part] = sweeps(mnist, cores)
         elif part == "startup":
@@ -78,22 +77,12 @@ def parse():
     )
     parser.add_argument("--rounds", type=int, default=9, help="epochs of each, the first apart")
     parser.add_argument("--data-dir", help="the folder with MNIST; otherwise as load_mnist()")
-    parser.add_argument(
-        "--python",
-        metavar="NAME=PATH",
-        action="append",
-        default=[],
-        help="the interpreter of one contender, as JAX=/path/to/python",
-    )
     args = parser.parse_args()
     args.parts = args.parts or PARTS
     if not set(args.parts) <= set(PARTS):
         parser.error(f"expected parts out of {', '.join(PARTS)}, got {' '.join(args.parts)}")
     if args.rounds < 3:
         parser.error(f"expected at least 3 rounds, two of which are counted, got {args.rounds}")
-    for item in args.python:
-        if item.partition("=")[0] not in CONTENDERS or "=" not in item:
-            parser.error(f"expected NAME=PATH with one of {', '.join(CONTENDERS)}, got {item}")
     return args
 
 

@@ -80,13 +80,12 @@ class Runner:
 def race(
     contenders: dict[str, str],
     task: Task,
-    pythons: dict[str, str] | None = None,
     warm_up: int = 1,
 ) -> list[Result]:
     """Run ``task.epochs`` rounds, in each of them one epoch of each contender.
 
-    The first ``warm_up`` rounds are run and not counted. ``pythons`` names the interpreter of
-    a contender where it is not this one. A contender that fails drops out, and says why.
+    The first ``warm_up`` rounds are run and not counted. A contender that fails drops out, and
+    says why.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "task.pkl")
@@ -94,8 +93,7 @@ def race(
         runners = []
         try:
             for name, contender in contenders.items():
-                python = (pythons or {}).get(name, sys.executable)
-                runners.append(_start(name, python, contender, path, task.cores))
+                runners.append(_start(name, contender, path, task.cores))
                 runners[-1].listen()
             _run_rounds(runners, task.epochs, warm_up)
         finally:
@@ -117,14 +115,14 @@ def _run_rounds(runners, epochs, warm_up):
             setattr(runner.result, key, value)
 
 
-def _start(name, python, contender, path, cores):
+def _start(name, contender, path, cores):
     # Here, because contenders without MXNet import this module as well, for their Task.
-    from vae_gluon.threads import one_cpu_per_core
+    from vae_gluon.mxnet_today import one_cpu_per_core
 
     cpus = one_cpu_per_core()[:cores]
     log = tempfile.TemporaryFile("w+")  # noqa: SIM115  read when the process has failed
     process = subprocess.Popen(
-        [python, "-m", "benchmarks.worker", contender, str(path)],
+        [sys.executable, "-m", "benchmarks.worker", contender, str(path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,

@@ -1,29 +1,33 @@
 """The Makefile finds a Python that fits, and says clearly when there is none."""
 
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-MAKEFILE = Path(__file__).parent.parent / "Makefile"
+from vae_gluon.mxnet_today import libraries
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("make") is None or not MAKEFILE.is_file(), reason="needs make and a checkout"
-)
+ROOT = Path(__file__).parent.parent
+LIBRARIES = "vae_gluon/mxnet_today/libraries.py"
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 
 BROKEN = "#!/bin/sh\necho 'command not found in this version' >&2\nexit 127\n"
 
 
 def python(version, venv="mkdir -p .venv/bin; touch .venv/bin/pip .venv/bin/python"):
-    """Return a stand-in for an interpreter of a version: a shell script."""
-    number = int(version.split(".")[1])
+    """Return a stand-in for an interpreter of a version: a shell script around this one."""
+    number = tuple(map(int, version.split(".")))
     return f"""#!/bin/sh
 case "$1" in
     --version) echo "Python {version}" ;;
-    -c) exit {int(not 9 <= number <= 12)} ;;
+    -c) exec {sys.executable} -c "import sys; sys.version_info = {number}; $2" ;;
     -m) echo "{version}" > made_by; {venv} ;;
+    *) exec {sys.executable} "$@" ;;
 esac
 """
 
@@ -32,12 +36,14 @@ esac
 def make(tmp_path):
     """A function that makes .venv where only the given interpreters are on the PATH."""
     (tmp_path / "bin").mkdir()
-    shutil.copy(MAKEFILE, tmp_path)
+    (tmp_path / LIBRARIES).parent.mkdir(parents=True)
+    for path in ("Makefile", LIBRARIES):
+        shutil.copy(ROOT / path, tmp_path / path)
 
     def run(interpreters, *words):
-        for name in ("python3.11", "python3.10", "python3.9", "python3.12", "python3"):
-            script = tmp_path / "bin" / name
-            script.write_text(interpreters.get(name, BROKEN))
+        for minor in ("", *(f".{number}" for number in range(9, 15))):
+            script = tmp_path / "bin" / f"python3{minor}"
+            script.write_text(interpreters.get(script.name, BROKEN))
             script.chmod(0o755)
         path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
         return subprocess.run(
@@ -55,30 +61,49 @@ def make(tmp_path):
     ("interpreters", "chosen"),
     [
         ({"python3": "3.10.1"}, "3.10.1"),
-        ({"python3": "3.13.0", "python3.9": "3.9.18"}, "3.9.18"),
-        ({"python3": "3.13.0", "python3.12": "3.12.1"}, "3.12.1"),
-        ({"python3": "3.9.2", "python3.10": "3.10.3", "python3.11": "3.11.7"}, "3.11.7"),
+        ({"python3": "3.14.8"}, "3.14.8"),
+        ({"python3": "3.8.18", "python3.9": "3.9.18"}, "3.9.18"),
+        ({"python3": "3.15.0", "python3.12": "3.12.1"}, "3.12.1"),
+        ({"python3": "3.9.2", "python3.13": "3.13.3", "python3.11": "3.11.7"}, "3.9.2"),
+        ({"python3.13": "3.13.3", "python3.11": "3.11.7"}, "3.13.3"),
     ],
 )
-def test_a_fitting_python_is_found(make, tmp_path, interpreters, chosen):
+def test_a_tested_python_is_found(make, tmp_path, interpreters, chosen):
     done = make({name: python(version) for name, version in interpreters.items()})
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert (tmp_path / "made_by").read_text().strip() == chosen
 
 
-@pytest.mark.parametrize("version", ["3.14.0", "3.13.0", "3.8.18"])
-def test_a_python_that_does_not_fit_is_told_in_a_sentence(make, tmp_path, version):
-    done = make({"python3": python(version)})
+def test_a_newer_python_is_tried_and_that_is_said(make, tmp_path):
+    done = make({"python3": python("3.15.0")})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (
+        "Python 3.15.0 is newer than those that vae_gluon is tested with, 3.9 to 3.14: trying it\n"
+    )
+    assert (tmp_path / "made_by").read_text().strip() == "3.15.0"
+
+
+def test_older_pythons_are_named(make, tmp_path):
+    done = make({"python3": python("3.8.18"), "python3.9": python("3.7.2")})
     assert done.returncode != 0
-    assert "needs Python 3.9, 3.10, 3.11 or 3.12" in done.stderr
-    assert f"python3 is Python {version}." in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith(
+        "vae_gluon needs Python 3.9 or newer. python3 is Python 3.8.18. python3.9 is Python 3.7.2. "
+        "Install one, or name it: make .venv/bin/pip PYTHON=/path/to/python3\n"
+    )
     assert not (tmp_path / ".venv").exists()
 
 
 def test_no_python_at_all_is_told(make):
-    assert "Not found: python3.11 python3.10 python3.9 python3.12 python3." in make({}).stderr
+    assert "Not found: python3 python3.14 python3.13 python3.12 python3.11 " in make({}).stderr
     assert "Not found: /no/python." in make({}, "PYTHON=/no/python").stderr
+
+
+def test_what_the_system_lacks_is_told_before_anything_is_made(make, tmp_path):
+    (tmp_path / LIBRARIES).write_text("import sys; sys.exit('MXNet needs libgomp.so.1')")
+    done = make({"python3": python("3.13.5"), "python3.9": python("3.9.2")})
+    assert done.returncode != 0
+    assert done.stderr.startswith("MXNet needs libgomp.so.1\nmake: ")
+    assert not (tmp_path / "made_by").exists()
 
 
 def test_python_can_be_named(make, tmp_path):
@@ -91,7 +116,7 @@ def test_python_can_be_named(make, tmp_path):
 
 
 def test_the_next_python_is_tried_where_one_has_no_venv(make, tmp_path):
-    done = make({"python3.11": python("3.11.1", venv="exit 1"), "python3": python("3.10.2")})
+    done = make({"python3": python("3.11.1", venv="exit 1"), "python3.10": python("3.10.2")})
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "made_by").read_text().strip() == "3.10.2"
 
@@ -100,3 +125,9 @@ def test_a_python_without_venv_is_told_and_leaves_no_half(make, tmp_path):
     done = make({"python3": python("3.11.1", venv="mkdir .venv; exit 1")})
     assert "python3 cannot make a virtual environment" in done.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def test_mxnet_is_the_one_that_uv_installs():
+    (version,) = re.findall(r"^MXNET := --no-deps (\S+)$", (ROOT / "Makefile").read_text(), re.M)
+    assert f'mxnet = ["{version}"]' in (ROOT / "pyproject.toml").read_text()
+    assert libraries.INSTALL.endswith(f"--no-deps {version}")

@@ -5,9 +5,11 @@ import subprocess
 import sys
 from functools import cache
 
+import numpy as np
 import pytest
 
-from vae_gluon import threads
+from vae_gluon.mxnet_today import threads
+from vae_gluon.mxnet_today.load import load_mxnet
 
 linux = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux")
 
@@ -75,7 +77,7 @@ def test_quota_of_version_1_limits(machine, quota, cores, group):
 def test_system_that_does_not_tell_is_left_to_mxnet(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     assert threads.usable_cores() is None
-    assert threads._load_mxnet() is None
+    assert load_mxnet() is None
 
 
 @linux
@@ -132,8 +134,10 @@ def test_number_set_by_the_user_stands():
 
 
 @linux
-# There mxnet cannot be imported first: see numpy_aliases.
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="needs a numpy that mxnet runs on")
+@pytest.mark.skipif(
+    np.lib.NumpyVersion(np.__version__) >= "1.24.0",
+    reason="mxnet cannot be imported before: old_names",
+)
 def test_mxnet_imported_first_keeps_its_own_number():
     assert count("import mxnet, vae_gluon;") == count("import mxnet;")
 
@@ -141,11 +145,11 @@ def test_mxnet_imported_first_keeps_its_own_number():
 def test_it_says_when_mxnet_was_imported_too_early(machine, monkeypatch):
     for name in threads.SETTINGS:
         monkeypatch.delenv(name, raising=False)
-    assert threads._load_mxnet() is None  # two cores of four processors: MXNet's own number
+    assert load_mxnet() is None  # two cores of four processors: MXNet's own number
     machine[0].clear()
-    assert threads._load_mxnet() == (
+    assert load_mxnet() == (
         "mxnet was imported before vae_gluon and computes on 2 of 4 cores: "
         "import vae_gluon first to use them all"
     )
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert threads._load_mxnet() is None
+    assert load_mxnet() is None

@@ -23,8 +23,8 @@ pictures          ``plotting``: from arrays to matplotlib's axes
 ================  =============================================================================
 
 Images are (N, 784) with pixels in [0, 1], losses negative ELBOs in nats per image. Import this
-package before ``mxnet``, so that MXNet computes on every core (on Python 3.12: so that it can be
-imported).
+package before ``mxnet``, so that MXNet computes on every core (and, with NumPy 1.24 or newer, so
+that it can be imported).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ import importlib
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-# Before the others: what mxnet needs of numpy, and mxnet itself, on every core.
-from vae_gluon import numpy_aliases, threads  # noqa: F401
+# Before the others: mxnet itself, with what it needs on today's machines.
+from vae_gluon import mxnet_today  # noqa: F401
 
 # isort: split
 from vae_gluon.checkpoint import load_checkpoint, save_checkpoint

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from vae_gluon.threads import SETTINGS, usable_cores
+from vae_gluon.mxnet_today import SETTINGS, usable_cores
 
 ROLES = ("scheduler", "server", "worker")
 LOOPBACK = ("scheduler", "server", "worker", "worker")

@@ -17,7 +17,6 @@ the net does, with zeros it reconstructs from the mean.
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -27,6 +26,7 @@ import numpy as np
 
 from vae_gluon.files import replacing
 from vae_gluon.model import VAE
+from vae_gluon.mxnet_today import old_onnx
 from vae_gluon.parameters import read_parameters, writing_parameters
 from vae_gluon.runtime import contexts_of
 
@@ -56,7 +56,7 @@ class _Graph(NamedTuple):
 def export_onnx(net: VAE, path: str | os.PathLike, part: str = "vae") -> Exported:
     """Write a part of ``net`` as an ONNX file (opset 13), by MXNet's own converter.
 
-    It needs onnx 1.16, the last that MXNet's converter works with: the extra ``onnx``.
+    It needs the package onnx: the extra ``onnx``.
 
     Parameters
     ----------
@@ -76,16 +76,16 @@ def export_onnx(net: VAE, path: str | os.PathLike, part: str = "vae") -> Exporte
     ------
     ValueError
         If the net is not initialized, there is no such part, or the net has a layer that MXNet's
-        converter does not know.
+        converter does not know, or writes as ONNX does not allow. The message names it.
     ImportError
-        If onnx is not installed, or its version does not fit.
+        If onnx is not installed.
     OSError
         If the file cannot be written.
     """
     path, graph = Path(path), _graph(net, part)
     onnx = _import_onnx()
     with replacing(path) as partial:
-        _convert(graph, partial)
+        _convert(onnx, graph, partial)
         model = onnx.load(str(partial))
         _tidy(onnx, model, graph)
         onnx.checker.check_model(model, full_check=True)
@@ -179,29 +179,22 @@ def _exported(files, graph):
 
 
 def _import_onnx() -> ModuleType:
-    found = "none"
     try:
         import onnx
-
-        found = onnx.__version__
-        import onnx.mapping  # used by MXNet's converter, missing from later versions
     except ImportError as error:
         raise ImportError(
-            f"expected the package onnx 1.16, which MXNet's converter needs, found {found}: "
-            "install it by pip install 'onnx==1.16.*'"
+            "expected the package onnx, found none: install it by pip install onnx"
         ) from error
     return onnx
 
 
-def _convert(graph, path):
+def _convert(onnx, graph, path):
     """Write a graph by MXNet's converter."""
     from mxnet import onnx as mx2onnx
 
     widths = graph.inputs.values()
-    with warnings.catch_warnings():
-        # What the converter calls within onnx is deprecated.
-        warnings.filterwarnings("ignore", ".*mapping.* is now deprecated", DeprecationWarning)
-        try:
+    try:
+        with old_onnx(onnx):
             mx2onnx.export_model(
                 graph.symbol,
                 graph.parameters,
@@ -211,8 +204,8 @@ def _convert(graph, path):
                 dynamic=True,
                 dynamic_input_shapes=[(BATCH, width) for width in widths],
             )
-        except AttributeError as error:
-            raise ValueError(f"MXNet cannot write this net as ONNX: {error}") from error
+    except AttributeError as error:
+        raise ValueError(f"MXNet cannot write this net as ONNX: {error}") from error
 
 
 def _tidy(onnx, model, graph):

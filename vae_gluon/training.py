@@ -13,11 +13,11 @@ from vae_gluon.checks import check_integer
 from vae_gluon.data import check_iterator
 from vae_gluon.epoch import mean_losses, steps, validation_losses, watched
 from vae_gluon.interrupts import HeldInterrupt
+from vae_gluon.mxnet_today import late_import
 from vae_gluon.optimizer import Adam
 from vae_gluon.parameters import named_parameters
 from vae_gluon.progress import tqdm
 from vae_gluon.runtime import check_seed, contexts_of, default_context, seed_epoch
-from vae_gluon.threads import late_import
 from vae_gluon.workers import TIMEOUT, Watch
 
 

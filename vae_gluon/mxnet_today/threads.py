@@ -1,19 +1,19 @@
 """How many threads MXNet computes on: one for each physical core that this process may use.
 
 MXNet decides this when it is loaded. By default it takes half the processors it sees, which is
-right where each core shows up as two of them, and leaves half the machine idle elsewhere. So the
-package imports this module before anything that imports mxnet, and this module loads mxnet with the
-right number in ``MXNET_OMP_MAX_THREADS``, which only MXNet reads and which is removed afterwards.
+right where each core shows up as two of them, and leaves half the machine idle elsewhere. So mxnet
+is loaded with the right number in ``MXNET_OMP_MAX_THREADS``, which only MXNet reads and which is
+removed afterwards.
 
 A number that the user has set, in ``OMP_NUM_THREADS`` or ``MXNET_OMP_MAX_THREADS``, is respected.
-Where mxnet was imported first it is too late (``late_import`` says so).
+Where mxnet was imported first it is too late (``too_late`` says so).
 """
 
 from __future__ import annotations
 
 import os
-import sys
-import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SETTINGS = ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS")
@@ -35,11 +35,6 @@ def one_cpu_per_core() -> list[int]:
     """Return one processor of each physical core that the affinity of this process allows."""
     cpus = sorted(os.sched_getaffinity(0), reverse=True)
     return sorted({_core_of(cpu): cpu for cpu in cpus}.values())  # the first one of each
-
-
-def late_import() -> str | None:
-    """Return what to do if mxnet was loaded too early to be given every core, else None."""
-    return _late_import
 
 
 def _core_of(cpu):
@@ -87,34 +82,22 @@ def _read(path):
         return ""
 
 
-def _load_mxnet():
-    """Load mxnet on every core; return what to do if it was too late for that, else None."""
-    # If a thread outside the engine copies a large array on several threads, the OpenMP runtime has
-    # two teams, more threads than processors, and puts both to sleep between operators: a step
-    # takes twice as long. A single thread copies as fast. This variable stays, because MXNet
-    # reads it at its first copy, whenever that is.
-    os.environ.setdefault("MXNET_CPU_PARALLEL_SIZE", str(10**9))
-
-    cores = None if any(name in os.environ for name in SETTINGS) else usable_cores()
-    if "mxnet" in sys.modules:
-        return _too_late(cores)
-    for name in [name for name in sys.modules if name.startswith("mxnet.")]:
-        del sys.modules[name]  # left by an import that failed half-way
+@contextmanager
+def every_core() -> Iterator[None]:
+    """Let mxnet, imported within the block, compute on every core."""
+    cores = _cores_to_set()
     if cores is not None:
         os.environ["MXNET_OMP_MAX_THREADS"] = str(cores)
     try:
-        with warnings.catch_warnings():
-            # mxnet uses what numpy, scipy and distutils have deprecated since.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            import mxnet  # noqa: F401
+        yield
     finally:
         if cores is not None:
             del os.environ["MXNET_OMP_MAX_THREADS"]
-    return None
 
 
-def _too_late(cores):
+def too_late() -> str | None:
     """Return what to do about an mxnet that was imported before, None if it has every core."""
+    cores = _cores_to_set()
     if cores is None:
         return None
     default = max(1, len(os.sched_getaffinity(0)) // 2)
@@ -126,4 +109,5 @@ def _too_late(cores):
     )
 
 
-_late_import = _load_mxnet()
+def _cores_to_set():
+    return None if any(name in os.environ for name in SETTINGS) else usable_cores()

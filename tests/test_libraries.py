@@ -1,0 +1,167 @@
+"""What a machine lacks to load MXNet is told in a paragraph that says how to get it."""
+
+import ctypes
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vae_gluon.mxnet_today import libraries
+
+linux = pytest.mark.skipif(platform.system() != "Linux", reason="is of Linux")
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A function that makes this a machine of another kind, with some libraries and programs."""
+
+    def become(system="Linux", processor="x86_64", libc="glibc", has=(), programs=()):
+        def load(name):
+            if name not in has:
+                raise OSError(name)
+
+        monkeypatch.setattr(platform, "system", lambda: system)
+        monkeypatch.setattr(platform, "machine", lambda: processor)
+        monkeypatch.setattr(platform, "libc_ver", lambda: (libc, "2.41"))
+        monkeypatch.setattr(ctypes, "CDLL", load)
+        monkeypatch.setattr(shutil, "which", lambda program: program in programs or None)
+
+    return become
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ({"libc": ""}, "this is Linux on x86_64 with another C library"),  # Alpine, older Pythons
+        ({"libc": "musl"}, "this is Linux on x86_64 with musl"),
+        ({"processor": "riscv64"}, "this is Linux on riscv64 with glibc"),
+        ({"system": "Darwin", "processor": "arm64", "libc": ""}, "this is Darwin on arm64"),
+        ({"system": "Windows", "processor": "AMD64", "libc": ""}, "this is Windows on AMD64"),
+    ],
+)
+def test_a_machine_without_a_wheel_is_named(machine, kind, told):
+    machine(**kind)
+    assert libraries.no_wheel().endswith(told)
+    assert libraries.main() == libraries.no_wheel()
+
+
+@pytest.mark.parametrize(
+    ("system", "processor", "libc"),
+    [("Linux", "x86_64", "glibc"), ("Linux", "aarch64", "glibc"), ("Darwin", "x86_64", "")],
+)
+def test_machines_with_a_wheel_are_taken(machine, system, processor, libc):
+    machine(system, processor, libc)
+    assert libraries.no_wheel() == ""
+
+
+BARE = ("libstdc++.so.6", "libz.so.1")  # what Debian has at its barest
+
+
+@pytest.mark.parametrize(
+    ("processor", "programs", "command"),
+    [
+        ("x86_64", ["apt-get"], "apt-get install libgomp1 libquadmath0"),
+        ("x86_64", ["dnf"], "dnf install libgomp libquadmath"),
+        ("x86_64", ["pacman"], "pacman -S gcc-libs"),
+        ("aarch64", ["apt-get"], "apt-get install libgomp1 libopenblas0 liblapacke"),
+        ("aarch64", ["dnf"], "dnf install libgomp openblas lapack"),
+    ],
+)
+def test_missing_libraries_are_named_with_the_command_that_installs_them(
+    machine, processor, programs, command
+):
+    machine(processor=processor, has=BARE, programs=programs)
+    told = libraries.missing_libraries()
+    assert told.startswith("MXNet 1.9.1 needs libgomp.so.1 and lib")
+    assert told.endswith(f"Install what is missing by: {command}")
+
+
+def test_only_what_is_missing_is_installed(machine):
+    machine(has=(*BARE, "libgomp.so.1"), programs=["apt-get"])
+    told = libraries.missing_libraries()
+    assert "needs libquadmath.so.0, which" in told
+    assert told.endswith("apt-get install libquadmath0")
+
+
+def test_without_a_known_package_manager_all_commands_are_given(machine):
+    machine(has=BARE)
+    told = libraries.missing_libraries()
+    assert "apt-get install libgomp1 libquadmath0 or dnf install libgomp libquadmath or " in told
+
+
+def test_a_machine_that_has_all_is_told_nothing():
+    assert libraries.main() is None
+
+
+@pytest.fixture
+def arm(machine, monkeypatch, tmp_path):
+    """A machine with everything that MXNet needs on ARM, and the folder of MXNet there."""
+    machine(processor="aarch64", has=tuple(libraries.LIBRARIES["aarch64"]))
+    monkeypatch.setattr(libraries, "mxnet_folder", lambda: tmp_path)
+    monkeypatch.setattr(libraries, "_path_of", "/usr/lib/{}".format)
+    return tmp_path
+
+
+def test_on_arm_missing_links_are_told_and_made(arm):
+    assert libraries.missing_libraries().endswith(
+        f"Make them by: {sys.executable} {libraries.__file__}"
+    )
+    dangling = arm / "libastring.so"
+    dangling.symlink_to("/nowhere")
+    libraries.main()
+    assert {path.name: os.readlink(path) for path in arm.iterdir()} == {
+        "libarmpl_lp64_mp.so": "/usr/lib/libopenblas.so.0",
+        "libamath.so": "/usr/lib/libm.so.6",
+        "libastring.so": "/usr/lib/liblapacke.so.3",
+    }
+
+
+def test_on_arm_links_are_made_only_when_all_libraries_are_there(arm, machine):
+    machine(processor="aarch64", has=["libopenblas.so.0"])
+    assert "liblapacke.so.3" in libraries.main()
+    assert not list(arm.iterdir())
+
+
+@linux
+def test_the_path_of_a_library_is_that_of_its_file():
+    path = Path(libraries._path_of("libm.so.6"))
+    assert path.name == "libm.so.6"
+    assert path.is_file()
+
+
+# In a fresh process: what an import says.
+
+FAIL = """
+import sys
+from importlib.abc import MetaPathFinder
+class Missing(MetaPathFinder):
+    def find_spec(self, name, *_):
+        if name == "mxnet":
+            raise {error}
+sys.meta_path.insert(0, Missing())
+import vae_gluon
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            'ModuleNotFoundError("No module named \'mxnet\'", name="mxnet")',
+            "MXNet is not installed, and is not installed along with vae_gluon, because its "
+            "metadata would take NumPy back below 2. Install it by: "
+            "python -m pip install --no-deps mxnet==1.9.1",
+        ),
+        ('OSError("libfoo.so: no such file")', "libfoo.so: no such file"),
+    ],
+)
+def test_an_import_without_mxnet_says_how_to_get_it(error, told):
+    done = subprocess.run(
+        [sys.executable, "-c", FAIL.format(error=error)], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"ImportError: {told}"

@@ -1,0 +1,19 @@
+"""What MXNet 1.9.1, the last there will be, needs on today's machines.
+
+MXNet is Python over ``ctypes``, so that it runs on Pythons and with NumPys that are younger than
+itself, once it finds what it looks for:
+
+================  =============================================================================
+``load``          imports mxnet with all of this; the package does so before anything else
+``old_names``     names that NumPy, SciPy and Python no longer have
+``threads``       how many cores MXNet computes on
+``libraries``     libraries of the system: which are missing, and what installs them
+``onnx_names``    names that the package onnx no longer has
+================  =============================================================================
+"""
+
+from vae_gluon.mxnet_today.load import late_import
+from vae_gluon.mxnet_today.onnx_names import old_onnx
+from vae_gluon.mxnet_today.threads import SETTINGS, one_cpu_per_core, usable_cores
+
+__all__ = ["SETTINGS", "late_import", "old_onnx", "one_cpu_per_core", "usable_cores"]

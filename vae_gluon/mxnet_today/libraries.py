@@ -1,0 +1,139 @@
+"""Libraries that MXNet 1.9.1 wants from the system: which are missing, and what installs them.
+
+``make`` runs this file before it installs anything, so it imports only Python's own modules::
+
+    python vae_gluon/mxnet_today/libraries.py
+
+says what is missing, and on ARM makes the links that MXNet needs. Its wheel for aarch64 is linked
+to Arm's own libraries, which no package index has. Of those it uses cblas and LAPACKE, which
+OpenBLAS and liblapacke have as well. So links beside MXNet, where the loader looks first, lead from Arm's
+names to them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import platform
+import shutil
+import sys
+from pathlib import Path
+
+INSTALL = (
+    "MXNet is not installed, and is not installed along with vae_gluon, because its metadata "
+    "would take NumPy back below 2. Install it by: python -m pip install --no-deps mxnet==1.9.1"
+)
+
+WHEELS = (("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "x86_64"))
+
+# What is needed on each kind of processor, with the package that has it in Debian and Fedora.
+# On Arch, gcc-libs has all of GCC's.
+LIBRARIES = {
+    "x86_64": {
+        "libgomp.so.1": ("libgomp1", "libgomp"),
+        "libquadmath.so.0": ("libquadmath0", "libquadmath"),
+        "libstdc++.so.6": ("libstdc++6", "libstdc++"),
+    },
+    "aarch64": {
+        "libgomp.so.1": ("libgomp1", "libgomp"),
+        "libopenblas.so.0": ("libopenblas0", "openblas"),
+        "liblapacke.so.3": ("liblapacke", "lapack"),
+        "libstdc++.so.6": ("libstdc++6", "libstdc++"),
+        "libz.so.1": ("zlib1g", "zlib"),
+    },
+}
+
+# Arm's names, and the libraries that stand in. Nothing is used of the last two, which only have to
+# be there: libm is loaded anyway, and liblapacke is loaded by this link.
+ARM_LINKS = {
+    "libarmpl_lp64_mp.so": "libopenblas.so.0",
+    "libamath.so": "libm.so.6",
+    "libastring.so": "liblapacke.so.3",
+}
+
+
+def no_wheel() -> str:
+    """Say that MXNet has no wheel for this machine; empty if it has one."""
+    system, machine, libc = platform.system(), platform.machine(), platform.libc_ver()[0]
+    if (system, machine) in WHEELS and (system != "Linux" or libc == "glibc"):
+        return ""
+    c_library = f" with {libc or 'another C library'}" if system == "Linux" else ""
+    return (
+        "MXNet 1.9.1 has wheels for Linux with glibc on x86_64 and aarch64, and for macOS on "
+        f"x86_64; this is {system} on {machine}{c_library}"
+    )
+
+
+def missing_libraries() -> str:
+    """Say in a paragraph what this machine lacks to load MXNet; empty if it lacks nothing."""
+    machine = platform.machine()
+    missing = [name for name in _needed() if not _loads(name)]
+    if missing:
+        return (
+            f"MXNet 1.9.1 needs {' and '.join(missing)}, which this system does not have. "
+            f"Install what is missing by: {_commands(machine, missing)}"
+        )
+    folder = mxnet_folder() if machine == "aarch64" else None
+    if folder and not all((folder / name).exists() for name in ARM_LINKS):
+        return (
+            "MXNet 1.9.1 needs links from the names of Arm's libraries to those of OpenBLAS. Make "
+            f"them by: {sys.executable} {__file__}"
+        )
+    return ""
+
+
+def mxnet_folder() -> Path | None:
+    """Return where MXNet is installed, without importing it; None if it is not."""
+    spec = importlib.util.find_spec("mxnet")
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def link_arm_libraries(folder: Path) -> None:
+    """Make the links that MXNet's wheel for aarch64 needs, in its ``folder``."""
+    for name, stands_in in ARM_LINKS.items():
+        link = folder / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(_path_of(stands_in))
+
+
+def _needed():
+    return LIBRARIES.get(platform.machine(), {}) if platform.system() == "Linux" else {}
+
+
+def _loads(name):
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
+
+
+def _path_of(name):
+    """Return the file that the loader takes for the name of a library."""
+    # glibc's handle points to a struct link_map (link.h), whose second field is the path.
+    link_map = ctypes.cast(ctypes.CDLL(name)._handle, ctypes.POINTER(ctypes.c_char_p))
+    return link_map[1].decode()
+
+
+def _commands(machine, missing):
+    """Return the command that installs what is missing, for the package managers that are here."""
+    debian, fedora = (" ".join(names) for names in zip(*(LIBRARIES[machine][n] for n in missing)))
+    commands = {
+        "apt-get": f"apt-get install {debian}",
+        "dnf": f"dnf install {fedora}",
+        "pacman": "pacman -S gcc-libs" + (" openblas lapacke" * (machine == "aarch64")),
+    }
+    here = [command for manager, command in commands.items() if shutil.which(manager)]
+    return " or ".join(here or commands.values())
+
+
+def main() -> str | None:
+    """Make the links on ARM, if MXNet is installed; return what is missing."""
+    folder = mxnet_folder() if platform.machine() == "aarch64" else None
+    if folder and all(map(_loads, _needed())):
+        link_arm_libraries(folder)
+    return no_wheel() or missing_libraries() or None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

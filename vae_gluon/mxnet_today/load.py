@@ -1,0 +1,55 @@
+"""Import mxnet as today's machines need it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+
+from vae_gluon.mxnet_today.libraries import INSTALL, missing_libraries, no_wheel
+from vae_gluon.mxnet_today.old_names import answer_mxnet, distutils, give_sparse
+from vae_gluon.mxnet_today.threads import every_core, too_late
+
+
+def late_import() -> str | None:
+    """Return what to do if mxnet was loaded too early to be given every core, else None."""
+    return _late_import
+
+
+def load_mxnet() -> str | None:
+    """Import mxnet on every core; return what to do if it was too late for that, else None.
+
+    Raises
+    ------
+    ImportError
+        If mxnet is not installed, or the system lacks a library that it needs. The message says
+        what is missing, and what installs it.
+    """
+    # If a thread outside the engine copies a large array on several threads, the OpenMP runtime has
+    # two teams, more threads than processors, and puts both to sleep between operators: a step
+    # takes twice as long. A single thread copies as fast. This variable stays, because MXNet
+    # reads it at its first copy, whenever that is.
+    os.environ.setdefault("MXNET_CPU_PARALLEL_SIZE", str(10**9))
+
+    if "mxnet" in sys.modules:
+        return too_late()
+    for name in [name for name in sys.modules if name.startswith("mxnet.")]:
+        del sys.modules[name]  # left by an import that failed half-way
+
+    answer_mxnet()
+    with every_core(), distutils(), warnings.catch_warnings():
+        # mxnet uses what numpy, scipy and distutils have deprecated since.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            import mxnet
+        except ModuleNotFoundError as error:
+            if error.name != "mxnet":
+                raise
+            raise ImportError(no_wheel() or INSTALL) from error
+        except OSError as error:
+            raise ImportError(missing_libraries() or str(error)) from error
+    give_sparse(mxnet)
+    return None
+
+
+_late_import = load_mxnet()

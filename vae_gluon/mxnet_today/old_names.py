@@ -1,0 +1,114 @@
+"""Names that MXNet 1.9.1 reads and that NumPy, SciPy or Python no longer have.
+
+Nothing is put into NumPy's namespace, by which other packages tell its versions apart: NumPy
+answers MXNet's own modules when they ask for an old name that it lacks, and nobody else. This has to
+stay after ``import mxnet``, because MXNet reads some of the names (``bool``, ``int``, ``Inf``,
+``compat``) only when it is called. The stand-in for ``distutils`` is there only during the import.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+
+def _renamed(function):
+    # A function of its own: MXNet has a table of NumPy's functions, with an entry for each name.
+    @functools.wraps(function)
+    def renamed(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return renamed
+
+
+def _in1d(ar1, ar2, **options):
+    return np.isin(np.ravel(ar1), ar2, **options)
+
+
+def _msort(a):
+    return np.sort(a, axis=0)
+
+
+def _financial(*args, **kwargs):
+    raise NotImplementedError("NumPy 1.20 moved its financial functions to numpy_financial")
+
+
+OLD_NAMES: dict[str, Any] = {
+    # Python's types, until NumPy 1.23. NumPy 2 has a bool again, which is its own and stays.
+    "bool": bool,
+    "int": int,
+    # Until 1.26.
+    "Inf": np.inf,
+    "PINF": np.inf,
+    "NINF": -np.inf,
+    "NaN": np.nan,
+    "NAN": np.nan,
+    "PZERO": 0.0,
+    "NZERO": -0.0,
+    "alltrue": _renamed(np.all),
+    "sometrue": _renamed(np.any),
+    "product": _renamed(np.prod),
+    "round_": _renamed(np.round),
+    "row_stack": _renamed(np.vstack),
+    "msort": _msort,
+    "compat": SimpleNamespace(basestring=str),
+    # Until 2.3.
+    "in1d": _in1d,
+    "trapz": _renamed(vars(np).get("trapezoid") or vars(np)["trapz"]),
+    # Until 1.19. MXNet only looks them up.
+    **dict.fromkeys(("mirr", "npv", "pmt", "ppmt", "pv", "rate"), _financial),
+}
+
+
+class _Version(tuple):
+    """What ``distutils.version`` makes of a version, as far as MXNet compares it."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> _Version:
+        return super().__new__(cls, map(int, text.split(".")[:2]))
+
+
+def answer_mxnet() -> None:
+    """Let NumPy answer MXNet's modules when they ask for an old name that it lacks."""
+    numpys_own = np.__getattr__
+
+    def answer(name):
+        if name in OLD_NAMES and _is_mxnets(sys._getframe(1)):
+            return OLD_NAMES[name]
+        return numpys_own(name)
+
+    vars(np)["__getattr__"] = answer  # whom Python asks for names that are not there
+
+
+def give_sparse(mxnet: ModuleType) -> None:
+    """Give MXNet a ``scipy.sparse`` in which ``csr.csr_matrix`` neither warns nor is missing."""
+    own = ModuleType("scipy.sparse")
+    vars(own).update(vars(scipy.sparse), csr=scipy.sparse)
+    mxnet.ndarray.utils.spsp = mxnet.ndarray.sparse.spsp = own
+
+
+@contextmanager
+def distutils() -> Iterator[None]:
+    """Let mxnet import ``distutils`` within the block, which Python 3.12 no longer has."""
+    if sys.version_info < (3, 12) or "distutils" in sys.modules:
+        yield
+        return
+    package, version = ModuleType("distutils"), ModuleType("distutils.version")
+    vars(version).update(LooseVersion=_Version, StrictVersion=_Version)
+    sys.modules.update({"distutils": package, "distutils.version": version})
+    try:
+        yield
+    finally:
+        del sys.modules["distutils"], sys.modules["distutils.version"]
+
+
+def _is_mxnets(frame):
+    return frame.f_globals.get("__name__", "").partition(".")[0] == "mxnet"
