@@ -6,8 +6,8 @@
 
 says what is missing, and on ARM makes the links that MXNet needs. Its wheel for aarch64 is linked
 to Arm's own libraries, which no package index has. Of those it uses cblas and LAPACKE, which
-OpenBLAS and liblapacke have as well. So links beside MXNet, where the loader looks first, lead from Arm's
-names to them.
+OpenBLAS and liblapacke have as well. So links beside MXNet, where the loader looks first, lead from
+Arm's names to them.
 """
 
 from __future__ import annotations

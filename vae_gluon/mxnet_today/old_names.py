@@ -1,8 +1,8 @@
 """Names that MXNet 1.9.1 reads and that NumPy, SciPy or Python no longer have.
 
 Nothing is put into NumPy's namespace, by which other packages tell its versions apart: NumPy
-answers MXNet's own modules when they ask for an old name that it lacks, and nobody else. This has to
-stay after ``import mxnet``, because MXNet reads some of the names (``bool``, ``int``, ``Inf``,
+answers MXNet's own modules when they ask for an old name that it lacks, and nobody else. This has
+to stay after ``import mxnet``, because MXNet reads some of the names (``bool``, ``int``, ``Inf``,
 ``compat``) only when it is called. The stand-in for ``distutils`` is there only during the import.
 """
 
