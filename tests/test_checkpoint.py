@@ -338,6 +338,14 @@ def test_members_that_share_their_bytes_are_told(tmp_path):
         refuse(path, "expected arrays that are no longer than the file")
 
 
+def test_members_in_the_same_place_are_told(tmp_path):
+    path = tmp_path / "run.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", b"")
+        archive.filelist *= 2
+    refuse(path, "expected each array in a place of its own")
+
+
 def test_a_name_that_comes_twice_is_told(tmp_path, small_checkpoint):
     path = tmp_path / "run.npz"
     path.write_bytes(small_checkpoint)

@@ -186,6 +186,8 @@ def _read(path):
                 raise ValueError("expected arrays that are not compressed")
             if sum(member.file_size for member in members) > len(data):
                 raise ValueError("expected arrays that are no longer than the file")
+            if len({member.header_offset for member in members}) < len(members):
+                raise ValueError("expected each array in a place of its own")
             names = [member.filename[: -len(".npy")] for member in members]
             if len(set(names)) < len(names):
                 raise ValueError("expected each name once")
