@@ -1,5 +1,7 @@
 """What comes in wrong is told, with what was got and what was expected."""
 
+import re
+
 import mxnet as mx
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ def test_integers_pass(value):
 
 @pytest.mark.parametrize("value", [0, -1, 2.0, True, None, "3", np.float32(1)])
 def test_what_is_no_positive_integer_is_refused(value):
-    with pytest.raises(ValueError, match=f"n to be an integer of at least 1, got {value!r}"):
+    with pytest.raises(ValueError, match=re.escape(f"at least 1, got {value!r}")):
         check_integer("n", value)
 
 
