@@ -28,7 +28,8 @@ mount --bind /dev "$box/dev"
 
 inside() {
     # qemu 7.2 computes wrongly with SVE, which the processor of a Raspberry Pi 4 does not have.
-    chroot "$box" env -i QEMU_CPU=cortex-a72 HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 sh -ec "$1"
+    chroot "$box" env -i QEMU_CPU=cortex-a72 HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
+        DEBIAN_FRONTEND=noninteractive sh -ec "$1"
 }
 
 rm -rf "$box/root/vae_gluon"
