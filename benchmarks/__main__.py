@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks import measures, report
 from benchmarks.race import Task, race
 from vae_gluon import MNISTUnavailableError, load_mnist, make_digits
-from vae_gluon.data import locate_mnist
+from vae_gluon.data.mnist import locate_mnist
 from vae_gluon.mxnet_today import usable_cores
 
 HERE = Path(__file__).parent

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import vae_gluon
-from vae_gluon.download import FILES
+from vae_gluon.data.download import FILES
 
 matplotlib.use("Agg")
 

@@ -5,8 +5,8 @@ import struct
 
 import numpy as np
 
-from vae_gluon.download import FILES
-from vae_gluon.idx import IMAGE_MAGIC, LABEL_MAGIC
+from vae_gluon.data.download import FILES
+from vae_gluon.data.idx import IMAGE_MAGIC, LABEL_MAGIC
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = (name for name, _ in FILES.values())
 

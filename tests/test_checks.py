@@ -6,7 +6,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from vae_gluon.checks import check_integer, check_pixels
+from vae_gluon._checks import check_integer, check_pixels
 
 
 @pytest.mark.parametrize("value", [1, 7, np.int64(1), np.uint8(200)])

@@ -11,7 +11,9 @@ import pytest
 from idx_files import idx_files, write
 
 import vae_gluon
-from vae_gluon import VAE, cli, commands, epoch, run_folder, runs
+from vae_gluon import VAE
+from vae_gluon.command import cli, commands, run_folder, runs
+from vae_gluon.training import epoch
 
 QUICK = ["--epochs", "2", "--n-hidden", "16", "--n-layers", "1"]
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from vae_gluon import cli, cluster, load_checkpoint, runs
-from vae_gluon.cluster import run_cluster
-from vae_gluon.nets import make_net
-from vae_gluon.run_folder import read_config, read_history
+from vae_gluon import load_checkpoint
+from vae_gluon.command import cli, runs
+from vae_gluon.command.nets import make_net
+from vae_gluon.command.run_folder import read_config, read_history
+from vae_gluon.distributed import cluster
+from vae_gluon.distributed.cluster import run_cluster
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux does")
 
@@ -23,7 +25,7 @@ import sys, zlib
 import vae_gluon  # first: on Python 3.12 mxnet cannot be imported without it
 import mxnet as mx
 from vae_gluon import VAE, make_digits, mnist_iterators, train
-from vae_gluon.workers import shard
+from vae_gluon.distributed.workers import shard
 
 kvstore = mx.kv.create("dist_sync") if sys.argv[1] == "two" else None
 vae_gluon.seed(1)
@@ -118,7 +120,7 @@ def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path, digits_f
 
 ONE_FAILS = """
 import os, sys
-from vae_gluon import cli
+from vae_gluon.command import cli
 try:
     os.mkdir("mark")
     folder = "nowhere"
@@ -130,7 +132,7 @@ sys.exit(cli.main(["train", "--kvstore", "dist_sync", "--data-dir", folder, "--o
 
 def test_an_error_of_one_worker_is_told_and_ends_the_job(tmp_path, digits_folder):
     (tmp_path / "worker.py").write_text(ONE_FAILS)
-    code = "import sys; from vae_gluon.cluster import LOOPBACK, run_cluster;"
+    code = "import sys; from vae_gluon.distributed.cluster import LOOPBACK, run_cluster;"
     code += "sys.exit(run_cluster(LOOPBACK, [sys.executable, *sys.argv[1:]]))"
     done = subprocess.run(
         [sys.executable, "-c", code, "worker.py", str(digits_folder)],

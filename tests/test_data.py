@@ -6,7 +6,7 @@ import pytest
 from idx_files import TEST_LABELS, TRAIN_IMAGES, idx_labels, write
 
 from vae_gluon import load_mnist, mnist_iterators
-from vae_gluon.data import batches, check_iterator, draw_pixels
+from vae_gluon.data.batches import batches, check_iterator, draw_pixels
 
 # What is read
 

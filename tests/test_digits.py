@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from vae_gluon import digits, load_mnist, make_digits
-from vae_gluon.digits import BOX, SKELETONS
+from vae_gluon import load_mnist, make_digits
+from vae_gluon.data import digits
+from vae_gluon.data.digits import BOX, SKELETONS
 
 
 @pytest.fixture(scope="module")

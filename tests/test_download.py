@@ -11,7 +11,8 @@ import time
 import pytest
 from idx_files import TRAIN_IMAGES
 
-from vae_gluon import MNISTUnavailableError, download, load_mnist
+from vae_gluon import MNISTUnavailableError, load_mnist
+from vae_gluon.data import download
 
 
 class Mirror(http.server.ThreadingHTTPServer):

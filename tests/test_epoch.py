@@ -6,7 +6,8 @@ import pytest
 from mxnet import autograd, gluon, nd
 from plain_nets import Constant, Watched, parameters
 
-from vae_gluon import epoch, evaluate, mnist_iterators
+from vae_gluon import evaluate, mnist_iterators
+from vae_gluon.training import epoch
 
 
 def test_binarized_pixels_are_evaluated_when_asked_for(net, digits):

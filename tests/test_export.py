@@ -15,18 +15,17 @@ from mxnet import gluon, nd
 
 from vae_gluon import (
     VAE,
-    cli,
     conv_decoder,
     conv_encoder,
     decode,
-    export,
     export_onnx,
     export_symbol,
     ndtri_grid,
-    runs,
     seed,
 )
-from vae_gluon.export import PARTS
+from vae_gluon.command import cli, runs
+from vae_gluon.inference import export
+from vae_gluon.inference.export import PARTS
 from vae_gluon.plotting import tile
 
 onnx = pytest.importorskip("onnx", reason="needs the extra onnx")

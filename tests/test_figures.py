@@ -5,8 +5,9 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from vae_gluon import VAE, figures, ndtri_grid
-from vae_gluon.figures import draw_figures
+from vae_gluon import VAE, ndtri_grid
+from vae_gluon.command import figures
+from vae_gluon.command.figures import draw_figures
 
 HISTORY = {"train": [180.0, 160.0], "val": [170.0, 165.0], "val_kl": [4.0, 5.0]}
 ALWAYS = {"data_samples.png", "elbo.png", "latent_interpolations.png", "reconstructions.png"}

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from vae_gluon import files
-from vae_gluon.files import remove_partials, replacing
+from vae_gluon import _files as files
+from vae_gluon._files import remove_partials, replacing
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_it_does_so_where_a_file_is_in_the_place_of_the_folder(old):
 @pytest.mark.skipif(os.name != "posix", reason="limits the size of files as POSIX does")
 def test_a_full_disk_leaves_the_old_content(old):
     code = (
-        "import resource, sys; from pathlib import Path; from vae_gluon.files import replacing\n"
+        "import resource, sys; from pathlib import Path; from vae_gluon._files import replacing\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "with replacing(Path(sys.argv[1])) as partial: partial.write_bytes(bytes(5000))"
     )
@@ -86,7 +86,7 @@ def test_a_full_disk_leaves_the_old_content(old):
 
 def test_a_killed_process_leaves_the_old_content_and_a_partial_that_can_be_removed(old):
     code = (
-        "import os, signal, sys; from pathlib import Path; from vae_gluon.files import replacing\n"
+        "import os, signal, sys; from pathlib import Path; from vae_gluon._files import replacing\n"
         "with replacing(Path(sys.argv[1])) as partial:\n"
         "    partial.write_text('ne'); os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from idx_files import TRAIN_IMAGES, TRAIN_LABELS, idx_images, idx_labels, write
 
 from vae_gluon import load_mnist
-from vae_gluon.idx import read_images, read_labels
+from vae_gluon.data.idx import read_images, read_labels
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from vae_gluon.interrupts import HeldInterrupt
+from vae_gluon.training.interrupts import HeldInterrupt
 
 
 def press():

@@ -11,12 +11,12 @@ from vae_gluon import (
     decode,
     encode,
     interpolate,
-    latent,
     ndtri_grid,
     principal_components,
     reconstruct,
     sample_prior,
 )
+from vae_gluon.inference import latent
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,8 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import vae_gluon
-from vae_gluon import VAE, active_units, elbo, likelihood, log_likelihood, mnist_iterators, train
+from vae_gluon import VAE, active_units, elbo, log_likelihood, mnist_iterators, train
+from vae_gluon.inference import likelihood
 
 STEPS = np.linspace(-7, 7, 281)  # 0.05 apart: the narrowest posterior here is 0.17 wide
 

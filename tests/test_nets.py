@@ -4,7 +4,7 @@ import mxnet as mx
 import pytest
 
 from vae_gluon import encode
-from vae_gluon.nets import ARCHITECTURES, make_net, net_name
+from vae_gluon.command.nets import ARCHITECTURES, make_net, net_name
 
 CONFIG = {"n_hidden": 16, "n_latent": 3, "n_layers": 3}
 

@@ -53,7 +53,7 @@ def test_other_packages_can_be_imported_before_and_after(order, other):
 
 
 def test_importing_warns_of_nothing_even_where_warnings_are_errors(strict):
-    done = python("import vae_gluon, vae_gluon.plotting, vae_gluon.cli", *strict)
+    done = python("import vae_gluon, vae_gluon.plotting, vae_gluon.command.cli", *strict)
     assert (done.returncode, done.stderr) == (0, "")
 
 

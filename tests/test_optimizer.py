@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mxnet import gluon
 
-from vae_gluon.optimizer import SWEEP_EVERY, Adam
+from vae_gluon.training.adam import SWEEP_EVERY, Adam
 
 SMALLEST_NORMAL = np.finfo(np.float32).tiny
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from vae_gluon.options import OPTIONS, Integer, Positive
+from vae_gluon.command.options import OPTIONS, Integer, Positive
 
 
 @pytest.mark.parametrize("value", [3, 9])

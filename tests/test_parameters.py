@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mxnet import gluon, nd
 
 from vae_gluon import VAE
-from vae_gluon.parameters import check_arrays, check_parameters, read_parameters
+from vae_gluon.model.parameter_files import check_arrays, check_parameters, read_parameters
 
 
 def values(net):

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 import vae_gluon
-from vae_gluon import cli
+from vae_gluon.command import cli
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -44,10 +44,10 @@ def test_the_commands_are_ones(text, monkeypatch):
             assert cli.build_parser().parse_args(words).command == words[0]
 
 
-@pytest.mark.parametrize("path", sorted(Path(vae_gluon.__file__).parent.glob("*.py")))
-def test_every_room_is_on_the_map(path):
-    if not path.name.startswith("__"):
-        assert f"`{path.name}`" in README
+@BOTH
+def test_the_tree_is_what_is_there(text):
+    folders = {path.parent.name for path in Path(vae_gluon.__file__).parent.glob("*/__init__.py")}
+    assert set(re.findall(r"^  (\w+)/ ", text, re.MULTILINE)) == folders
 
 
 def without_comments(code):

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vae_gluon import History
-from vae_gluon.options import OPTIONS
-from vae_gluon.run_folder import read_config, read_history, write_json
+from vae_gluon.command.options import OPTIONS
+from vae_gluon.command.run_folder import read_config, read_history, write_json
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

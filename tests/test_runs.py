@@ -16,8 +16,9 @@ import pytest
 from idx_files import idx_files, write
 from run_files import contents, snapshot
 
-from vae_gluon import VAE, cli, commands, run_folder, runs
-from vae_gluon.runtime import contexts_of
+from vae_gluon import VAE
+from vae_gluon.command import cli, commands, run_folder, runs
+from vae_gluon.model.devices import contexts_of
 
 QUICK = ["--epochs", "3", "--n-hidden", "16", "--n-layers", "1"]
 
@@ -245,7 +246,7 @@ def test_a_run_that_diverges_keeps_the_checkpoint_before(tmp_path, digits, capsy
 def test_a_full_disk_ends_a_run_and_leaves_what_was_there(stopped):
     before = snapshot(stopped)
     code = (
-        "import resource, sys; from vae_gluon import cli, runs\n"
+        "import resource, sys; from vae_gluon.command import cli, runs\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "from vae_gluon import make_digits; few = make_digits(600, 200, seed=3)\n"
         "runs.make_digits = lambda: few\n"

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import vae_gluon
-from vae_gluon.runtime import SEED_LIMIT, context_of, default_context, gpu_exists
+from vae_gluon.model.devices import context_of, default_context, gpu_exists
+from vae_gluon.training.seeds import SEED_LIMIT
 
 
 def test_context_is_the_gpu_if_there_is_one():

@@ -11,8 +11,8 @@ from idx_files import idx_files, write
 from run_files import contents
 
 import vae_gluon
-from vae_gluon.parameters import read_parameters
-from vae_gluon.run_folder import CHECKPOINT, CONFIG, HISTORY, read_config, read_history
+from vae_gluon.command.run_folder import CHECKPOINT, CONFIG, HISTORY, read_config, read_history
+from vae_gluon.model.parameter_files import read_parameters
 
 KILLS = 50
 EPOCHS = 240  # of a third of a second, the checkpoint included

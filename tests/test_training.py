@@ -14,17 +14,9 @@ from mxnet import autograd, nd
 from plain_nets import Constant, Watched, parameters
 
 import vae_gluon
-from vae_gluon import (
-    VAE,
-    History,
-    TrainingState,
-    evaluate,
-    load_mnist,
-    mnist_iterators,
-    train,
-    training,
-)
-from vae_gluon.runtime import SEED_LIMIT, seed_epoch
+from vae_gluon import VAE, History, TrainingState, evaluate, load_mnist, mnist_iterators, train
+from vae_gluon.training import loop as training
+from vae_gluon.training.seeds import SEED_LIMIT, seed_epoch
 
 
 def small_net():
@@ -311,7 +303,7 @@ def test_the_seed_of_a_run_leaves_the_first_epoch_to_the_tutorials_stream(digits
 
 def test_each_epoch_has_noise_of_its_own(digits, monkeypatch):
     seeds = []
-    monkeypatch.setattr("vae_gluon.runtime.seed", seeds.append)
+    monkeypatch.setattr("vae_gluon.training.seeds.seed", seeds.append)
     for number in (1, 2):
         for epoch in range(50):
             seed_epoch(number, epoch)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from mxnet import nd
 
-from vae_gluon import epoch, workers
-from vae_gluon.workers import Watch, check_agreement, shard, total
+from vae_gluon.distributed import workers
+from vae_gluon.distributed.workers import Watch, check_agreement, shard, total
+from vae_gluon.training import epoch
 
 
 def numbered(n_train, n_test):
@@ -141,7 +142,7 @@ def test_beats_that_come_in_time_keep_a_process_alive(monkeypatch):
 
 
 def test_a_process_that_comes_to_no_batch_ends():
-    code = "from vae_gluon.workers import Watch; import time\nwith Watch(1): time.sleep(30)"
+    code = "import time; from vae_gluon.distributed import Watch\nwith Watch(1): time.sleep(30)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1  # and not 0, after the sleep
     assert "no batch for 1 seconds" in done.stderr

@@ -37,27 +37,43 @@ from typing import TYPE_CHECKING
 from vae_gluon import mxnet_today  # noqa: F401
 
 # isort: split
-from vae_gluon.checkpoint import load_checkpoint, save_checkpoint
-from vae_gluon.conv import conv_decoder, conv_encoder
-from vae_gluon.data import MNISTUnavailableError, load_mnist, mnist_iterators
-from vae_gluon.digits import make_digits
-from vae_gluon.epoch import evaluate
-from vae_gluon.export import Exported, export_onnx, export_symbol
-from vae_gluon.latent import (
+from vae_gluon.data import MNISTUnavailableError, load_mnist, make_digits, mnist_iterators
+from vae_gluon.inference import (
+    ELBO,
+    Exported,
+    active_units,
     decode,
+    elbo,
     encode,
+    export_onnx,
+    export_symbol,
     interpolate,
+    log_likelihood,
     ndtri_grid,
     principal_components,
     reconstruct,
     sample_prior,
 )
-from vae_gluon.likelihood import ELBO, active_units, elbo, log_likelihood
-from vae_gluon.losses import BernoulliNLL, GaussianKL
-from vae_gluon.model import VAE, Decoder
-from vae_gluon.runtime import default_context, gpu_exists, seed
-from vae_gluon.sampler import GaussianSampler
-from vae_gluon.training import History, TrainingState, train
+from vae_gluon.model import (
+    VAE,
+    BernoulliNLL,
+    Decoder,
+    GaussianKL,
+    GaussianSampler,
+    conv_decoder,
+    conv_encoder,
+    default_context,
+    gpu_exists,
+)
+from vae_gluon.training import (
+    History,
+    TrainingState,
+    evaluate,
+    load_checkpoint,
+    save_checkpoint,
+    seed,
+    train,
+)
 
 __version__ = "0.1.0"
 

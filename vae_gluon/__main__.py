@@ -2,7 +2,7 @@
 
 import sys
 
-from vae_gluon.cli import main
+from vae_gluon.command.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 
-from vae_gluon.arrays import as_array
+from vae_gluon._checks import as_array
 from vae_gluon.plotting.axes import axes_or_new
 from vae_gluon.plotting.images import tile
 

@@ -9,8 +9,9 @@ import mxnet as mx
 import numpy as np
 from matplotlib.figure import Figure
 
-from vae_gluon import latent, plotting
-from vae_gluon.files import replacing
+from vae_gluon import plotting
+from vae_gluon._files import replacing
+from vae_gluon.inference import latent
 
 N_ROW = 10  # images in a row of samples or reconstructions
 N_PAIRS = 5  # rows of steps between two images

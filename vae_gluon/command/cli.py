@@ -11,12 +11,18 @@ from pathlib import Path
 import mxnet as mx
 
 from vae_gluon import __version__
-from vae_gluon.cluster import LOOPBACK, ROLES, run_cluster
-from vae_gluon.commands import CommandError, run_evaluate, run_export, run_figures, run_train
-from vae_gluon.export import PARTS
-from vae_gluon.nets import ARCHITECTURES
-from vae_gluon.options import DATASETS, FLAGS, OPTIONS, Integer, Positive
-from vae_gluon.runtime import read_contexts
+from vae_gluon.command.commands import (
+    CommandError,
+    run_evaluate,
+    run_export,
+    run_figures,
+    run_train,
+)
+from vae_gluon.command.nets import ARCHITECTURES
+from vae_gluon.command.options import DATASETS, FLAGS, OPTIONS, Integer, Positive
+from vae_gluon.distributed import LOOPBACK, ROLES, run_cluster
+from vae_gluon.inference import PARTS
+from vae_gluon.model import read_contexts
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 import mxnet as mx
 from mxnet import gluon
 
-from vae_gluon.checks import check_integer
+from vae_gluon._checks import check_integer
+from vae_gluon._progress import tqdm
 from vae_gluon.data import check_iterator
-from vae_gluon.epoch import mean_losses, steps, validation_losses, watched
-from vae_gluon.interrupts import HeldInterrupt
+from vae_gluon.distributed import TIMEOUT, Watch
+from vae_gluon.model import contexts_of, default_context, named_parameters
 from vae_gluon.mxnet_today import late_import
-from vae_gluon.optimizer import Adam
-from vae_gluon.parameters import named_parameters
-from vae_gluon.progress import tqdm
-from vae_gluon.runtime import check_seed, contexts_of, default_context, seed_epoch
-from vae_gluon.workers import TIMEOUT, Watch
+from vae_gluon.training.adam import Adam
+from vae_gluon.training.epoch import mean_losses, steps, validation_losses, watched
+from vae_gluon.training.interrupts import HeldInterrupt
+from vae_gluon.training.seeds import check_seed, seed_epoch
 
 
 class History(NamedTuple):

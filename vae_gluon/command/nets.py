@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vae_gluon.conv import conv_decoder, conv_encoder
-from vae_gluon.model import VAE
+from vae_gluon.model import VAE, conv_decoder, conv_encoder
 
 
 def _mlp(config):

@@ -16,7 +16,7 @@ import mxnet as mx
 import numpy as np
 from mxnet import gluon
 
-from vae_gluon.checks import check_integer
+from vae_gluon._checks import check_integer
 
 TIMEOUT = 60.0  # seconds without a batch after which the others count as gone
 

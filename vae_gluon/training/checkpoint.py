@@ -19,11 +19,10 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 
-from vae_gluon.arrays import as_array
-from vae_gluon.files import replacing
-from vae_gluon.parameters import check_arrays, expected_array, named_parameters
-from vae_gluon.runtime import default_context
-from vae_gluon.training import History, TrainingState
+from vae_gluon._checks import as_array
+from vae_gluon._files import replacing
+from vae_gluon.model import check_arrays, default_context, expected_array, named_parameters
+from vae_gluon.training.loop import History, TrainingState
 
 MAX_HEADER = 1000  # bytes of an array's header; those written here have 118
 HISTORY = {f"history/{name}": np.dtype("<f8") for name in History._fields}

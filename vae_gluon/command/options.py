@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from vae_gluon.runtime import SEED_LIMIT
+from vae_gluon.training import SEED_LIMIT
 
 DATASETS = ("mnist", "digits")
 

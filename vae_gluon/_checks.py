@@ -1,4 +1,4 @@
-"""Checks of input that several modules share, with clear errors."""
+"""What all rooms do with input: check it, with clear errors, and turn it into NumPy's arrays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from numbers import Integral
 import mxnet as mx
 import numpy as np
 
-from vae_gluon.arrays import as_array
+
+def as_array(values: object) -> np.ndarray:
+    """Return ``values`` as a NumPy array.
+
+    NumPy itself would turn one of MXNet's arrays into an array of objects, element by element.
+    """
+    return np.asarray(values.asnumpy() if hasattr(values, "asnumpy") else values)
 
 
 def check_integer(name: str, value: int, least: int = 1) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vae_gluon.checks import check_integer
+from vae_gluon._checks import check_integer
 
 SIDE = 28
 BOX = 20  # MNIST's digits are at most 20 pixels wide and high

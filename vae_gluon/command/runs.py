@@ -15,16 +15,14 @@ from typing import Any, NamedTuple
 import mxnet as mx
 import numpy as np
 
-from vae_gluon import __version__, run_folder
-from vae_gluon.checkpoint import load_checkpoint
-from vae_gluon.data import MNISTUnavailableError, load_mnist, locate_mnist
-from vae_gluon.digits import make_digits
-from vae_gluon.model import VAE
-from vae_gluon.nets import make_net, net_name
-from vae_gluon.options import DATASETS, FLAGS, MAY_CHANGE, OPTIONS
-from vae_gluon.runtime import default_context
-from vae_gluon.training import TrainingState
-from vae_gluon.workers import check_agreement
+from vae_gluon import __version__
+from vae_gluon.command import run_folder
+from vae_gluon.command.nets import make_net, net_name
+from vae_gluon.command.options import DATASETS, FLAGS, MAY_CHANGE, OPTIONS
+from vae_gluon.data import MNISTUnavailableError, load_mnist, locate_mnist, make_digits
+from vae_gluon.distributed import check_agreement
+from vae_gluon.model import VAE, default_context
+from vae_gluon.training import TrainingState, load_checkpoint
 
 RULE = "=" * 80
 

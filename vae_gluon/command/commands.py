@@ -10,17 +10,14 @@ from contextlib import contextmanager
 
 import mxnet as mx
 
-from vae_gluon import run_folder, runs
-from vae_gluon.checkpoint import save_checkpoint
+from vae_gluon._files import replacing
+from vae_gluon.command import run_folder, runs
+from vae_gluon.command.nets import net_name
 from vae_gluon.data import draw_pixels, mnist_iterators
-from vae_gluon.export import export_onnx, export_symbol
-from vae_gluon.files import replacing
-from vae_gluon.likelihood import active_units, elbo, log_likelihood
-from vae_gluon.nets import net_name
-from vae_gluon.parameters import check_parameters, writing_parameters
-from vae_gluon.runtime import read_contexts, seed
-from vae_gluon.training import train
-from vae_gluon.workers import shard
+from vae_gluon.distributed import shard
+from vae_gluon.inference import active_units, elbo, export_onnx, export_symbol, log_likelihood
+from vae_gluon.model import check_parameters, read_contexts, writing_parameters
+from vae_gluon.training import save_checkpoint, seed, train
 
 
 class CommandError(Exception):
@@ -211,13 +208,13 @@ the images
 
 
 def _draw_samples(run):
-    from vae_gluon.figures import draw_samples
+    from vae_gluon.command.figures import draw_samples
 
     draw_samples(run.mnist, run.config["seed"], run.folder)
 
 
 def _draw(net, mnist, history, seed, folder):
-    from vae_gluon.figures import draw_figures
+    from vae_gluon.command.figures import draw_figures
 
     draw_figures(net, mnist, history, seed, folder)
     if net.n_latent != 2:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mxnet.gluon import nn
 
-from vae_gluon.model import Decoder
+from vae_gluon.model.vae import Decoder
 
 SIDE = 28
 FILTERS = (8, 32, 64)  # of the layers at 28 x 28, 14 x 14 and 7 x 7

@@ -24,11 +24,9 @@ from typing import NamedTuple
 import mxnet as mx
 import numpy as np
 
-from vae_gluon.files import replacing
-from vae_gluon.model import VAE
+from vae_gluon._files import replacing
+from vae_gluon.model import VAE, contexts_of, read_parameters, writing_parameters
 from vae_gluon.mxnet_today import old_onnx
-from vae_gluon.parameters import read_parameters, writing_parameters
-from vae_gluon.runtime import contexts_of
 
 PARTS = ("encoder", "decoder", "vae")
 BATCH = "N"  # the name of the free dimension

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 import mxnet as mx
 import numpy as np
 
-from vae_gluon.arrays import as_array
-from vae_gluon.checks import check_integer, check_pixels
-from vae_gluon.runtime import context_of
+from vae_gluon._checks import as_array, check_integer, check_pixels
+from vae_gluon.model import context_of
 
 BATCH_SIZE = 1000
 MAX_LIMIT = 37.0  # standard deviations; at -38 the cdf is 0 in double precision

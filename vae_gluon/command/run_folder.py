@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vae_gluon.files import remove_partials, replacing
-from vae_gluon.nets import ARCHITECTURES
-from vae_gluon.options import DATASETS, FLAGS, MAY_CHANGE, OPTIONS, Integer, is_finite
+from vae_gluon._files import remove_partials, replacing
+from vae_gluon.command.nets import ARCHITECTURES
+from vae_gluon.command.options import DATASETS, FLAGS, MAY_CHANGE, OPTIONS, Integer, is_finite
 from vae_gluon.training import History
 
 CONFIG = "config.json"

@@ -12,8 +12,8 @@ from mxnet import autograd, gluon
 from mxnet.gluon.utils import split_and_load
 
 from vae_gluon.data import batches, check_iterator, draw_pixels
-from vae_gluon.runtime import contexts_of
-from vae_gluon.workers import begin_together, total
+from vae_gluon.distributed import begin_together, total
+from vae_gluon.model import contexts_of
 
 BULK_SIZE = 64  # parameters whose updates are given to the engine as one job
 AHEAD = 2000  # images that may be queued while others are computed

@@ -8,11 +8,10 @@ from typing import NamedTuple
 import mxnet as mx
 import numpy as np
 
-from vae_gluon.checks import check_integer
-from vae_gluon.latent import encode, image_rows, in_batches
-from vae_gluon.losses import BernoulliNLL, GaussianKL
-from vae_gluon.progress import tqdm
-from vae_gluon.sampler import GaussianSampler
+from vae_gluon._checks import check_integer
+from vae_gluon._progress import tqdm
+from vae_gluon.inference.latent import encode, image_rows, in_batches
+from vae_gluon.model import BernoulliNLL, GaussianKL, GaussianSampler
 
 ROWS = 2000  # latent codes decoded at once
 ACTIVE = 0.01  # the variance of mu over the data above which Burda et al. call a unit active

@@ -1,15 +1,10 @@
-"""Where to compute, and from which seed."""
+"""Where to compute: which devices there are, and which hold a net."""
 
 from __future__ import annotations
 
 import re
 
 import mxnet as mx
-import numpy as np
-
-from vae_gluon.checks import check_integer
-
-SEED_LIMIT = 2**31  # MXNet takes a seed as a signed 32-bit integer
 
 
 def gpu_exists() -> bool:
@@ -80,45 +75,3 @@ def contexts_of(net: mx.gluon.Block) -> list[mx.Context]:
             f"{type(net).__name__} has no parameters yet: call net.initialize() "
             "or net.load_parameters(...) first"
         ) from error
-
-
-def seed(number: int) -> None:
-    """Seed both generators that a run draws from.
-
-    MXNet's generator draws the weights and the noise, NumPy's global one shuffles
-    ``NDArrayIter``. Seed them before making the iterators and the net.
-
-    Parameters
-    ----------
-    number : int
-        From 0 to ``SEED_LIMIT - 1``, which is 2**31 - 1.
-
-    Raises
-    ------
-    ValueError
-        If ``number`` is not such an integer.
-    """
-    check_seed(number)
-    mx.random.seed(int(number))
-    np.random.seed(int(number))
-
-
-def check_seed(number: int) -> None:
-    """Raise a ValueError unless ``number`` is an integer from 0 to ``SEED_LIMIT - 1``."""
-    check_integer("seed", number, least=0)
-    if number >= SEED_LIMIT:
-        raise ValueError(f"expected a seed below {SEED_LIMIT}, got {number}")
-
-
-def seed_epoch(number: int, epoch: int, rank: int = 0) -> None:
-    """Seed both generators for one epoch of the run whose seed is ``number``.
-
-    The state of MXNet's generator cannot be saved, so a run that can be resumed seeds it anew
-    for each epoch after the first. Epoch 0 continues where ``seed(number)`` and the drawing of
-    the weights left off, as the tutorial's does. Of several workers only the first does so: the
-    others, of ``rank`` above 0, need noise of their own.
-    """
-    if epoch > 0 or rank > 0:
-        # NumPy's way to mix numbers into one seed, so that neighbouring epochs are unrelated.
-        numbers = np.random.SeedSequence([number, epoch, *([rank] if rank else [])])
-        seed(int(numbers.generate_state(1)[0]) % SEED_LIMIT)

@@ -10,11 +10,11 @@ import numpy as np
 from mxnet import autograd, gluon
 from mxnet.gluon import nn
 
-from vae_gluon.checks import check_integer
-from vae_gluon.losses import BernoulliNLL, GaussianKL
-from vae_gluon.parameters import check_parameters
-from vae_gluon.runtime import contexts_of
-from vae_gluon.sampler import GaussianSampler
+from vae_gluon._checks import check_integer
+from vae_gluon.model.devices import contexts_of
+from vae_gluon.model.losses import BernoulliNLL, GaussianKL
+from vae_gluon.model.parameter_files import check_parameters
+from vae_gluon.model.sampler import GaussianSampler
 
 SIZE_LIMIT = 2**31 - 1  # of an array
 

@@ -1,0 +1,128 @@
+"""Arrays -> ``NDArrayIter`` -> batches, each image once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import mxnet as mx
+import numpy as np
+
+from vae_gluon._checks import check_integer, check_pixels
+
+# Of a data set, as mx.test_utils.get_mnist() names them.
+ARRAYS = ("train_data", "train_label", "test_data", "test_label")
+
+
+def mnist_iterators(
+    mnist: dict[str, np.ndarray], batch_size: int = 100, shuffle: bool = False
+) -> tuple[mx.io.NDArrayIter, mx.io.NDArrayIter]:
+    """Make the training and the test iterator, as the tutorial does.
+
+    Parameters
+    ----------
+    mnist : dict
+        What ``load_mnist`` or ``make_digits`` returns.
+    batch_size : int, default 100
+        Images in a batch. ``NDArrayIter`` pads a short last batch; ``train`` and ``evaluate``
+        leave the padding out.
+    shuffle : bool, default False
+        Shuffle the training images anew each epoch (with NumPy's global generator).
+        The tutorial does not.
+
+    Returns
+    -------
+    (NDArrayIter, NDArrayIter)
+        Over images flattened to (N, 784), named ``data``, and their ``label``.
+
+    Raises
+    ------
+    ValueError
+        If ``batch_size`` is not positive, a pixel is not in [0, 1], the labels are not as many
+        as the images, or ``mnist`` is not a dictionary of the four arrays.
+    """
+    check_integer("batch_size", batch_size)
+    if not isinstance(mnist, dict) or not mnist.keys() >= set(ARRAYS):
+        got = f"one of {list(mnist)}" if isinstance(mnist, dict) else type(mnist).__name__
+        raise ValueError(
+            f"expected a dictionary of {', '.join(ARRAYS)}, as load_mnist() and make_digits() "
+            f"return, got {got}"
+        )
+    iterators = []
+    for part in ("train", "test"):
+        images, labels = mnist[f"{part}_data"], mnist[f"{part}_label"]
+        check_pixels(f"{part}_data", images)
+        if len(labels) != len(images):
+            raise ValueError(f"{part}: expected {len(images)} labels, got {len(labels)}")
+        iterators.append(
+            mx.io.NDArrayIter(
+                data={"data": images.reshape(len(images), -1)},
+                label={"label": labels},
+                batch_size=int(batch_size),
+                shuffle=shuffle and part == "train",
+            )
+        )
+    return tuple(iterators)
+
+
+def batches(data_iter: mx.io.DataIter, ctx: mx.Context) -> Iterator[mx.nd.NDArray]:
+    """Yield the batches of one pass through an iterator, (N, ...) each, on ``ctx``.
+
+    Every image comes once: the padding of a short last batch is left out, so the last batch may
+    be smaller than the others. An iterator with ``last_batch_handle="roll_over"`` must not be
+    wrapped in another one, which would hide that attribute.
+    """
+    # With roll_over NDArrayIter gives a pad as well: the number of images kept from the epoch
+    # before, which are images like any others.
+    pads = getattr(data_iter, "last_batch_handle", "pad") == "pad"
+    data_iter.reset()
+    if pads and _is_plain(data_iter):
+        # NDArrayIter copies the images and labels of each batch; a slice is a view.
+        images = data_iter.data[0][1]
+        for begin in range(0, len(images), data_iter.batch_size):
+            yield images[begin : begin + data_iter.batch_size].as_in_context(ctx)
+        return
+    for batch in data_iter:
+        x = batch.data[0]
+        if pads and batch.pad:
+            x = x[: len(x) - batch.pad]
+        yield x.as_in_context(ctx)
+
+
+def draw_pixels(x: mx.nd.NDArray) -> mx.nd.NDArray:
+    """Draw binary pixels: each is 1 with probability ``x``, its grey value in [0, 1].
+
+    They have the shape, type and device of ``x``, and depend on MXNet's seed.
+    """
+    uniform = mx.nd.random.uniform(shape=x.shape, ctx=x.context, dtype=x.dtype)
+    # In single precision a few of the numbers are rounded up to 1, and a pixel of 1 has to stay 1.
+    return mx.nd.maximum(uniform < x, x == 1)
+
+
+def _is_plain(data_iter):
+    """Return whether an iterator gives the rows of a dense array, in order and unchanged."""
+    if not isinstance(data_iter, mx.io.NDArrayIter):
+        return False
+    # A subclass may change the batches.
+    methods = ("__next__", "next", "iter_next", "getdata")
+    own = [
+        getattr(type(data_iter), name) is not getattr(mx.io.NDArrayIter, name) for name in methods
+    ]
+    return not any(own) and data_iter.data[0][1].__class__ is mx.nd.NDArray
+
+
+def check_iterator(name: str, data_iter: mx.io.DataIter) -> None:
+    """Raise a ValueError unless ``data_iter`` is a ``DataIter`` with all pixels in [0, 1].
+
+    It is checked before training, so that the batches need not be: the array of an
+    ``NDArrayIter`` as a whole, any other iterator by one pass through it.
+    """
+    if not isinstance(data_iter, mx.io.DataIter):
+        raise ValueError(
+            f"{name}: expected an mx.io.DataIter, as mnist_iterators makes them, "
+            f"got {type(data_iter).__name__}"
+        )
+    if isinstance(data_iter, mx.io.NDArrayIter):
+        check_pixels(name, data_iter.data[0][1])
+        return
+    for x in batches(data_iter, mx.cpu()):
+        check_pixels(name, x)

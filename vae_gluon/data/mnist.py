@@ -1,0 +1,137 @@
+"""MNIST: the four files, found or downloaded -> arrays.
+
+``load_mnist`` takes the place of ``mx.test_utils.get_mnist``, which the tutorial calls and whose
+download is gone.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+
+from vae_gluon.data.download import FILES, download_mnist
+from vae_gluon.data.idx import read_images, read_labels
+
+
+class MNISTUnavailableError(FileNotFoundError):
+    """MNIST is in none of the usual places, and no mirror could provide it."""
+
+
+def load_mnist(root: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
+    """Load MNIST, or any data set in its format, from IDX files.
+
+    Without ``root`` it looks in the folder that the environment variable ``VAE_GLUON_DATA``
+    names, then in MXNet's cache (``datasets/mnist`` under ``MXNET_HOME``, by default
+    ``~/.mxnet``). If the files are in neither, it downloads them into that cache, from the public
+    mirrors or from the one that ``MXNET_GLUON_REPO`` names.
+
+    Parameters
+    ----------
+    root : path, optional
+        The folder of the four files, each plain or ``.gz``. Only their content is checked, so
+        Fashion-MNIST and your own files in this format load too.
+
+    Returns
+    -------
+    dict
+        As ``mx.test_utils.get_mnist()`` returned it: ``train_data`` and ``test_data``,
+        float32 in [0, 1], (N, 1, 28, 28); ``train_label`` and ``test_label``, int8 from
+        0 to 9, (N,).
+
+    Raises
+    ------
+    FileNotFoundError
+        If ``root`` has none of the files, a folder has only some of the four, or
+        ``VAE_GLUON_DATA`` does not name a folder.
+    MNISTUnavailableError
+        If MNIST is in neither folder and cannot be downloaded (a FileNotFoundError too).
+    ValueError
+        If a file is not what its name says. The message names the file, what was found and what
+        was expected.
+    """
+    return _read_files(_find_files(locate_mnist(root)))
+
+
+def locate_mnist(root: str | os.PathLike | None = None) -> Path:
+    """Return the folder that ``load_mnist`` reads, downloading the files if there is none yet.
+
+    ``root`` and the errors about missing files are those of ``load_mnist``.
+    """
+    if root is not None:
+        return _check_folder(Path(root).expanduser())
+    cache = Path(mx.base.data_dir(), "datasets", "mnist").expanduser()
+    looked_in = [*_named_folder(), cache]
+    for folder in looked_in:
+        if _find_files(folder) is not None:
+            return folder
+    try:
+        download_mnist(cache)
+    except OSError as error:
+        raise MNISTUnavailableError(
+            f"MNIST is not in {' or '.join(map(str, looked_in))}, and could not be "
+            f"downloaded: {error}. Put {_file_names()} (each plain or .gz) into one folder "
+            "and name it, by load_mnist(root) or VAE_GLUON_DATA; or go on with make_digits(), "
+            "which needs no files"
+        ) from error
+    return cache
+
+
+def _file_names():
+    return ", ".join(name for name, _ in FILES.values())
+
+
+def _named_folder():
+    """Return the folder that ``VAE_GLUON_DATA`` names in a list, empty if it is not set."""
+    if not os.environ.get("VAE_GLUON_DATA"):
+        return []
+    folder = Path(os.environ["VAE_GLUON_DATA"]).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"VAE_GLUON_DATA names {folder}: no such folder")
+    return [folder]
+
+
+def _check_folder(folder):
+    """Return ``folder``, or raise a FileNotFoundError unless it has the four files."""
+    if _find_files(folder) is None:
+        found = "none of them" if folder.is_dir() else "no such folder"
+        raise FileNotFoundError(
+            f"expected {_file_names()} (each plain or .gz) in {folder}, found {found}"
+        )
+    return folder
+
+
+def _find_files(folder):
+    """Return the paths of the four files in ``folder``, None if it has none of them."""
+    found = {}
+    for key, (name, _) in FILES.items():
+        for path in (folder / name, folder / f"{name}.gz"):
+            if path.is_file():
+                found[key] = path
+                break
+    missing = [name for key, (name, _) in FILES.items() if key not in found]
+    if found and missing:
+        raise FileNotFoundError(
+            f"{folder} holds {len(found)} of the four files: {', '.join(missing)} (plain or .gz) "
+            f"not found beside {', '.join(path.name for path in found.values())}. Add what is "
+            "missing, or take the others away"
+        )
+    return found or None
+
+
+def _read_files(paths):
+    """Read the four files; check that the labels are as many as the images."""
+    mnist = {}
+    for part in ("train", "test"):
+        images_path, labels_path = paths[f"{part}_data"], paths[f"{part}_label"]
+        images = read_images(images_path)
+        labels = read_labels(labels_path)
+        if len(images) != len(labels):
+            raise ValueError(
+                f"{images_path} holds {len(images)} images and {labels_path} {len(labels)} labels: "
+                "expected one label for each image"
+            )
+        mnist[f"{part}_data"], mnist[f"{part}_label"] = images, labels
+    return mnist

@@ -1,0 +1,31 @@
+"""A trained net -> arrays: codes and images, likelihoods, exported graphs."""
+
+from vae_gluon.inference.export import PARTS, Exported, export_onnx, export_symbol
+from vae_gluon.inference.latent import (
+    decode,
+    encode,
+    interpolate,
+    ndtri_grid,
+    principal_components,
+    reconstruct,
+    sample_prior,
+)
+from vae_gluon.inference.likelihood import ELBO, active_units, elbo, log_likelihood
+
+__all__ = [
+    "ELBO",
+    "PARTS",
+    "Exported",
+    "active_units",
+    "decode",
+    "elbo",
+    "encode",
+    "export_onnx",
+    "export_symbol",
+    "interpolate",
+    "log_likelihood",
+    "ndtri_grid",
+    "principal_components",
+    "reconstruct",
+    "sample_prior",
+]

@@ -1,0 +1,42 @@
+"""Images -> negative ELBO: the net, its blocks, its devices, its parameter files."""
+
+from vae_gluon.model.conv import conv_decoder, conv_encoder
+from vae_gluon.model.devices import (
+    context_of,
+    contexts_of,
+    default_context,
+    gpu_exists,
+    read_contexts,
+)
+from vae_gluon.model.losses import BernoulliNLL, GaussianKL
+from vae_gluon.model.parameter_files import (
+    check_arrays,
+    check_parameters,
+    expected_array,
+    named_parameters,
+    read_parameters,
+    writing_parameters,
+)
+from vae_gluon.model.sampler import GaussianSampler
+from vae_gluon.model.vae import VAE, Decoder
+
+__all__ = [
+    "VAE",
+    "BernoulliNLL",
+    "Decoder",
+    "GaussianKL",
+    "GaussianSampler",
+    "check_arrays",
+    "check_parameters",
+    "context_of",
+    "contexts_of",
+    "conv_decoder",
+    "conv_encoder",
+    "default_context",
+    "expected_array",
+    "gpu_exists",
+    "named_parameters",
+    "read_contexts",
+    "read_parameters",
+    "writing_parameters",
+]
