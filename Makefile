@@ -7,6 +7,7 @@
 # make soak       kill a training 50 times, and check that nothing is lost (five minutes)
 # make bench      install PyTorch and JAX as well, compare: benchmarks/results.md (half an hour)
 # make notebook   install Jupyter as well, open the notebook
+# make docs       install MkDocs as well, build the pages of docs/: site/index.html
 # make lint       install into .venv, run ruff and mypy
 # make clean      remove what the others made; of runs/, only demo and cluster
 #
@@ -38,7 +39,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP_OPTIONS := --quiet --disable-pip-version-check --no-compile
 EDITABLE := --config-settings editable_mode=compat -e
 
-.PHONY: demo cluster test test-all test-slow soak bench notebook lint clean
+.PHONY: demo cluster test test-all test-slow soak bench notebook docs lint clean
 .NOTPARALLEL:
 
 demo: $(VENV)/installed
@@ -68,13 +69,16 @@ bench: $(VENV)/installed-bench
 notebook: $(VENV)/installed-notebook
 	$(BIN)/jupyter lab notebooks/vae_gluon.ipynb
 
+docs: $(VENV)/installed-docs
+	$(BIN)/mkdocs build --strict
+
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) .tox runs/demo runs/cluster build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .tox runs/demo runs/cluster build site *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp for each set of dependencies, out of date when pyproject.toml has changed. MXNet comes
