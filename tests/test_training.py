@@ -150,8 +150,8 @@ def test_validation_is_of_the_validation_images(digits):
 def test_seconds_are_those_of_the_whole_epoch(digits, monkeypatch):
     ticks = iter(range(100))
     monkeypatch.setattr(training.time, "perf_counter", lambda: next(ticks))
-    losses = training.validation_losses
-    monkeypatch.setattr(training, "validation_losses", lambda *args: next(ticks) and losses(*args))
+    validate = training.validate
+    monkeypatch.setattr(training, "validate", lambda *args: next(ticks) and validate(*args))
     _, history = run(digits, epochs=2)
     assert history.seconds == [2, 2]  # one tick for the validation between its beginning and end
 
@@ -303,7 +303,7 @@ def test_the_seed_of_a_run_leaves_the_first_epoch_to_the_tutorials_stream(digits
 
 def test_each_epoch_has_noise_of_its_own(digits, monkeypatch):
     seeds = []
-    monkeypatch.setattr("vae_gluon.training.seeds.seed", seeds.append)
+    monkeypatch.setattr("vae_gluon.training.seeds._set", seeds.append)
     for number in (1, 2):
         for epoch in range(50):
             seed_epoch(number, epoch)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import mxnet as mx
 import numpy as np
@@ -100,8 +101,11 @@ def test_weights_are_there_before_the_first_gradients_and_shared_once(monkeypatc
 
 def test_a_step_is_on_the_mean_over_the_batches_of_all_workers(net, images, monkeypatch):
     calls = []
-    epoch._step(net, Trainer(calls), images, [mx.cpu()], n_workers=3)
-    assert calls == ["connect", "share", 3 * len(images)]
+    monkeypatch.setattr(epoch, "total", lambda kvstore, numbers: numbers)
+    store = SimpleNamespace(num_workers=3)
+    batches = mx.io.NDArrayIter(images, batch_size=8)
+    epoch.train_epoch(net, Trainer(calls), batches, epoch.Losses(), kvstore=store)
+    assert calls == ["connect", "share", 3 * 8, 3 * 4]
 
 
 def test_workers_with_the_same_config_agree_and_others_do_not(monkeypatch):

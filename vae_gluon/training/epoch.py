@@ -1,10 +1,8 @@
-"""One epoch: a pass over the batches that trains or validates, and its mean loss.
-
-Losses are generated batch by batch, as lists of one or two arrays: the losses of the images, (N,)
-nats, and their KL divergences, (N,), if the net has a ``kl_loss``.
-"""
+"""One epoch: a pass over the batches that trains, and one that validates."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 
 import mxnet as mx
 import numpy as np
@@ -18,6 +16,47 @@ from vae_gluon.model import contexts_of
 BULK_SIZE = 64  # parameters whose updates are given to the engine as one job
 AHEAD = 2000  # images that may be queued while others are computed
 LARGE_BATCH = 1000  # images in a forward pass without gradients
+
+
+def train_epoch(
+    net: gluon.HybridBlock,
+    trainer: gluon.Trainer,
+    data_iter: mx.io.DataIter,
+    losses: Losses,
+    binarize: bool = False,
+    kvstore: mx.kv.KVStore | None = None,
+) -> list[float]:
+    """Take an optimizer step for each batch, on its mean loss; return the means of all losses.
+
+    The tutorial's inner loop. A batch x is (N, n_output); of several devices each takes a part.
+    """
+    contexts = contexts_of(net)
+    n_workers = kvstore.num_workers if kvstore else 1
+    for x in batches(data_iter, _source(contexts)):
+        if binarize:
+            x = draw_pixels(x)
+        with autograd.record():
+            parts = _on_each_device(net, x, contexts)
+        autograd.backward([loss for loss, *_ in parts])
+        begin_together(trainer)
+        with mx.engine.bulk(BULK_SIZE):
+            trainer.step(len(x) * n_workers)
+        losses.add(parts[: len(x)])
+    return losses.means(kvstore)
+
+
+def validate(
+    net: gluon.HybridBlock,
+    data_iter: mx.io.DataIter,
+    losses: Losses,
+    binarize: bool = False,
+    kvstore: mx.kv.KVStore | None = None,
+) -> list[float]:
+    """Return the means of the losses with fixed weights, taken in large batches."""
+    contexts = contexts_of(net)
+    for x in _large_batches(batches(data_iter, _source(contexts))):
+        losses.add(_on_each_device(net, draw_pixels(x) if binarize else x, contexts[: len(x)]))
+    return losses.means(kvstore)
 
 
 def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter, binarize: bool = False) -> float:
@@ -38,34 +77,66 @@ def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter, binarize: bool =
         If ``net`` is not initialized, there are no images, or a pixel is not in [0, 1].
     """
     check_iterator("data_iter", data_iter)
-    return mean_losses(_fetched(validation_losses(net, data_iter, binarize)))[0]
+    return validate(net, data_iter, Losses(), binarize)[0]
 
 
-def steps(net, trainer, data_iter, binarize=False, n_workers=1):
-    """Take an optimizer step for each batch; yield its losses."""
-    contexts = contexts_of(net)
-    for x in batches(data_iter, _source(contexts)):
-        yield _step(net, trainer, draw_pixels(x) if binarize else x, contexts, n_workers)
+class Losses:
+    """The losses of an epoch, fetched from the device some batches behind it.
 
+    Parameters
+    ----------
+    name : str, optional
+        What they are. If it is given, a loss that is not finite raises a FloatingPointError.
+    after_batch : callable, optional
+        Called after each batch.
+    """
 
-def _step(net, trainer, x, contexts, n_workers):
-    """Take a step on the mean loss of a batch; return its losses."""
-    with autograd.record():
-        parts = _call_on_devices(net, x, contexts)
-        # A device for which there is no image has a gradient of zero.
-        idle = [0 * net(x[:1].as_in_context(ctx)) for ctx in contexts[len(parts) :]]
-    autograd.backward([loss for loss, *_ in parts] + idle)
-    begin_together(trainer)
-    with mx.engine.bulk(BULK_SIZE):
-        trainer.step(len(x) * n_workers)
-    return _gather(parts)
+    def __init__(
+        self, name: str | None = None, after_batch: Callable[[], None] = lambda: None
+    ) -> None:
+        self.name = name
+        self.after_batch = after_batch
+        self._queued: list[list[mx.nd.NDArray]] = []
+        self._ahead = 0  # images in the queue
+        self._fetched: list[list[np.ndarray]] = []
 
+    def add(self, parts: list[list[mx.nd.NDArray]]) -> None:
+        """Add a batch: of each device's part the losses, (N,), and KL divergences, (N,), if any."""
+        if self._ahead >= AHEAD:
+            # Wait for the batch before this one, so that the device always has work queued.
+            # Batches are queued in bursts, because Python is twice as fast if it is not woken
+            # for each; their number is bounded, because each holds memory until computed.
+            self._queued[-1][0].wait_to_read()
+            self._fetch()
+        batch = _join(parts)
+        self._queued.append(batch)
+        self._ahead += len(batch[0])
+        self.after_batch()
 
-def validation_losses(net, data_iter, binarize=False):
-    """Yield the losses of large batches, with fixed weights."""
-    contexts = contexts_of(net)
-    for x in _large_batches(batches(data_iter, _source(contexts))):
-        yield _gather(_call_on_devices(net, draw_pixels(x) if binarize else x, contexts))
+    def means(self, kvstore: mx.kv.KVStore | None = None) -> list[float]:
+        """Return the mean loss, and KL divergence, over the images of all batches and workers."""
+        self._fetch()
+        columns = [np.concatenate(column) for column in zip(*self._fetched)]
+        if not columns:
+            raise ValueError("expected batches of images, got none from the iterator")
+        sums = [column.sum(dtype=np.float64) for column in columns]
+        *sums, images = total(kvstore, np.array([*sums, len(columns[0])]))
+        return [float(number / images) for number in sums]
+
+    def _fetch(self):
+        for batch in self._queued:
+            self._fetched.append([array.asnumpy() for array in batch])
+            if self.name:
+                self._check(self._fetched[-1][0])
+        self._queued, self._ahead = [], 0
+
+    def _check(self, loss):
+        bad = loss[~np.isfinite(loss)]
+        if len(bad):
+            raise FloatingPointError(
+                f"the {self.name} is {bad[0]} in batch {len(self._fetched) - 1} "
+                f"(of {len(loss)} images): the run has diverged, a smaller learning rate may help"
+            )
 
 
 def _source(contexts):
@@ -73,16 +144,19 @@ def _source(contexts):
     return contexts[0] if len(contexts) == 1 else mx.cpu()
 
 
-def _call_on_devices(net, x, contexts):
-    """Call the net on each device with a part of a batch; return the losses of each part."""
+def _on_each_device(net, x, contexts):
+    """Call the net on each device with a part of a batch; return the losses of each part.
+
+    A device for which there is no image gets a loss, and so a gradient, of zero.
+    """
     parts = []
     for part in split_and_load(x, contexts[: len(x)], even_split=False):
         loss, kl = net(part), getattr(net, "kl_loss", None)
         parts.append([loss] if kl is None else [loss, kl])
-    return parts
+    return parts + [[0 * net(x[:1].as_in_context(ctx))] for ctx in contexts[len(x) :]]
 
 
-def _gather(parts):
+def _join(parts):
     """Join the losses of the parts of a batch, on the first device."""
     if len(parts) == 1:
         return parts[0]
@@ -93,7 +167,7 @@ def _gather(parts):
     ]
 
 
-def _large_batches(small):
+def _large_batches(small: Iterator[mx.nd.NDArray]) -> Iterator[mx.nd.NDArray]:
     """Join batches into large ones, which are faster where no gradient is taken."""
     held, images = [], 0
     for x in small:
@@ -104,53 +178,3 @@ def _large_batches(small):
             held, images = [], 0
     if held:
         yield mx.nd.concat(*held, dim=0)
-
-
-def _fetched(losses):
-    """Turn losses into NumPy arrays, some batches behind the device."""
-    queued: list[list[mx.nd.NDArray]] = []
-    ahead = 0
-    for batch in losses:
-        if ahead >= AHEAD:
-            # Wait for the batch before this one, so that the device always has work queued.
-            # Batches are queued in bursts, because Python is twice as fast if it is not woken
-            # for each; their number is bounded, because each holds memory until computed.
-            queued[-1][0].wait_to_read()
-            yield from map(_numbers, queued)
-            queued, ahead = [], 0
-        queued.append(batch)
-        ahead += len(batch[0])
-    yield from map(_numbers, queued)
-
-
-def _numbers(arrays):
-    return [array.asnumpy() for array in arrays]
-
-
-def watched(losses, name, after_batch):
-    """Compute losses and call ``after_batch`` after each batch; raise if one is not finite."""
-
-    def interruptible():
-        for batch in losses:
-            yield batch
-            after_batch()
-
-    for number, batch in enumerate(_fetched(interruptible())):
-        loss = batch[0]
-        bad = loss[~np.isfinite(loss)]
-        if len(bad):
-            raise FloatingPointError(
-                f"the {name} is {bad[0]} in batch {number} (of {len(loss)} images): the run "
-                "has diverged, a smaller learning rate may help"
-            )
-        yield batch
-
-
-def mean_losses(losses, kvstore=None):
-    """Average losses, and KL divergences, over the images of all batches and workers."""
-    parts = [np.concatenate(part) for part in zip(*losses)]
-    if not parts:
-        raise ValueError("expected batches of images, got none from the iterator")
-    sums = [part.sum(dtype=np.float64) for part in parts]
-    *sums, images = total(kvstore, np.array([*sums, len(parts[0])]))
-    return [float(number / images) for number in sums]

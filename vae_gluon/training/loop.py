@@ -16,7 +16,7 @@ from vae_gluon.distributed import TIMEOUT, Watch
 from vae_gluon.model import contexts_of, default_context, named_parameters
 from vae_gluon.mxnet_today import late_import
 from vae_gluon.training.adam import Adam
-from vae_gluon.training.epoch import mean_losses, steps, validation_losses, watched
+from vae_gluon.training.epoch import Losses, train_epoch, validate
 from vae_gluon.training.interrupts import HeldInterrupt
 from vae_gluon.training.seeds import check_seed, seed_epoch
 
@@ -135,7 +135,7 @@ def train(
     _check(train_iter, val_iter, epochs, learning_rate, seed)
     _place(net, ctx)
     trainer, history = _begin(net, learning_rate, start, kvstore)
-    rank, n_workers = (kvstore.rank, kvstore.num_workers) if kvstore else (0, 1)
+    rank = kvstore.rank if kvstore else 0
     done = len(history.train)
     if done > epochs:
         raise ValueError(f"expected epochs to be at least the {done} of start, got {epochs}")
@@ -155,12 +155,10 @@ def train(
             if seed is not None:
                 seed_epoch(seed, epoch, rank)
             begin = time.perf_counter()
-            losses = steps(net, trainer, train_iter, binarize, n_workers)
-            losses = watched(losses, f"training loss of epoch {epoch}", after_batch)
-            training = mean_losses(losses, kvstore)
-            losses = validation_losses(net, val_iter, binarize)
-            losses = watched(losses, f"validation loss of epoch {epoch}", after_batch)
-            validation = mean_losses(losses, kvstore)
+            losses = Losses(f"training loss of epoch {epoch}", after_batch)
+            training = train_epoch(net, trainer, train_iter, losses, binarize, kvstore)
+            losses = Losses(f"validation loss of epoch {epoch}", after_batch)
+            validation = validate(net, val_iter, losses, binarize, kvstore)
             _append(history, training, validation, time.perf_counter() - begin)
             if after_epoch is not None:
                 after_epoch(_state(net, trainer, history))

@@ -27,8 +27,7 @@ def seed(number: int) -> None:
         If ``number`` is not such an integer.
     """
     check_seed(number)
-    mx.random.seed(int(number))
-    np.random.seed(int(number))
+    _set(int(number))
 
 
 def check_seed(number: int) -> None:
@@ -49,4 +48,9 @@ def seed_epoch(number: int, epoch: int, rank: int = 0) -> None:
     if epoch > 0 or rank > 0:
         # NumPy's way to mix numbers into one seed, so that neighbouring epochs are unrelated.
         numbers = np.random.SeedSequence([number, epoch, *([rank] if rank else [])])
-        seed(int(numbers.generate_state(1)[0]) % SEED_LIMIT)
+        _set(int(numbers.generate_state(1)[0]) % SEED_LIMIT)
+
+
+def _set(number):
+    mx.random.seed(number)
+    np.random.seed(number)
