@@ -12,8 +12,8 @@ import numpy as np
 
 from benchmarks import measures, report
 from benchmarks.race import Task, race
-from vae_gluon import MNISTUnavailableError, load_mnist, make_digits
-from vae_gluon.data.mnist import locate_mnist
+from vae_gluon import MNISTUnavailableError, make_digits
+from vae_gluon.data import find_mnist, read_mnist
 from vae_gluon.mxnet_today import usable_cores
 
 HERE = Path(__file__).parent
@@ -36,8 +36,8 @@ def main() -> None:
     args = parse()
     cores = usable_cores() or 1
     try:
-        folder = locate_mnist(args.data_dir)
-        mnist, data = load_mnist(folder), "MNIST"
+        paths = find_mnist(args.data_dir)
+        folder, mnist, data = paths["train_data"].parent, read_mnist(paths), "MNIST"
     except MNISTUnavailableError:
         folder, mnist, data = None, make_digits(60000, 10000), "the embedded digits"
 

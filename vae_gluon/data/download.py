@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
+import hashlib
 import os
 import shutil
 import tempfile
-import threading
-import time
 from pathlib import Path
 
-from mxnet.gluon.utils import download
-from tqdm import tqdm
+import requests
+
+from vae_gluon._progress import tqdm
 
 # The files by their names in the result of load_mnist, with the SHA-1 that MXNet
 # publishes for each (mxnet/gluon/data/vision/datasets.py).
@@ -31,6 +29,7 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 PATIENCE = 18.0  # seconds without a byte, over all mirrors together
+CHUNK = 1 << 16
 
 
 def download_mnist(folder: Path) -> None:
@@ -43,8 +42,8 @@ def download_mnist(folder: Path) -> None:
     Raises
     ------
     OSError
-        If no mirror provides them, or ``folder`` cannot be written. The message gives the reason
-        of each.
+        If no mirror provides them (a ConnectionError with the reason of each), or ``folder``
+        cannot be written.
     """
     own_repo = os.environ.get("MXNET_GLUON_REPO")
     mirrors = (own_repo.rstrip("/") + "/gluon/dataset/mnist/",) if own_repo else MIRRORS
@@ -53,14 +52,40 @@ def download_mnist(folder: Path) -> None:
     for mirror in mirrors:
         arrivals = Path(tempfile.mkdtemp(dir=folder.parent, prefix="download-"))
         try:
-            failure = _fetch_all(mirror, arrivals, PATIENCE / len(mirrors))
-            if failure is None:
-                _move(arrivals, folder)
-                return
+            _fetch_all(mirror, arrivals, PATIENCE / len(mirrors))
+            _move(arrivals, folder)
+            return
+        except requests.RequestException as error:
+            failures.append(f"{mirror} {_explain(error)}")
         finally:
             shutil.rmtree(arrivals, ignore_errors=True)
-        failures.append(f"{mirror} {failure}")
     raise ConnectionError("; ".join(failures))
+
+
+def _fetch_all(mirror, arrivals, patience):
+    """Download from one mirror; raise a RequestException if it does not send the right files."""
+    description = f"MNIST from {mirror}"
+    with (
+        tqdm(total=DOWNLOAD_BYTES, unit="B", unit_scale=True, desc=description, leave=False) as bar,
+        requests.Session() as session,
+    ):
+        for name, sha1 in FILES.values():
+            # Not unpacked on the way, whatever headers a mirror sends.
+            response = session.get(
+                f"{mirror}{name}.gz",
+                stream=True,
+                timeout=patience,
+                headers={"Accept-Encoding": "identity"},
+            )
+            response.raise_for_status()
+            digest = hashlib.sha1()
+            with (arrivals / f"{name}.gz").open("wb") as file:
+                for chunk in response.iter_content(CHUNK):
+                    file.write(chunk)
+                    digest.update(chunk)
+                    bar.update(len(chunk))
+            if digest.hexdigest() != sha1:
+                raise requests.exceptions.ContentDecodingError
 
 
 def _move(arrivals, folder):
@@ -73,68 +98,12 @@ def _move(arrivals, folder):
             path.replace(folder / path.name)
 
 
-def _fetch_all(mirror, arrivals, patience):
-    """Download from one mirror; return None, or why it failed.
-
-    MXNet's downloader has no timeout. So it runs in a thread of its own, which is abandoned when
-    no byte has come for ``patience`` seconds; what it may still write goes to a folder that is
-    deleted.
-    """
-    outcome: dict[str, str | None] = {}
-
-    def fetch():
-        try:
-            for name, sha1 in FILES.values():
-                path = arrivals / f"{name}.gz"
-                download(mirror + path.name, path=str(path), sha1_hash=sha1, retries=0)
-            outcome["failure"] = None
-        # The downloader raises many kinds of errors, and nothing above a thread catches them.
-        except Exception as error:
-            outcome["failure"] = _explain(error)
-
-    thread = threading.Thread(target=fetch, name="MNIST download", daemon=True)
-    # The downloader prints, which would garble the bar. Its output is caught here rather than in
-    # the thread, which may never end.
-    silence = contextlib.redirect_stdout(io.StringIO())
-    bar = tqdm(
-        total=DOWNLOAD_BYTES, unit="B", unit_scale=True, desc=f"MNIST from {mirror}", leave=False
-    )
-    with silence, bar:
-        thread.start()
-        if _falls_silent(thread, arrivals, bar, patience):
-            return f"sent next to nothing for {patience:.0f} s"
-    return outcome["failure"]
-
-
-def _falls_silent(thread, arrivals, bar, patience):
-    """Wait for a download; return whether it was given up after ``patience`` silent seconds."""
-    last_byte = time.monotonic()
-    while thread.is_alive():
-        thread.join(0.05)
-        arrived = _bytes_in(arrivals)
-        if arrived > bar.n:
-            last_byte = time.monotonic()
-            bar.update(arrived - bar.n)
-        elif time.monotonic() - last_byte > patience:
-            return True
-    return False
-
-
-def _bytes_in(folder):
-    """Count the bytes that have arrived so far, unfinished files included."""
-    count = 0
-    for path in folder.iterdir():
-        with contextlib.suppress(FileNotFoundError):  # renamed in the meantime
-            count += path.stat().st_size
-    return count
-
-
 def _explain(error):
-    """Say in a few words why MXNet's downloader failed."""
-    if isinstance(error, UserWarning):
+    """Say in a few words why a mirror failed."""
+    if isinstance(error, requests.exceptions.ContentDecodingError):
         return "sent a file whose checksum is not the published one"
-    if isinstance(error, RuntimeError):
-        return "did not send the files"  # an HTTP status other than 200, which it does not name
-    if isinstance(error, OSError) and error.errno is None:  # errors of requests have none
-        return f"could not be reached ({type(error).__name__})"
-    return f"failed with {type(error).__name__}: {error}"
+    if isinstance(error, requests.HTTPError):
+        return f"answered {error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.Timeout) or "timed out" in str(error):
+        return "sent next to nothing for too long"
+    return f"could not be reached ({type(error).__name__})"

@@ -15,9 +15,28 @@ import numpy as np
 from vae_gluon.data.download import FILES, download_mnist
 from vae_gluon.data.idx import read_images, read_labels
 
+NAMES = ", ".join(name for name, _ in FILES.values())
+
 
 class MNISTUnavailableError(FileNotFoundError):
-    """MNIST is in none of the usual places, and no mirror could provide it."""
+    """MNIST is in none of the usual places, and no mirror could provide it.
+
+    Attributes
+    ----------
+    looked_in : list of Path
+        The folders that do not have it.
+    reason : str
+        Why it could not be downloaded.
+    """
+
+    def __init__(self, looked_in: list[Path], reason: str) -> None:
+        super().__init__(
+            f"MNIST is not in {' or '.join(map(str, looked_in))}, and could not be downloaded: "
+            f"{reason}. Put {NAMES} (each plain or .gz) into one folder and name it, by "
+            "load_mnist(root) or VAE_GLUON_DATA; or go on with make_digits(), which needs no files"
+        )
+        self.looked_in = looked_in
+        self.reason = reason
 
 
 def load_mnist(root: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
@@ -52,35 +71,50 @@ def load_mnist(root: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
         If a file is not what its name says. The message names the file, what was found and what
         was expected.
     """
-    return _read_files(_find_files(locate_mnist(root)))
+    return read_mnist(find_mnist(root))
 
 
-def locate_mnist(root: str | os.PathLike | None = None) -> Path:
-    """Return the folder that ``load_mnist`` reads, downloading the files if there is none yet.
+def find_mnist(root: str | os.PathLike | None = None) -> dict[str, Path]:
+    """Return the paths of the four files, which are in one folder, by the names of their arrays.
 
-    ``root`` and the errors about missing files are those of ``load_mnist``.
+    ``root``, the download and the errors about missing files are those of ``load_mnist``.
     """
     if root is not None:
-        return _check_folder(Path(root).expanduser())
+        folder = Path(root).expanduser()
+        paths = _files_in(folder)
+        if not paths:
+            found = "none of them" if folder.is_dir() else "no such folder"
+            raise FileNotFoundError(
+                f"expected {NAMES} (each plain or .gz) in {folder}, found {found}"
+            )
+        return paths
     cache = Path(mx.base.data_dir(), "datasets", "mnist").expanduser()
     looked_in = [*_named_folder(), cache]
     for folder in looked_in:
-        if _find_files(folder) is not None:
-            return folder
+        paths = _files_in(folder)
+        if paths:
+            return paths
     try:
         download_mnist(cache)
     except OSError as error:
-        raise MNISTUnavailableError(
-            f"MNIST is not in {' or '.join(map(str, looked_in))}, and could not be "
-            f"downloaded: {error}. Put {_file_names()} (each plain or .gz) into one folder "
-            "and name it, by load_mnist(root) or VAE_GLUON_DATA; or go on with make_digits(), "
-            "which needs no files"
-        ) from error
-    return cache
+        raise MNISTUnavailableError(looked_in, str(error)) from error
+    return _files_in(cache)
 
 
-def _file_names():
-    return ", ".join(name for name, _ in FILES.values())
+def read_mnist(paths: dict[str, Path]) -> dict[str, np.ndarray]:
+    """Read the files that ``find_mnist`` has found; what is returned and raised is as there."""
+    mnist = {}
+    for part in ("train", "test"):
+        images_path, labels_path = paths[f"{part}_data"], paths[f"{part}_label"]
+        images = read_images(images_path)
+        labels = read_labels(labels_path)
+        if len(images) != len(labels):
+            raise ValueError(
+                f"{images_path} holds {len(images)} images and {labels_path} {len(labels)} labels: "
+                "expected one label for each image"
+            )
+        mnist[f"{part}_data"], mnist[f"{part}_label"] = images, labels
+    return mnist
 
 
 def _named_folder():
@@ -93,18 +127,8 @@ def _named_folder():
     return [folder]
 
 
-def _check_folder(folder):
-    """Return ``folder``, or raise a FileNotFoundError unless it has the four files."""
-    if _find_files(folder) is None:
-        found = "none of them" if folder.is_dir() else "no such folder"
-        raise FileNotFoundError(
-            f"expected {_file_names()} (each plain or .gz) in {folder}, found {found}"
-        )
-    return folder
-
-
-def _find_files(folder):
-    """Return the paths of the four files in ``folder``, None if it has none of them."""
+def _files_in(folder):
+    """Return the paths of the four files in ``folder``, empty if it has none of them."""
     found = {}
     for key, (name, _) in FILES.items():
         for path in (folder / name, folder / f"{name}.gz"):
@@ -118,20 +142,4 @@ def _find_files(folder):
             f"not found beside {', '.join(path.name for path in found.values())}. Add what is "
             "missing, or take the others away"
         )
-    return found or None
-
-
-def _read_files(paths):
-    """Read the four files; check that the labels are as many as the images."""
-    mnist = {}
-    for part in ("train", "test"):
-        images_path, labels_path = paths[f"{part}_data"], paths[f"{part}_label"]
-        images = read_images(images_path)
-        labels = read_labels(labels_path)
-        if len(images) != len(labels):
-            raise ValueError(
-                f"{images_path} holds {len(images)} images and {labels_path} {len(labels)} labels: "
-                "expected one label for each image"
-            )
-        mnist[f"{part}_data"], mnist[f"{part}_label"] = images, labels
-    return mnist
+    return found
