@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 import idx_files
@@ -58,8 +57,8 @@ def _bare_machine(monkeypatch, tmp_path_factory):
 @pytest.fixture(scope="session")
 def strict():
     """Words for Python that make warnings errors."""
-    # matplotlib 3.9, the last for Python 3.9, calls pyparsing by its old names.
-    old = ["-W", "ignore::DeprecationWarning"] if sys.version_info < (3, 10) else []
+    # matplotlib up to 3.9, the last for Python 3.9, calls pyparsing by its old names.
+    old = ["-W", "ignore::DeprecationWarning"] if matplotlib.__version_info__ < (3, 10) else []
     return ["-W", "error", *old]
 
 

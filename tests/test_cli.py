@@ -12,7 +12,7 @@ from idx_files import idx_files, write
 
 import vae_gluon
 from vae_gluon import VAE
-from vae_gluon.command import cli, commands, run_folder, runs
+from vae_gluon.command import cli, commands, dataset, run_files
 from vae_gluon.training import epoch
 
 QUICK = ["--epochs", "2", "--n-hidden", "16", "--n-layers", "1"]
@@ -20,7 +20,7 @@ QUICK = ["--epochs", "2", "--n-hidden", "16", "--n-layers", "1"]
 
 @pytest.fixture(autouse=True)
 def _few_digits(monkeypatch, digits):
-    monkeypatch.setattr(runs, "make_digits", lambda: digits)
+    monkeypatch.setattr(dataset, "make_digits", lambda: digits)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def finished(tmp_path_factory, digits):
     """The folder of a run on a few digits, with all its pictures."""
     folder = tmp_path_factory.mktemp("cli") / "finished"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "make_digits", lambda: digits)
+        patch.setattr(dataset, "make_digits", lambda: digits)
         assert run("train", "--dataset", "digits", "--out", folder, *QUICK) == 0
     return folder
 
@@ -184,7 +184,7 @@ def test_without_mnist_the_digits_stand_in_and_that_is_said(tmp_path, capsys):
 
 def test_no_name_is_broken_where_a_line_ends(capsys):
     words = ["t10k-labels-idx1-ubyte"] * 20 + ["http://mirror/" + "x" * 80]
-    runs._say_that_digits_stand_in(" ".join(words))
+    dataset._say_that_digits_stand_in(" ".join(words))
     lines = capsys.readouterr().err.splitlines()[4:-1]
     assert " ".join(lines).split() == [*words[:-1], f"{words[-1]}."]
 
@@ -448,7 +448,7 @@ def test_what_the_system_refuses_is_told(tmp_path, monkeypatch, capsys):
     def refuse(*args):
         raise PermissionError(13, "Permission denied", "run/config.json")
 
-    monkeypatch.setattr(run_folder, "write_json", refuse)
+    monkeypatch.setattr(run_files, "write_json", refuse)
     assert run("train", "--dataset", "digits", "--out", tmp_path / "run", *QUICK) == 1
     assert capsys.readouterr().err.endswith("Permission denied: 'run/config.json'\n")
 

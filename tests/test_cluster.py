@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from vae_gluon import load_checkpoint
-from vae_gluon.command import cli, runs
-from vae_gluon.command.nets import make_net
-from vae_gluon.command.run_folder import read_config, read_history
+from vae_gluon.command import cli, dataset
+from vae_gluon.command.run_files import read_config, read_history
 from vae_gluon.distributed import cluster
 from vae_gluon.distributed.cluster import run_cluster
 
@@ -106,15 +105,15 @@ def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path, digits_f
     assert not [pid for pids in started.values() for pid in pids if Path(f"/proc/{pid}").exists()]
 
     config = read_config(out)
-    state, _ = load_checkpoint(out / "checkpoint.npz", make_net(config))
+    state, _ = load_checkpoint(out / "checkpoint.npz", config.make_net())
     done = len(state.history.train)
     more = [*command, "--resume", "--epochs", str(done + 1)]
     resumed = subprocess.run(more, check=True, capture_output=True, text=True)
     assert resumed.stdout.count("Epoch ") == resumed.stdout.count("Training on") == 1  # by one
     history = read_history(out)
-    assert len(history["train"]) == done + 1
-    assert history["train"][:done] == state.history.train
-    assert history["train"][done] < history["train"][0]
+    assert len(history.train) == done + 1
+    assert history.train[:done] == state.history.train
+    assert history.train[done] < history.train[0]
     assert ", by 2 workers, into " in resumed.stdout
 
 
@@ -227,7 +226,7 @@ def test_words_that_make_no_sense_are_told(words, message, monkeypatch, capsys):
 
 
 def test_a_run_of_workers_is_not_gone_on_with_by_one(tmp_path, capsys, digits, monkeypatch):
-    monkeypatch.setattr(runs, "make_digits", lambda: digits)
+    monkeypatch.setattr(dataset, "make_digits", lambda: digits)
     words = ["train", "--dataset", "digits", "--n-hidden", "16", "--out", str(tmp_path)]
     assert cli.main([*words, "--epochs", "1"]) == 0
     config = json.loads((tmp_path / "config.json").read_text())
@@ -238,9 +237,9 @@ def test_a_run_of_workers_is_not_gone_on_with_by_one(tmp_path, capsys, digits, m
 
 
 def test_a_run_on_two_devices_is_a_run(tmp_path, digits, monkeypatch):
-    monkeypatch.setattr(runs, "make_digits", lambda: digits)
+    monkeypatch.setattr(dataset, "make_digits", lambda: digits)
     words = ["train", "--dataset", "digits", "--n-hidden", "16", "--out", str(tmp_path)]
     assert cli.main([*words, "--epochs", "1", "--ctx", "cpu(0),cpu(1)"]) == 0
-    assert read_config(tmp_path)["context"] == "cpu(0),cpu(1)"
+    assert read_config(tmp_path).context == "cpu(0),cpu(1)"
     assert cli.main([*words, "--epochs", "2", "--resume"]) == 0  # on what there is
-    assert len(read_history(tmp_path)["val"]) == 2
+    assert len(read_history(tmp_path).val) == 2

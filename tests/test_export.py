@@ -23,7 +23,7 @@ from vae_gluon import (
     ndtri_grid,
     seed,
 )
-from vae_gluon.command import cli, runs
+from vae_gluon.command import cli, dataset
 from vae_gluon.inference import export
 from vae_gluon.inference.export import PARTS
 from vae_gluon.plotting import tile
@@ -233,7 +233,7 @@ def test_onnx_is_left_as_it_was(tmp_path):
 @pytest.fixture
 def run(tmp_path, digits, monkeypatch):
     """The folder of a run."""
-    monkeypatch.setattr(runs, "make_digits", lambda: digits)
+    monkeypatch.setattr(dataset, "make_digits", lambda: digits)
     words = ["train", "--dataset", "digits", "--n-hidden", "16", "--epochs", "1"]
     assert cli.main([*words, "--out", str(tmp_path / "run")]) == 0
     return tmp_path / "run"

@@ -17,7 +17,8 @@ from idx_files import idx_files, write
 from run_files import contents, snapshot
 
 from vae_gluon import VAE
-from vae_gluon.command import cli, commands, run_folder, runs
+from vae_gluon.command import cli, commands, dataset, run, run_files
+from vae_gluon.command.config import RunConfig
 from vae_gluon.model.devices import contexts_of
 
 QUICK = ["--epochs", "3", "--n-hidden", "16", "--n-layers", "1"]
@@ -41,9 +42,9 @@ def make_quick(patch, digits):
     """Train on few digits, and write the losses in the place of the pictures, which take long."""
 
     def draw(net, mnist, history, seed, folder):
-        (folder / "elbo.png").write_text(f"{history['train']} {history['val']}")
+        (folder / "elbo.png").write_text(f"{history.train} {history.val}")
 
-    patch.setattr(runs, "make_digits", lambda: digits)
+    patch.setattr(dataset, "make_digits", lambda: digits)
     patch.setattr(commands, "_draw", draw)
 
 
@@ -246,10 +247,10 @@ def test_a_run_that_diverges_keeps_the_checkpoint_before(tmp_path, digits, capsy
 def test_a_full_disk_ends_a_run_and_leaves_what_was_there(stopped):
     before = snapshot(stopped)
     code = (
-        "import resource, sys; from vae_gluon.command import cli, runs\n"
+        "import resource, sys; from vae_gluon.command import cli, dataset\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "from vae_gluon import make_digits; few = make_digits(600, 200, seed=3)\n"
-        "runs.make_digits = lambda: few\n"
+        "dataset.make_digits = lambda: few\n"
         "sys.exit(cli.main(['train', '--resume', '--out', sys.argv[1]]))"
     )
     done = subprocess.run([sys.executable, "-c", code, stopped], capture_output=True, text=True)
@@ -331,7 +332,7 @@ def test_there_must_be_a_run(tmp_path, capsys):
         ("config.json", b"\xff\xfe", "config.json is not JSON"),
         ("config.json", b"[" * 100_000, "config.json is not JSON"),
         ("config.json", b"[]", "config.json does not describe a run: it holds a list"),
-        ("config.json", b"{}", "expected epochs to be an integer of at least 1, found nothing"),
+        ("config.json", b"{}", "expected dataset to be mnist or digits, found nothing"),
         ("checkpoint.npz", b"", "checkpoint.npz is not a whole checkpoint"),
         ("checkpoint.npz", b"PK\3\4" * 99, "checkpoint.npz is not a whole checkpoint"),
     ],
@@ -419,11 +420,11 @@ def test_a_history_that_is_none_is_told(copy, name, value, message, capsys):
 @pytest.mark.parametrize("rank", [0, 1])
 def test_the_first_of_several_workers_writes_the_config_and_no_other(copy, monkeypatch, rank):
     compared = []
-    monkeypatch.setattr(runs, "check_agreement", lambda _, config: compared.append(set(config)))
+    monkeypatch.setattr(run, "check_agreement", lambda _, config: compared.append(set(config)))
     worker = SimpleNamespace(rank=rank, num_workers=2)
     words = ["train", "--dataset", "digits", *QUICK]
     begun = copy.parent / "begun"
-    runs.begin(cli.build_parser().parse_args([*words, "--out", str(begun)]), worker)
+    run.begin(cli.build_parser().parse_args([*words, "--out", str(begun)]), worker)
     assert (begun / "config.json").exists() == (rank == 0)
     assert compared[0] >= {"lr", "n_hidden", "data_crc32"}
 
@@ -431,7 +432,7 @@ def test_the_first_of_several_workers_writes_the_config_and_no_other(copy, monke
     (copy / "config.json").write_text(json.dumps(config))
     (copy / "checkpoint.npz").unlink()
     words = ["train", "--resume", "--out", str(copy), "--epochs", "9"]
-    assert runs.resume(cli.build_parser().parse_args(words), worker).config["epochs"] == 9
+    assert run.resume(cli.build_parser().parse_args(words), worker).config.epochs == 9
     assert compared[1] == compared[0]
     assert (json.loads((copy / "config.json").read_text()) == config) == (rank == 1)
 
@@ -443,16 +444,16 @@ def test_the_first_of_several_workers_writes_the_checkpoints_and_no_other(copy, 
     monkeypatch.setattr(commands, "train", lambda *args, after_epoch, **rest: after_epoch(state))
     monkeypatch.setattr(commands, "save_checkpoint", lambda path, *rest: written.append(path))
     words = ["train", "--resume", "--out", str(copy)]
-    run = runs.resume(cli.build_parser().parse_args(words), None)
-    commands._train(run, SimpleNamespace(rank=rank, num_workers=2))
+    resumed = run.resume(cli.build_parser().parse_args(words), None)
+    commands._train(resumed, SimpleNamespace(rank=rank, num_workers=2))
     assert written == [copy / "checkpoint.npz"] * (rank == 0)
 
 
 def test_another_worker_finds_the_config_of_the_first_in_a_folder_they_share(copy, monkeypatch):
-    monkeypatch.setattr(runs, "check_agreement", lambda *args: None)
+    monkeypatch.setattr(run, "check_agreement", lambda *args: None)
     words = ["train", "--dataset", "digits", *QUICK, "--out", str(copy)]
     args = cli.build_parser().parse_args(words)
-    assert runs.begin(args, SimpleNamespace(rank=1, num_workers=2)).folder == copy
+    assert run.begin(args, SimpleNamespace(rank=1, num_workers=2)).folder == copy
 
 
 def test_a_worker_trains_through_its_store_on_its_devices_with_its_half_of_the_images(
@@ -465,27 +466,29 @@ def test_a_worker_trains_through_its_store_on_its_devices_with_its_half_of_the_i
 
     monkeypatch.setattr(commands, "train", train)
     words = ["train", "--resume", "--out", str(copy)]
-    run = runs.resume(cli.build_parser().parse_args(words), None)
-    run.config["context"] = "cpu(0),cpu(1)"
+    words += ["--ctx", "cpu(0),cpu(1)"]
+    resumed = run.resume(cli.build_parser().parse_args(words), None)
     worker = SimpleNamespace(rank=1, num_workers=2)
-    commands._train(run, worker)
+    commands._train(resumed, worker)
     assert given == [(worker, [mx.cpu(0), mx.cpu(1)], 300, 100)]
 
 
 def test_a_finished_net_is_read_onto_the_default_context(done, monkeypatch):
-    monkeypatch.setattr(runs, "default_context", lambda: mx.cpu(1))
-    assert contexts_of(runs.load_net(done, run_folder.read_config(done))) == [mx.cpu(1)]
+    monkeypatch.setattr(run, "default_context", lambda: mx.cpu(1))
+    assert contexts_of(run.load_net(done, run_files.read_config(done))) == [mx.cpu(1)]
 
 
 @pytest.mark.parametrize(("n_workers", "command"), [(1, "train"), (2, "cluster train")])
 def test_how_to_resume_is_told_as_the_run_was_begun(tmp_path, n_workers, command):
-    run = SimpleNamespace(folder=tmp_path, config={"n_workers": n_workers})
-    message = f"again with: vae-gluon {command} --resume --out"
-    with pytest.raises(KeyboardInterrupt, match=message), commands._how_to_resume(run):
+    config = RunConfig("digits", None, 1, n_workers=n_workers)
+    begun = SimpleNamespace(folder=tmp_path, config=config)
+    with pytest.raises(KeyboardInterrupt) as error, commands._ended_early(begun):
         raise KeyboardInterrupt
+    assert not error.value.checkpoint
+    assert error.value.resume == f"vae-gluon {command} --resume --out {tmp_path}"
 
 
 def test_a_run_that_diverges_before_its_first_checkpoint_names_none(tmp_path):
-    run = SimpleNamespace(folder=tmp_path, config={"n_workers": 1})
-    with pytest.raises(FloatingPointError, match=r"^diverged$"), commands._how_to_resume(run):
+    begun = SimpleNamespace(folder=tmp_path)
+    with pytest.raises(FloatingPointError, match=r"^diverged$"), commands._ended_early(begun):
         raise FloatingPointError("diverged")

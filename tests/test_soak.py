@@ -11,7 +11,7 @@ from idx_files import idx_files, write
 from run_files import contents
 
 import vae_gluon
-from vae_gluon.command.run_folder import CHECKPOINT, CONFIG, HISTORY, read_config, read_history
+from vae_gluon.command.run_files import CHECKPOINT, CONFIG, HISTORY, read_config, read_history
 from vae_gluon.model.parameter_files import read_parameters
 
 KILLS = 50

@@ -7,19 +7,21 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import mxnet as mx
 
 from vae_gluon import __version__
 from vae_gluon.command.commands import (
     CommandError,
+    DivergedRunError,
+    InterruptedRunError,
     run_evaluate,
     run_export,
     run_figures,
     run_train,
 )
-from vae_gluon.command.nets import ARCHITECTURES
-from vae_gluon.command.options import DATASETS, FLAGS, OPTIONS, Integer, Positive
+from vae_gluon.command.config import COUNT, FLAG, OPTIONS, Kind
 from vae_gluon.distributed import LOOPBACK, ROLES, run_cluster
 from vae_gluon.inference import PARTS
 from vae_gluon.model import read_contexts
@@ -39,13 +41,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return args.run(args) or 0
     except CommandError as error:
         message, code = f"error: {error}", 2
+    except DivergedRunError as error:
+        message, code = f"error: {error}; {error.checkpoint} is from before", 1
     except (OSError, FloatingPointError) as error:
         message, code = f"error: {error}", 1
     except mx.base.MXNetError as error:
         # The message is in the last line, below a stack trace.
         message, code = f"error: {str(error).strip().splitlines()[-1].strip()}", 1
-    except KeyboardInterrupt as interrupt:
-        message, code = f"interrupted{interrupt}", 130
+    except InterruptedRunError as error:
+        how = (
+            "; go on from its checkpoint"
+            if error.checkpoint
+            else " before its first checkpoint; start again"
+        )
+        message, code = f"interrupted{how} with: {error.resume}", 130
+    except KeyboardInterrupt:
+        message, code = "interrupted", 130
     print(f"vae-gluon {args.command}: {message}", file=sys.stderr, flush=True)
     if getattr(args, "connected", False):
         os._exit(code)  # a normal exit would wait for the other workers, which wait for this one
@@ -90,22 +101,8 @@ def _add_train(commands):
     text = "train a net; write its config, checkpoints, parameters, history and figures"
     add = _add_command(commands, "train", run_train, text)
     _add_data_dir(add, "look in VAE_GLUON_DATA and in MXNet's cache, then download")
-    add(
-        "--dataset",
-        choices=DATASETS,
-        help="what to train on; digits are drawn by this package (default: mnist, or digits if it "
-        "can be neither found nor downloaded)",
-    )
-    for name, option in OPTIONS.items():
-        _add_number(add, name, option)
-    add(
-        "--arch",
-        choices=list(ARCHITECTURES),
-        default=argparse.SUPPRESS,
-        help="dense layers, or convolutions and one hidden layer (default: mlp)",
-    )
-    for name, text in FLAGS.items():
-        add(f"--{name}", action="store_true", default=argparse.SUPPRESS, help=text)
+    for name, field in OPTIONS.items():
+        _add_option(add, name, field.metadata["kind"], field.metadata["text"])
     _add_folder(add)
     _add_devices(add)
 
@@ -150,15 +147,15 @@ def _add_devices(add):
     )
 
 
-def _add_number(add, name, option):
+def _add_option(add, name, kind, text):
     """Add an option without a default: --resume must know which options were given."""
-    add(
-        f"--{name.replace('_', '-')}",
-        type=_number(option),
-        default=argparse.SUPPRESS,
-        metavar="N",
-        help=f"{option.text} (default: {option.default})",
-    )
+    word = f"--{name.replace('_', '-')}"
+    if kind is FLAG:
+        add(word, action="store_true", default=argparse.SUPPRESS, help=text)
+    elif kind.choices:
+        add(word, choices=kind.choices, default=argparse.SUPPRESS, help=text)
+    else:
+        add(word, type=_reader(kind), default=argparse.SUPPRESS, metavar="N", help=text)
 
 
 def _add_figures(commands):
@@ -171,7 +168,7 @@ def _add_evaluate(commands):
     text = "measure the likelihood of a finished run on its validation images"
     add = _add_command(commands, "evaluate", run_evaluate, text)
     _add_run(add)
-    count = _number(Integer(1, None, None, ""))
+    count = _reader(COUNT)
     add(
         "--k",
         type=count,
@@ -263,16 +260,16 @@ def _roles(words):
     return roles
 
 
-def _number(option: Integer | Positive) -> Callable[[str], float]:
-    """Return a function that reads a number for an option, for argparse."""
+def _reader(kind: Kind) -> Callable[[str], Any]:
+    """Return a function that reads a value of a kind, for argparse."""
 
     def read(word):
         try:
-            number = option.parse(word)
+            value = kind.parse(word)
         except ValueError:
-            number = None
-        if not option.allows(number):
-            raise argparse.ArgumentTypeError(f"expected {option.expected}, got {word!r}")
-        return number
+            value = None
+        if not kind.allows(value):
+            raise argparse.ArgumentTypeError(f"expected {kind.expected}, got {word!r}")
+        return value
 
     return read

@@ -7,12 +7,19 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import mxnet as mx
 
 from vae_gluon._files import replacing
-from vae_gluon.command import run_folder, runs
-from vae_gluon.command.nets import net_name
+from vae_gluon.command.run import Run, begin, is_first, load_finished, load_net, resume
+from vae_gluon.command.run_files import (
+    CHECKPOINT,
+    EVALUATION,
+    HISTORY,
+    read_config,
+    write_json,
+)
 from vae_gluon.data import draw_pixels, mnist_iterators
 from vae_gluon.distributed import shard
 from vae_gluon.inference import active_units, elbo, export_onnx, export_symbol, log_likelihood
@@ -24,55 +31,71 @@ class CommandError(Exception):
     """An error that the user can correct: one line of text and exit code 2."""
 
 
+class InterruptedRunError(KeyboardInterrupt):
+    """Ctrl-C has ended a training: is there a ``checkpoint``, and which words ``resume`` it."""
+
+    def __init__(self, checkpoint: bool, resume: str) -> None:
+        super().__init__()
+        self.checkpoint = checkpoint
+        self.resume = resume
+
+
+class DivergedRunError(FloatingPointError):
+    """A training has diverged, and this ``checkpoint`` is from before."""
+
+    def __init__(self, error: FloatingPointError, checkpoint: Path) -> None:
+        super().__init__(str(error))
+        self.checkpoint = checkpoint
+
+
 def run_train(args: argparse.Namespace) -> None:
     """Train a net, or resume its training; write all the files of the run."""
     kvstore = _connect(args)
     with _bad_input():
-        run = (runs.resume if args.resume else runs.begin)(args, kvstore)
-    seed(run.config["seed"])
+        run = (resume if args.resume else begin)(args, kvstore)
     run.net.hybridize(static_alloc=True, static_shape=True)
-    first = runs.is_first(kvstore)
+    first = is_first(kvstore)
     if first:
         _announce(run, kvstore)
         _draw_samples(run)
-    with _how_to_resume(run):
+    with _ended_early(run):
         history = _train(run, kvstore)
         if first:
-            _save_parameters(run.net, run.folder / f"{net_name(run.config)}.params")
-            run_folder.write_json(run.folder / run_folder.HISTORY, history._asdict())
-            _draw(run.net, run.mnist, history._asdict(), run.config["seed"], run.folder)
+            _save_parameters(run.net, run.folder / f"{run.config.net_name}.params")
+            write_json(run.folder / HISTORY, history._asdict())
+            _draw(run.net, run.mnist, history, run.config.seed, run.folder)
 
 
 def run_figures(args: argparse.Namespace) -> None:
     """Draw the figures of a finished run again."""
     with _bad_input():
-        run = runs.load_finished(args.folder, args.data_dir)
-    _draw(run.net, run.mnist, run.history, run.config["seed"], args.folder)
+        run = load_finished(args.folder, args.data_dir)
+    _draw(run.net, run.mnist, run.history, run.config.seed, args.folder)
 
 
 def run_evaluate(args: argparse.Namespace) -> None:
     """Measure the likelihood of a finished run on its validation images; print and write it."""
     with _bad_input():
-        run = runs.load_finished(args.folder, args.data_dir)
+        run = load_finished(args.folder, args.data_dir)
     images = run.mnist["test_data"][: args.images]
-    seed(run.config["seed"])
+    seed(run.config.seed)
     pixels = "grey"
-    if run.config["binarize"]:
+    if run.config.binarize:
         pixels, images = "binarized", draw_pixels(mx.nd.array(images)).asnumpy()
     result = {
-        "dataset": run.config["dataset"],
+        "dataset": run.config.dataset,
         "pixels": pixels,
         "images": len(images),
         **_measure(run.net, images, args.k),
     }
-    run_folder.write_json(args.folder / run_folder.EVALUATION, result)
-    print(f"{_table(result)}\n{args.folder / run_folder.EVALUATION}")
+    write_json(args.folder / EVALUATION, result)
+    print(f"{_table(result)}\n{args.folder / EVALUATION}")
 
 
 def run_export(args: argparse.Namespace) -> None:
     """Export a part of the net of a finished run; print its inputs and outputs."""
     with _bad_input():
-        net = runs.load_net(args.folder, run_folder.read_config(args.folder))
+        net = load_net(args.folder, read_config(args.folder))
         out = args.out or args.folder
         out.mkdir(parents=True, exist_ok=True)
         if args.format == "onnx":
@@ -116,36 +139,36 @@ def _connect(args):
 def _announce(run, kvstore):
     workers = f", by {kvstore.num_workers} workers" if kvstore else ""
     print(
-        f"Training on {len(run.mnist['train_data'])} images of {run.config['dataset']}, "
-        f"validating on {len(run.mnist['test_data'])}, on {run.config['context']}{workers}, "
+        f"Training on {len(run.mnist['train_data'])} images of {run.config.dataset}, "
+        f"validating on {len(run.mnist['test_data'])}, on {run.config.context}{workers}, "
         f"into {run.folder}"
     )
     if run.start:
-        print(f"Resuming after {len(run.start.history.train)} of {run.config['epochs']} epochs")
+        print(f"Resuming after {len(run.start.history.train)} of {run.config.epochs} epochs")
 
 
 def _train(run, kvstore):
     """Train as the config says, writing checkpoints."""
-    config, mnist, first = run.config, run.mnist, runs.is_first(kvstore)
+    config, mnist, first = run.config, run.mnist, is_first(kvstore)
     if kvstore:
-        mnist = shard(mnist, kvstore.rank, kvstore.num_workers, config["batch_size"])
+        mnist = shard(mnist, kvstore.rank, kvstore.num_workers, config.batch_size)
 
     def save(state):
         done = len(state.history.train)
-        if first and (done % config["checkpoint_every"] == 0 or done == config["epochs"]):
-            save_checkpoint(run.folder / run_folder.CHECKPOINT, run.net, state, config)
+        if first and (done % config.checkpoint_every == 0 or done == config.epochs):
+            save_checkpoint(run.folder / CHECKPOINT, run.net, state, config.to_json())
 
     return train(
         run.net,
-        *mnist_iterators(mnist, config["batch_size"], config["shuffle"]),
-        config["epochs"],
-        config["lr"],
-        binarize=config["binarize"],
+        *mnist_iterators(mnist, config.batch_size, config.shuffle),
+        config.epochs,
+        config.lr,
+        binarize=config.binarize,
         progress=first,
-        seed=config["seed"],
+        seed=config.seed,
         start=run.start,
         after_epoch=save,
-        ctx=read_contexts(config["context"]),
+        ctx=read_contexts(config.context),
         kvstore=kvstore,
     )
 
@@ -157,28 +180,26 @@ def _save_parameters(net, path):
 
 
 @contextmanager
-def _how_to_resume(run: runs.Run) -> Iterator[None]:
-    """If a run is interrupted or diverges, add to the error what is kept and how to resume."""
-    checkpoint = run.folder / run_folder.CHECKPOINT
+def _ended_early(run: Run) -> Iterator[None]:
+    """If a run is interrupted or diverges, say in the error what is kept and how to resume."""
+    checkpoint = run.folder / CHECKPOINT
     try:
         yield
     except KeyboardInterrupt:
-        kept = checkpoint.exists()
-        way = "; go on from its checkpoint" if kept else " before its first checkpoint; start again"
-        cluster = "cluster " if run.config["n_workers"] > 1 else ""
-        command = f"vae-gluon {cluster}train --resume --out {shlex.quote(str(run.folder))}"
-        raise KeyboardInterrupt(f"{way} with: {command}") from None
+        cluster = "cluster " if run.config.n_workers > 1 else ""
+        words = f"vae-gluon {cluster}train --resume --out {shlex.quote(str(run.folder))}"
+        raise InterruptedRunError(checkpoint.exists(), words) from None
     except FloatingPointError as error:
         if not checkpoint.exists():
             raise
-        raise FloatingPointError(f"{error}; {checkpoint} is from before") from error
+        raise DivergedRunError(error, checkpoint) from error
 
 
 # Evaluating
 
 
 def _measure(net, images, k):
-    """Measure the likelihood of images, and how many dimensions their codes use."""
+    """Measure the likelihood of images, (N, ...), and how many dimensions their codes use."""
     terms = elbo(net, images)
     bound = log_likelihood(net, images, k)
     active, variances = active_units(net, images)
@@ -210,7 +231,7 @@ the images
 def _draw_samples(run):
     from vae_gluon.command.figures import draw_samples
 
-    draw_samples(run.mnist, run.config["seed"], run.folder)
+    draw_samples(run.mnist, run.config.seed, run.folder)
 
 
 def _draw(net, mnist, history, seed, folder):

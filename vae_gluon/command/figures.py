@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from vae_gluon import plotting
 from vae_gluon._files import replacing
 from vae_gluon.inference import latent
+from vae_gluon.training import History
 
 N_ROW = 10  # images in a row of samples or reconstructions
 N_PAIRS = 5  # rows of steps between two images
@@ -23,7 +24,7 @@ DPI = 120
 def draw_figures(
     net: mx.gluon.Block,
     mnist: Mapping[str, np.ndarray],
-    history: Mapping[str, list[float]],
+    history: History,
     seed: int,
     folder: Path,
 ) -> list[Path]:
@@ -37,8 +38,8 @@ def draw_figures(
         takes their place, if it is 1, none.
     mnist : dict
         What ``load_mnist`` returns.
-    history : mapping
-        ``train``, ``val`` and ``val_kl``: losses and KL divergence of each epoch.
+    history : History
+        Losses and KL divergence of each epoch.
     seed : int
         Determines which images are shown and which codes are drawn, so that the pictures can be
         drawn again. MXNet's generator is seeded with it.
@@ -77,8 +78,8 @@ def _samples(mnist, rng):
 
 def _figures(net, mnist, history, rng) -> Iterator[tuple[str, Figure]]:
     figure, axes = _subplots(12, 4.8, n_columns=2)
-    plotting.plot_elbo(history["train"], history["val"], axes[0])
-    plotting.plot_elbo_terms(history["val"], history["val_kl"], axes[1])
+    plotting.plot_elbo(history.train, history.val, axes[0])
+    plotting.plot_elbo_terms(history.val, history.val_kl, axes[1])
     yield "elbo", figure
 
     originals = _choose(mnist["test_data"], rng)

@@ -65,7 +65,7 @@ def mnist_iterators(
                 shuffle=shuffle and part == "train",
             )
         )
-    return tuple(iterators)
+    return iterators[0], iterators[1]
 
 
 def batches(data_iter: mx.io.DataIter, ctx: mx.Context) -> Iterator[mx.nd.NDArray]:

@@ -102,7 +102,7 @@ def _explain(error):
     """Say in a few words why a mirror failed."""
     if isinstance(error, requests.exceptions.ContentDecodingError):
         return "sent a file whose checksum is not the published one"
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"answered {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout) or "timed out" in str(error):
         return "sent next to nothing for too long"

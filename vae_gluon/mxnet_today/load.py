@@ -32,6 +32,7 @@ def load_mxnet() -> str | None:
     os.environ.setdefault("MXNET_CPU_PARALLEL_SIZE", str(10**9))
 
     if "mxnet" in sys.modules:
+        give_sparse(sys.modules["mxnet"])
         return too_late()
     for name in [name for name in sys.modules if name.startswith("mxnet.")]:
         del sys.modules[name]  # left by an import that failed half-way

@@ -1,0 +1,187 @@
+"""``RunConfig``: what describes a run, on the command line, in its config.json and in Python.
+
+An option is one field here: its default, what it may be, its help. argparse's options, the checks,
+the JSON and the name of the default folder come from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vae_gluon.model import VAE, conv_decoder, conv_encoder
+from vae_gluon.training import SEED_LIMIT
+
+
+class Kind(NamedTuple):
+    """What a value may be, in words and as a test, and how it is read from a word."""
+
+    expected: str
+    allows: Callable[[Any], bool]
+    parse: Callable[[str], Any] = str
+    choices: tuple[str, ...] | None = None
+
+
+def integer(least: int, limit: int | None = None) -> Kind:
+    """Return the kind of the integers from ``least`` to below ``limit``."""
+
+    def allows(value: Any) -> bool:
+        is_integer = isinstance(value, int) and not isinstance(value, bool)
+        return is_integer and value >= least and (limit is None or value < limit)
+
+    below = "" if limit is None else f" and below {limit}"
+    return Kind(f"an integer of at least {least}{below}", allows, int)
+
+
+def one_of(*names: str) -> Kind:
+    """Return the kind of these names."""
+    # A tuple, because a list or a mapping, which JSON may hold, cannot be looked up in a dict.
+    return Kind(" or ".join(names), names.__contains__, choices=names)
+
+
+def is_finite(value: Any) -> bool:
+    """Return whether ``value``, read from JSON, is a number that fits into a float."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and abs(value) <= sys.float_info.max  # integers in JSON have no limit
+
+
+COUNT = integer(1)
+POSITIVE = Kind("a number above 0", lambda value: is_finite(value) and value > 0, float)
+FLAG = Kind("true or false", lambda value: isinstance(value, bool))
+INTEGER = Kind("an integer", lambda value: isinstance(value, int))
+PATH = Kind("a path or null", lambda value: value is None or isinstance(value, str))
+ANY = Kind("anything", lambda value: True)
+
+
+class Architecture(NamedTuple):
+    """What ``--arch`` names: how to build the net, and its part in the name of a file."""
+
+    build: Callable[[RunConfig], VAE]
+    name: str
+
+
+ARCHITECTURES = {
+    "mlp": Architecture(
+        lambda config: VAE(config.n_hidden, config.n_latent, config.n_layers),
+        "{n_latent}d{n_layers}l{n_hidden}h",
+    ),
+    "conv": Architecture(
+        lambda config: VAE(
+            n_latent=config.n_latent,
+            encoder=conv_encoder(config.n_latent, config.n_hidden),
+            decoder=conv_decoder(config.n_latent, config.n_hidden),
+        ),
+        "{n_latent}dconv{n_hidden}h",
+    ),
+}
+
+
+def _fact(kind: Kind, default: Any = MISSING, fixed: bool = True, text: str | None = None) -> Any:
+    """Return a field; with a ``text`` it is an option. Only what is not ``fixed`` may change."""
+    return dataclasses.field(default=default, metadata={"kind": kind, "fixed": fixed, "text": text})
+
+
+def _option(default: Any, kind: Kind, text: str, fixed: bool = True) -> Any:
+    value = "" if default is False else f" (default: {default})"
+    return _fact(kind, default, fixed, text + value)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What describes a run. What is not fixed may change when it is resumed."""
+
+    dataset: str = _fact(
+        one_of("mnist", "digits"),
+        text="what to train on; digits are drawn by this package (default: mnist, or digits if it "
+        "can be neither found nor downloaded)",
+    )
+    dataset_asked_for: str | None = _fact(ANY)
+    data_crc32: int = _fact(INTEGER)  # of all images
+    epochs: int = _option(50, COUNT, "passes over the training images", fixed=False)
+    batch_size: int = _option(100, COUNT, "images in a step")
+    n_latent: int = _option(2, COUNT, "dimensions of the latent code")
+    n_hidden: int = _option(400, COUNT, "units of each hidden layer")
+    n_layers: int = _option(2, integer(0, 1000), "hidden layers of the encoder, and of the decoder")
+    seed: int = _option(
+        1, integer(0, SEED_LIMIT), "of all random numbers: the same seed gives the same losses"
+    )
+    checkpoint_every: int = _option(1, COUNT, "epochs between checkpoints", fixed=False)
+    lr: float = _option(0.001, POSITIVE, "learning rate of Adam")
+    arch: str = _option(
+        "mlp", one_of(*ARCHITECTURES), "dense layers, or convolutions and one hidden layer"
+    )
+    shuffle: bool = _option(False, FLAG, "give the training images in a new order each epoch")
+    binarize: bool = _option(
+        False, FLAG, "train and evaluate on black and white pixels, drawn anew for each batch"
+    )
+    n_workers: int = _fact(COUNT, 1)
+    # Where the run is, which affects the losses not at all, or in the last digits.
+    data_dir: str | None = _fact(PATH, None, fixed=False)
+    context: str = _fact(ANY, "cpu(0)", fixed=False)
+    version: str = _fact(ANY, "", fixed=False)
+
+    @classmethod
+    def from_json(cls, path: Path, content: Mapping[str, Any]) -> RunConfig:
+        """Check what a JSON file holds, and return it. What is left out has its default.
+
+        Raises
+        ------
+        ValueError
+            If it does not describe a run. The message says what was found and what was expected.
+        """
+        for field in dataclasses.fields(cls):
+            kind, given = field.metadata["kind"], field.name in content
+            if (given or field.default is MISSING) and not kind.allows(content.get(field.name)):
+                found = repr(content[field.name])[:100] if given else "nothing"
+                raise ValueError(
+                    f"{path} does not describe a run: expected {field.name} to be "
+                    f"{kind.expected}, found {found}"
+                )
+        unknown = content.keys() - {field.name for field in dataclasses.fields(cls)}
+        if unknown:
+            raise ValueError(
+                f"{path} does not describe a run of this version: it has {min(unknown)}"
+            )
+        return cls(**content)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the values by name, as they are written to a JSON file."""
+        return dataclasses.asdict(self)
+
+    def fixed(self) -> dict[str, Any]:
+        """Return the values that may not change when the run is resumed, by name."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.metadata["fixed"]
+        }
+
+    def make_net(self) -> VAE:
+        """Build the net, without parameters yet."""
+        return ARCHITECTURES[self.arch].build(self)
+
+    @property
+    def net_name(self) -> str:
+        """The name of the net, as the tutorial names its parameter file, without the ending."""
+        return "vae_gluon_" + ARCHITECTURES[self.arch].name.format(**self.to_json())
+
+    def default_folder(self) -> Path:
+        """Return the folder of the run if none is named: options that are not defaults are in it.
+
+        Those that may change when it is resumed are not.
+        """
+        named = {"dataset", "arch", "n_latent", "n_hidden", "n_layers", "seed"}
+        others = [
+            name if value is True else f"{name}{value}"
+            for name, value in self.fixed().items()
+            if name in OPTIONS.keys() - named and value != OPTIONS[name].default
+        ]
+        return Path("runs", "_".join([self.dataset, self.net_name, f"seed{self.seed}", *others]))
+
+
+# The fields that are options of the command line.
+OPTIONS = {field.name: field for field in dataclasses.fields(RunConfig) if field.metadata["text"]}

@@ -1,0 +1,143 @@
+"""The files of a run's folder, written whole and read without trusting them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vae_gluon._files import remove_partials, replacing
+from vae_gluon.command.config import RunConfig, is_finite
+from vae_gluon.training import History
+
+CONFIG = "config.json"
+CHECKPOINT = "checkpoint.npz"
+HISTORY = "history.json"
+EVALUATION = "evaluation.json"
+
+
+def check_no_run(folder: Path) -> None:
+    """Raise a ValueError if ``folder`` holds a run with a checkpoint or a history."""
+    if any((folder / name).exists() for name in (CHECKPOINT, HISTORY)):
+        raise ValueError(
+            f"{folder} already holds a run: resume it with --resume, remove it, or name another "
+            "folder with --out"
+        )
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a new run; raise a ValueError if it holds one, or cannot be a folder."""
+    check_no_run(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ValueError(f"{folder} cannot be a folder: a file is in its place") from error
+
+
+def write_config(folder: Path, config: RunConfig) -> None:
+    """Write the config of a run that begins or is resumed, and clear up after killed processes."""
+    remove_partials(folder)
+    write_json(folder / CONFIG, config.to_json())
+
+
+def read_config(folder: Path) -> RunConfig:
+    """Read and check the config of a run.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If it does not describe a run. The message says what was found and what was expected.
+    """
+    path = folder / CONFIG
+    return RunConfig.from_json(path, _read_json(path, f"{folder} holds no run"))
+
+
+def read_history(folder: Path) -> History:
+    """Read and check the losses of a finished run. Errors are those of ``read_config``."""
+    path = folder / HISTORY
+    missing = f"{folder} holds no finished run"
+    if (folder / CHECKPOINT).exists():
+        missing += " (finish it with vae-gluon train --resume)"
+    content = _read_json(path, missing)
+    for name in History._fields:
+        if not _is_losses(content.get(name)):
+            found = repr(content[name])[:100] if name in content else "nothing"
+            raise ValueError(
+                f"{path} does not describe a run: expected {name} to be a list of finite numbers, "
+                f"one for each epoch, found {found}"
+            )
+    history = History(*(content[name] for name in History._fields))
+    lengths = {name: len(numbers) for name, numbers in history._asdict().items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(
+            f"{path} does not describe a run: expected as many numbers of each kind, "
+            f"found {lengths}"
+        )
+    return history
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write ``content`` to a file, whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def _is_losses(value):
+    return isinstance(value, list) and len(value) > 0 and all(map(is_finite, value))
+
+
+def _read_json(path, missing):
+    try:
+        content = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(f"{missing}: no {path.name} in it") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} does not describe a run: it holds a {type(content).__name__}")
+    return content
+
+
+# What a resumed run must have in common with its folder
+
+
+def check_options(folder: Path, config: RunConfig, given: Mapping[str, Any]) -> None:
+    """Raise a ValueError if an option contradicts the run in ``folder``."""
+    fixed = config.fixed()
+    for name, value in given.items():
+        if name in fixed and value != fixed[name]:
+            raise ValueError(
+                f"{_words(name, value)} contradicts the run in {folder}, which has "
+                f"{_words(name, fixed[name])}; leave it out, or begin another run with --out"
+            )
+
+
+def _words(name, value):
+    """Return an option as it is on the command line."""
+    option = f"--{name.replace('_', '-')}"
+    if isinstance(value, bool):
+        return option if value else f"no {option}"
+    return f"{option} {value}"
+
+
+def check_checkpoint(folder: Path, config: RunConfig, kept: Mapping[str, Any], done: int) -> None:
+    """Raise a ValueError unless a checkpoint belongs to the run, and has no more epochs.
+
+    ``kept`` is the config in the checkpoint, ``done`` the number of its epochs.
+    """
+    path = folder / CHECKPOINT
+    kept = RunConfig.from_json(path, kept).fixed()
+    for name, value in config.fixed().items():
+        if kept[name] != value:
+            raise ValueError(
+                f"{path} is of another run than {folder / CONFIG}: {name} is "
+                f"{kept[name]!r} in one and {value!r} in the other"
+            )
+    if done > config.epochs:
+        raise ValueError(
+            f"--epochs {config.epochs} contradicts the run in {folder}, which has trained for "
+            f"{done} epochs"
+        )
