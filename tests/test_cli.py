@@ -12,7 +12,8 @@ from idx_files import idx_files, write
 
 import vae_gluon
 from vae_gluon import VAE
-from vae_gluon.command import cli, commands, dataset, run_files
+from vae_gluon.command import cli, dataset, run_files
+from vae_gluon.command import train as train_command
 from vae_gluon.training import epoch
 
 QUICK = ["--epochs", "2", "--n-hidden", "16", "--n-layers", "1"]
@@ -26,7 +27,7 @@ def _few_digits(monkeypatch, digits):
 @pytest.fixture
 def _no_pictures(monkeypatch):
     """Leave out the pictures at the end of a training, which take longer than the training."""
-    monkeypatch.setattr(commands, "_draw", lambda *args: None)
+    monkeypatch.setattr(train_command, "draw", lambda *args: None)
 
 
 no_pictures = pytest.mark.usefixtures("_no_pictures")
@@ -114,7 +115,7 @@ def test_every_word_reaches_the_training(tmp_path, monkeypatch):
         seen.update(layers=[layer.weight.shape for layer in net.encoder])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "train", train)
+    monkeypatch.setattr(train_command, "train", train)
     words = [
         "--epochs",
         "3",
@@ -143,7 +144,7 @@ def test_every_word_reaches_the_training(tmp_path, monkeypatch):
 
 
 def test_defaults_are_the_tutorials(tmp_path, monkeypatch):
-    monkeypatch.setattr(commands, "train", stopped)
+    monkeypatch.setattr(train_command, "train", stopped)
     assert run("train", "--dataset", "digits", "--out", tmp_path / "run") == 130
     config = read(tmp_path / "run/config.json")
     expected = {"epochs": 50, "batch_size": 100, "n_latent": 2, "n_hidden": 400, "n_layers": 2}
@@ -432,7 +433,7 @@ def test_files_that_describe_no_run_are_told(copy, capsys, name, content):
 def test_a_run_that_was_cut_off_can_be_started_again(tmp_path, monkeypatch):
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(commands, "train", stopped)
+        patch.setattr(train_command, "train", stopped)
         assert run("train", "--dataset", "digits", "--out", out, *QUICK) == 130
     assert run("train", "--dataset", "digits", "--out", out, *QUICK) == 0
 
@@ -457,7 +458,7 @@ def test_what_mxnet_refuses_is_told_in_one_line(tmp_path, monkeypatch, capsys):
     def refuse(*args, **options):
         raise mx.base.MXNetError("Traceback:\n  File x.cc\nMXNetError: out of memory\n")
 
-    monkeypatch.setattr(commands, "train", refuse)
+    monkeypatch.setattr(train_command, "train", refuse)
     assert run("train", "--dataset", "digits", "--out", tmp_path / "run", *QUICK) == 1
     err = capsys.readouterr().err
     assert err == "vae-gluon train: error: MXNetError: out of memory\n"

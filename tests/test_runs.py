@@ -17,7 +17,8 @@ from idx_files import idx_files, write
 from run_files import contents, snapshot
 
 from vae_gluon import VAE
-from vae_gluon.command import cli, commands, dataset, run, run_files
+from vae_gluon.command import cli, dataset, run, run_files
+from vae_gluon.command import train as train_command
 from vae_gluon.command.config import RunConfig
 from vae_gluon.model.devices import contexts_of
 
@@ -45,7 +46,7 @@ def make_quick(patch, digits):
         (folder / "elbo.png").write_text(f"{history.train} {history.val}")
 
     patch.setattr(dataset, "make_digits", lambda: digits)
-    patch.setattr(commands, "_draw", draw)
+    patch.setattr(train_command, "draw", draw)
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +74,7 @@ def stopped(tmp_path, monkeypatch):
 
 
 def stop_after(monkeypatch, epochs, folder, words=("--dataset", "digits", *QUICK)):
-    save = commands.save_checkpoint
+    save = train_command.save_checkpoint
 
     def save_and_stop(path, net, state, config):
         save(path, net, state, config)
@@ -81,7 +82,7 @@ def stop_after(monkeypatch, epochs, folder, words=("--dataset", "digits", *QUICK
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(commands, "save_checkpoint", save_and_stop)
+        patch.setattr(train_command, "save_checkpoint", save_and_stop)
         assert train(folder, *words) == 130
 
 
@@ -146,7 +147,7 @@ def test_a_finished_run_goes_on_to_more_epochs(copy, tmp_path):
 def test_checkpoints_are_written_as_often_as_asked_for_and_at_the_end(tmp_path, monkeypatch):
     saved = []
     monkeypatch.setattr(
-        commands,
+        train_command,
         "save_checkpoint",
         lambda path, net, state, config: saved.append(state.updates // 6),
     )
@@ -216,7 +217,7 @@ def test_ctrl_c_before_the_first_checkpoint_says_so(tmp_path, monkeypatch, capsy
     def stop(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "train", stop)
+    monkeypatch.setattr(train_command, "train", stop)
     assert train(tmp_path / "run", "--dataset", "digits", *QUICK) == 130
     assert capsys.readouterr().err == (
         "vae-gluon train: interrupted before its first checkpoint; start again with: "
@@ -232,8 +233,8 @@ def test_a_run_that_diverges_keeps_the_checkpoint_before(tmp_path, digits, capsy
 
         return original(*args, after_epoch=after, **options)
 
-    original = commands.train
-    monkeypatch.setattr(commands, "train", diverge)
+    original = train_command.train
+    monkeypatch.setattr(train_command, "train", diverge)
     assert train(tmp_path / "run", "--dataset", "digits", *QUICK) == 1
     checkpoint = tmp_path / "run/checkpoint.npz"
     assert capsys.readouterr().err.splitlines()[-1] == (
@@ -424,7 +425,7 @@ def test_the_first_of_several_workers_writes_the_config_and_no_other(copy, monke
     worker = SimpleNamespace(rank=rank, num_workers=2)
     words = ["train", "--dataset", "digits", *QUICK]
     begun = copy.parent / "begun"
-    run.begin(cli.build_parser().parse_args([*words, "--out", str(begun)]), worker)
+    run.new_run(cli.build_parser().parse_args([*words, "--out", str(begun)]), worker)
     assert (begun / "config.json").exists() == (rank == 0)
     assert compared[0] >= {"lr", "n_hidden", "data_crc32"}
 
@@ -432,7 +433,7 @@ def test_the_first_of_several_workers_writes_the_config_and_no_other(copy, monke
     (copy / "config.json").write_text(json.dumps(config))
     (copy / "checkpoint.npz").unlink()
     words = ["train", "--resume", "--out", str(copy), "--epochs", "9"]
-    assert run.resume(cli.build_parser().parse_args(words), worker).config.epochs == 9
+    assert run.resumed_run(cli.build_parser().parse_args(words), worker).config.epochs == 9
     assert compared[1] == compared[0]
     assert (json.loads((copy / "config.json").read_text()) == config) == (rank == 1)
 
@@ -441,11 +442,13 @@ def test_the_first_of_several_workers_writes_the_config_and_no_other(copy, monke
 def test_the_first_of_several_workers_writes_the_checkpoints_and_no_other(copy, monkeypatch, rank):
     written = []
     state = SimpleNamespace(history=SimpleNamespace(train=[1.0, 1.0, 1.0]))
-    monkeypatch.setattr(commands, "train", lambda *args, after_epoch, **rest: after_epoch(state))
-    monkeypatch.setattr(commands, "save_checkpoint", lambda path, *rest: written.append(path))
+    monkeypatch.setattr(
+        train_command, "train", lambda *args, after_epoch, **rest: after_epoch(state)
+    )
+    monkeypatch.setattr(train_command, "save_checkpoint", lambda path, *rest: written.append(path))
     words = ["train", "--resume", "--out", str(copy)]
-    resumed = run.resume(cli.build_parser().parse_args(words), None)
-    commands._train(resumed, SimpleNamespace(rank=rank, num_workers=2))
+    resumed = run.resumed_run(cli.build_parser().parse_args(words), None)
+    train_command._train(resumed, SimpleNamespace(rank=rank, num_workers=2))
     assert written == [copy / "checkpoint.npz"] * (rank == 0)
 
 
@@ -453,7 +456,7 @@ def test_another_worker_finds_the_config_of_the_first_in_a_folder_they_share(cop
     monkeypatch.setattr(run, "check_agreement", lambda *args: None)
     words = ["train", "--dataset", "digits", *QUICK, "--out", str(copy)]
     args = cli.build_parser().parse_args(words)
-    assert run.begin(args, SimpleNamespace(rank=1, num_workers=2)).folder == copy
+    assert run.new_run(args, SimpleNamespace(rank=1, num_workers=2)).folder == copy
 
 
 def test_a_worker_trains_through_its_store_on_its_devices_with_its_half_of_the_images(
@@ -464,12 +467,12 @@ def test_a_worker_trains_through_its_store_on_its_devices_with_its_half_of_the_i
     def train(net, train_iter, test_iter, *args, kvstore, ctx, **rest):
         given.append((kvstore, ctx, train_iter.num_data, test_iter.num_data))
 
-    monkeypatch.setattr(commands, "train", train)
+    monkeypatch.setattr(train_command, "train", train)
     words = ["train", "--resume", "--out", str(copy)]
     words += ["--ctx", "cpu(0),cpu(1)"]
-    resumed = run.resume(cli.build_parser().parse_args(words), None)
+    resumed = run.resumed_run(cli.build_parser().parse_args(words), None)
     worker = SimpleNamespace(rank=1, num_workers=2)
-    commands._train(resumed, worker)
+    train_command._train(resumed, worker)
     assert given == [(worker, [mx.cpu(0), mx.cpu(1)], 300, 100)]
 
 
@@ -482,7 +485,7 @@ def test_a_finished_net_is_read_onto_the_default_context(done, monkeypatch):
 def test_how_to_resume_is_told_as_the_run_was_begun(tmp_path, n_workers, command):
     config = RunConfig("digits", None, 1, n_workers=n_workers)
     begun = SimpleNamespace(folder=tmp_path, config=config)
-    with pytest.raises(KeyboardInterrupt) as error, commands._ended_early(begun):
+    with pytest.raises(KeyboardInterrupt) as error, train_command._ended_early(begun):
         raise KeyboardInterrupt
     assert not error.value.checkpoint
     assert error.value.resume == f"vae-gluon {command} --resume --out {tmp_path}"
@@ -490,5 +493,5 @@ def test_how_to_resume_is_told_as_the_run_was_begun(tmp_path, n_workers, command
 
 def test_a_run_that_diverges_before_its_first_checkpoint_names_none(tmp_path):
     begun = SimpleNamespace(folder=tmp_path)
-    with pytest.raises(FloatingPointError, match=r"^diverged$"), commands._ended_early(begun):
+    with pytest.raises(FloatingPointError, match=r"^diverged$"), train_command._ended_early(begun):
         raise FloatingPointError("diverged")

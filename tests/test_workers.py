@@ -94,8 +94,8 @@ def test_weights_are_there_before_the_first_gradients_and_shared_once(monkeypatc
     calls = []
     monkeypatch.setattr(workers.mx.nd, "waitall", lambda: calls.append("wait"))
     trainer = Trainer(calls)
-    workers.begin_together(trainer)
-    workers.begin_together(trainer)
+    workers.share_weights(trainer)
+    workers.share_weights(trainer)
     assert calls == ["connect", "share", "wait"]
 
 

@@ -12,16 +12,10 @@ from typing import Any
 import mxnet as mx
 
 from vae_gluon import __version__
-from vae_gluon.command.commands import (
-    CommandError,
-    DivergedRunError,
-    InterruptedRunError,
-    run_evaluate,
-    run_export,
-    run_figures,
-    run_train,
-)
 from vae_gluon.command.config import COUNT, FLAG, OPTIONS, Kind
+from vae_gluon.command.errors import CommandError, DivergedRunError, InterruptedRunError
+from vae_gluon.command.finished import run_evaluate, run_export, run_figures
+from vae_gluon.command.train import run_train
 from vae_gluon.distributed import LOOPBACK, ROLES, run_cluster
 from vae_gluon.inference import PARTS
 from vae_gluon.model import read_contexts

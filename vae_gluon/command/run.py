@@ -48,7 +48,7 @@ class FinishedRun(NamedTuple):
     history: History
 
 
-def begin(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
+def new_run(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
     """Begin a run with the options in ``args``; make its folder.
 
     Raises
@@ -80,7 +80,7 @@ def begin(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
     return Run(folder, config, mnist, net, None)
 
 
-def resume(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
+def resumed_run(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
     """Resume a run from its last checkpoint, or from the start if it has none yet.
 
     Raises
@@ -116,8 +116,8 @@ def resume(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
     return Run(folder, config, mnist, net, start)
 
 
-def load_finished(folder: Path, data_dir: Path | None) -> FinishedRun:
-    """Read a finished run and its data set. Errors are those of ``resume``."""
+def finished_run(folder: Path, data_dir: Path | None) -> FinishedRun:
+    """Read a finished run and its data set. Errors are those of ``resumed_run``."""
     config, history = read_config(folder), read_history(folder)
     net = load_net(folder, config)
     *_, mnist = load_data(config.dataset, data_dir or config.data_dir)

@@ -4,9 +4,9 @@ from vae_gluon.distributed.cluster import LOOPBACK, ROLES, run_cluster
 from vae_gluon.distributed.workers import (
     TIMEOUT,
     Watch,
-    begin_together,
     check_agreement,
     shard,
+    share_weights,
     total,
 )
 
@@ -15,9 +15,9 @@ __all__ = [
     "ROLES",
     "TIMEOUT",
     "Watch",
-    "begin_together",
     "check_agreement",
     "run_cluster",
     "shard",
+    "share_weights",
     "total",
 ]

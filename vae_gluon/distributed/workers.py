@@ -90,7 +90,7 @@ def total(kvstore: mx.kv.KVStore | None, numbers: np.ndarray) -> np.ndarray:
 _keys = itertools.count(10**6)  # above the keys of a Trainer, which numbers parameters from 0
 
 
-def begin_together(trainer: gluon.Trainer) -> None:
+def share_weights(trainer: gluon.Trainer) -> None:
     """Give the weights of worker 0 to all workers, and wait until they have arrived.
 
     A Trainer does this in its first step, but does not wait: a slow worker may then fetch the

@@ -10,7 +10,7 @@ from mxnet import autograd, gluon
 from mxnet.gluon.utils import split_and_load
 
 from vae_gluon.data import batches, check_iterator, draw_pixels
-from vae_gluon.distributed import begin_together, total
+from vae_gluon.distributed import share_weights, total
 from vae_gluon.model import contexts_of
 
 BULK_SIZE = 64  # parameters whose updates are given to the engine as one job
@@ -38,7 +38,7 @@ def train_epoch(
         with autograd.record():
             parts = _on_each_device(net, x, contexts)
         autograd.backward([loss for loss, *_ in parts])
-        begin_together(trainer)
+        share_weights(trainer)
         with mx.engine.bulk(BULK_SIZE):
             trainer.step(len(x) * n_workers)
         losses.add(parts[: len(x)])

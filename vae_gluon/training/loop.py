@@ -133,8 +133,8 @@ def train(
     [1, 2]
     """
     _check(train_iter, val_iter, epochs, learning_rate, seed)
-    _place(net, ctx)
-    trainer, history = _begin(net, learning_rate, start, kvstore)
+    _put_on_devices(net, ctx)
+    trainer, history = _make_trainer(net, learning_rate, start, kvstore)
     rank = kvstore.rank if kvstore else 0
     done = len(history.train)
     if done > epochs:
@@ -180,7 +180,7 @@ def _check(train_iter, val_iter, epochs, learning_rate, seed):
         check_seed(seed)
 
 
-def _place(net, ctx):
+def _put_on_devices(net, ctx):
     """Initialize the net if it is new, and move it to the contexts asked for."""
     try:
         contexts = contexts_of(net)
@@ -192,7 +192,7 @@ def _place(net, ctx):
         net.collect_params().reset_ctx(wanted)
 
 
-def _begin(net, learning_rate, start, kvstore):
+def _make_trainer(net, learning_rate, start, kvstore):
     """Return the Trainer and the history of a run that begins, or resumes from ``start``."""
     parameters = list(net.collect_params().values())
     # Each process and device updates its own weights, all by the same gradient, so that the

@@ -1,0 +1,105 @@
+"""``vae-gluon figures``, ``evaluate`` and ``export``: what is done with a finished run."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+
+from vae_gluon.command.errors import bad_input
+from vae_gluon.command.run import finished_run, load_net
+from vae_gluon.command.run_files import EVALUATION, read_config, write_json
+from vae_gluon.data import draw_pixels
+from vae_gluon.inference import active_units, elbo, export_onnx, export_symbol, log_likelihood
+from vae_gluon.training import History, seed
+
+
+def run_figures(args: argparse.Namespace) -> None:
+    """Draw the figures of a finished run again."""
+    with bad_input():
+        run = finished_run(args.folder, args.data_dir)
+    draw(run.net, run.mnist, run.history, run.config.seed, args.folder)
+
+
+def run_evaluate(args: argparse.Namespace) -> None:
+    """Measure the likelihood of a finished run on its validation images; print and write it."""
+    with bad_input():
+        run = finished_run(args.folder, args.data_dir)
+    images = run.mnist["test_data"][: args.images]
+    seed(run.config.seed)
+    pixels = "grey"
+    if run.config.binarize:
+        pixels, images = "binarized", draw_pixels(mx.nd.array(images)).asnumpy()
+    result = {
+        "dataset": run.config.dataset,
+        "pixels": pixels,
+        "images": len(images),
+        **_measure(run.net, images, args.k),
+    }
+    write_json(args.folder / EVALUATION, result)
+    print(f"{_table(result)}\n{args.folder / EVALUATION}")
+
+
+def run_export(args: argparse.Namespace) -> None:
+    """Export a part of the net of a finished run; print its inputs and outputs."""
+    with bad_input():
+        net = load_net(args.folder, read_config(args.folder))
+        out = args.out or args.folder
+        out.mkdir(parents=True, exist_ok=True)
+        if args.format == "onnx":
+            exported = export_onnx(net, out / f"{args.part}.onnx", args.part)
+        else:
+            exported = export_symbol(net, out / args.part, args.part)
+    shapes = (
+        ", ".join(f"{name} ({', '.join(map(str, shape))})" for name, shape in arrays.items())
+        for arrays in (exported.inputs, exported.outputs)
+    )
+    print(f"{' -> '.join(shapes)}: {', '.join(map(str, exported.files))}")
+
+
+def draw(
+    net: mx.gluon.Block,
+    mnist: Mapping[str, np.ndarray],
+    history: History,
+    seed: int,
+    folder: Path,
+) -> None:
+    """Draw the figures of a run into its folder; print what is in it."""
+    # Imported here, so that an error in the options need not wait for matplotlib.
+    from vae_gluon.command.figures import draw_figures
+
+    draw_figures(net, mnist, history, seed, folder)
+    if net.n_latent != 2:
+        instead = ": principal components instead" if net.n_latent > 2 else ""
+        print(f"No pictures of a latent plane, n_latent is {net.n_latent}, not 2{instead}")
+    print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+
+
+def _measure(net, images, k):
+    """Measure the likelihood of images, (N, ...), and how many dimensions their codes use."""
+    terms = elbo(net, images)
+    bound = log_likelihood(net, images, k)
+    active, variances = active_units(net, images)
+    return {
+        **terms._asdict(),
+        "k": k,
+        "log_likelihood_bound": float(bound.mean()),
+        "standard_error": float(bound.std() / len(bound) ** 0.5),
+        "active_units": active,
+        "n_latent": net.n_latent,
+        "variances_of_mu": variances.tolist(),
+    }
+
+
+def _table(result):
+    return """\
+{images} {pixels} validation images of {dataset}, nats per image
+  reconstruction term   {reconstruction:9.2f}
+  KL divergence         {kl:9.2f}
+  ELBO                  {elbo:9.2f}
+  log p(x) > L_k        {log_likelihood_bound:9.2f}   with k = {k}, +- {standard_error:.2f} over \
+the images
+  active latent units   {active_units:6d} of {n_latent}""".format(**result)

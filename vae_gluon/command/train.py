@@ -1,0 +1,121 @@
+"""``vae-gluon train``: a training and its files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import mxnet as mx
+
+from vae_gluon._files import replacing
+from vae_gluon.command.errors import (
+    CommandError,
+    DivergedRunError,
+    InterruptedRunError,
+    bad_input,
+)
+from vae_gluon.command.finished import draw
+from vae_gluon.command.run import Run, is_first, new_run, resumed_run
+from vae_gluon.command.run_files import CHECKPOINT, HISTORY, write_json
+from vae_gluon.data import mnist_iterators
+from vae_gluon.distributed import shard
+from vae_gluon.model import check_parameters, read_contexts, writing_parameters
+from vae_gluon.training import save_checkpoint, train
+
+
+def run_train(args: argparse.Namespace) -> None:
+    """Train a net, or resume its training; write all the files of the run."""
+    kvstore = _connect(args)
+    with bad_input():
+        run = (resumed_run if args.resume else new_run)(args, kvstore)
+    run.net.hybridize(static_alloc=True, static_shape=True)
+    first = is_first(kvstore)
+    if first:
+        _announce(run, kvstore)
+        # Imported here, so that an error in the options need not wait for matplotlib.
+        from vae_gluon.command.figures import draw_samples
+
+        draw_samples(run.mnist, run.config.seed, run.folder)
+    with _ended_early(run):
+        history = _train(run, kvstore)
+        if first:
+            _save_parameters(run.net, run.folder / f"{run.config.net_name}.params")
+            write_json(run.folder / HISTORY, history._asdict())
+            draw(run.net, run.mnist, history, run.config.seed, run.folder)
+
+
+def _connect(args):
+    """Join the other workers of a distributed training; return None if there are none."""
+    if args.kvstore is None:
+        return None
+    if os.environ.get("DMLC_ROLE") != "worker":
+        raise CommandError(
+            f"--kvstore {args.kvstore} needs a scheduler, servers and workers, with their roles in "
+            "MXNet's DMLC_* variables: vae-gluon cluster train ... starts them"
+        )
+    # The store waits for the other workers here, and once more when it is collected. Kept in
+    # args it outlives an error, so that main can report the error and end the process first.
+    args.connected = mx.kv.create(args.kvstore)
+    return args.connected
+
+
+def _announce(run, kvstore):
+    workers = f", by {kvstore.num_workers} workers" if kvstore else ""
+    print(
+        f"Training on {len(run.mnist['train_data'])} images of {run.config.dataset}, "
+        f"validating on {len(run.mnist['test_data'])}, on {run.config.context}{workers}, "
+        f"into {run.folder}"
+    )
+    if run.start:
+        print(f"Resuming after {len(run.start.history.train)} of {run.config.epochs} epochs")
+
+
+def _train(run, kvstore):
+    """Train as the config says, writing checkpoints."""
+    config, mnist, first = run.config, run.mnist, is_first(kvstore)
+    if kvstore:
+        mnist = shard(mnist, kvstore.rank, kvstore.num_workers, config.batch_size)
+
+    def save(state):
+        done = len(state.history.train)
+        if first and (done % config.checkpoint_every == 0 or done == config.epochs):
+            save_checkpoint(run.folder / CHECKPOINT, run.net, state, config.to_json())
+
+    return train(
+        run.net,
+        *mnist_iterators(mnist, config.batch_size, config.shuffle),
+        config.epochs,
+        config.lr,
+        binarize=config.binarize,
+        progress=first,
+        seed=config.seed,
+        start=run.start,
+        after_epoch=save,
+        ctx=read_contexts(config.context),
+        kvstore=kvstore,
+    )
+
+
+def _save_parameters(net, path):
+    with replacing(path) as partial, writing_parameters():
+        net.save_parameters(str(partial))
+        check_parameters(partial, net)
+
+
+@contextmanager
+def _ended_early(run: Run) -> Iterator[None]:
+    """If a run is interrupted or diverges, say in the error what is kept and how to resume."""
+    checkpoint = run.folder / CHECKPOINT
+    try:
+        yield
+    except KeyboardInterrupt:
+        cluster = "cluster " if run.config.n_workers > 1 else ""
+        words = f"vae-gluon {cluster}train --resume --out {shlex.quote(str(run.folder))}"
+        raise InterruptedRunError(checkpoint.exists(), words) from None
+    except FloatingPointError as error:
+        if not checkpoint.exists():
+            raise
+        raise DivergedRunError(error, checkpoint) from error
