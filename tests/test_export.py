@@ -264,7 +264,7 @@ def test_the_command_says_what_is_missing(run, tmp_path, capsys, monkeypatch):
     assert error.count("\n") == 1
 
 
-PAGE = Path(__file__).parent.parent / "notebooks" / "without_mxnet.md"
+PAGE = Path(__file__).parent.parent / "docs" / "without_mxnet.md"
 
 
 def test_the_page_draws_the_latent_plane_without_mxnet(tmp_path, strict):

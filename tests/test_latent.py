@@ -96,18 +96,18 @@ def test_grids_of_no_two_points_are_refused(n):
         ndtri_grid(n)
 
 
-@pytest.mark.parametrize("limit", [0.0, -3.0, 38.0, float("inf"), float("nan")])
+@pytest.mark.parametrize("limit", [0.0, -3.0, 5.1, float("inf"), float("nan")])
 def test_limits_where_the_normal_distribution_ends_are_refused(limit):
-    with pytest.raises(ValueError, match=f"above 0 and up to 37, got {limit}"):
+    with pytest.raises(ValueError, match=f"above 0 and up to 5, got {limit}"):
         ndtri_grid(20, limit)
 
 
-@pytest.mark.parametrize("limit", [3.0, 8.0, latent.MAX_LIMIT])
+@pytest.mark.parametrize("limit", [3.0, latent.MAX_LIMIT])
 @pytest.mark.parametrize("n", [5, 20])
 def test_any_limit_is_reached_on_both_sides(n, limit):
     grid = ndtri_grid(n, limit)
     np.testing.assert_allclose([grid.min(), grid.max()], [-limit, limit])
-    np.testing.assert_array_equal(grid, -grid[::-1])
+    np.testing.assert_allclose(grid, -grid[::-1], atol=1e-9)  # the cdf near 1 is coarse
 
 
 def test_batches_are_where_the_net_is():

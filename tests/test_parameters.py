@@ -49,25 +49,6 @@ def test_arrays_are_those_that_mxnet_reads(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "head",
-    [
-        struct.pack("<IIqq", 0xF993FAC8, 2, 2, 3),  # MXNet 0.10 and 0.11
-        struct.pack("<III", 2, 2, 3),  # those before
-        struct.pack("<Iiiqq", 0xF993FAC9, 0, 2, 2, 3),  # since 0.12
-    ],
-)
-def test_files_of_old_releases_are_read_as_mxnet_reads_them(tmp_path, head):
-    path = tmp_path / "old.params"
-    array = struct.pack("<iii6f", 1, 0, 0, *range(6))
-    name = struct.pack("<QQ", 1, 8) + b"a.weight"
-    path.write_bytes(struct.pack("<QQQ", 0x112, 0, 1) + head + array + name)
-    (expected,) = nd.load(str(path)).values()
-    read = read_parameters(path)
-    assert list(read) == ["a.weight"]
-    np.testing.assert_array_equal(read["a.weight"], expected.asnumpy())
-
-
-@pytest.mark.parametrize(
     ("cut", "message"),
     [
         (lambda data: b"", "expected 24 bytes at 0, found its end at 0"),

@@ -151,12 +151,6 @@ def test_codes_that_are_no_plane_are_refused(n_images, shape, message):
         plotting.plot_scan(np.zeros((n_images, 16)), np.zeros(shape))
 
 
-@pytest.mark.parametrize("order", [lambda z: z[::-1, ::-1], lambda z: np.roll(z, 1, axis=0)])
-def test_codes_in_another_order_are_refused(order):
-    with pytest.raises(ValueError, match="in the order of ndtri_grid"):
-        plotting.plot_scan(numbered(9), order(ndtri_grid(3)))
-
-
 # The scatter
 
 

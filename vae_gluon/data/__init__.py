@@ -3,15 +3,3 @@
 from vae_gluon.data.batches import batches, check_iterator, draw_pixels, mnist_iterators
 from vae_gluon.data.digits import make_digits
 from vae_gluon.data.mnist import MNISTUnavailableError, find_mnist, load_mnist, read_mnist
-
-__all__ = [
-    "MNISTUnavailableError",
-    "batches",
-    "check_iterator",
-    "draw_pixels",
-    "find_mnist",
-    "load_mnist",
-    "make_digits",
-    "mnist_iterators",
-    "read_mnist",
-]

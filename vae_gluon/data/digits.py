@@ -69,8 +69,10 @@ def make_digits(n_train: int = 12_000, n_test: int = 2_000, seed: int = 0) -> di
 
     Parameters
     ----------
-    n_train, n_test : int, default 12,000 and 2,000
-        Images in each part. Each digit comes equally often, give or take one.
+    n_train : int, default 12,000
+        Training images. Each digit comes equally often, give or take one.
+    n_test : int, default 2,000
+        Test images.
     seed : int, default 0
         The same arguments give the same images. NumPy's global generator is not used.
 

@@ -9,15 +9,3 @@ from vae_gluon.distributed.workers import (
     share_weights,
     total,
 )
-
-__all__ = [
-    "LOOPBACK",
-    "ROLES",
-    "TIMEOUT",
-    "Watch",
-    "check_agreement",
-    "run_cluster",
-    "shard",
-    "share_weights",
-    "total",
-]

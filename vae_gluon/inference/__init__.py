@@ -11,21 +11,3 @@ from vae_gluon.inference.latent import (
     sample_prior,
 )
 from vae_gluon.inference.likelihood import ELBO, active_units, elbo, log_likelihood
-
-__all__ = [
-    "ELBO",
-    "PARTS",
-    "Exported",
-    "active_units",
-    "decode",
-    "elbo",
-    "encode",
-    "export_onnx",
-    "export_symbol",
-    "interpolate",
-    "log_likelihood",
-    "ndtri_grid",
-    "principal_components",
-    "reconstruct",
-    "sample_prior",
-]

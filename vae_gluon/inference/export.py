@@ -36,7 +36,15 @@ OPSET = 13
 
 
 class Exported(NamedTuple):
-    """The files that were written, and the shapes of the graph's inputs and outputs by name."""
+    """What was exported.
+
+    Attributes
+    ----------
+    files : list of Path
+        The files that were written.
+    inputs, outputs : dict
+        The shapes of the graph's inputs and outputs by name; the free dimension is ``'N'``.
+    """
 
     files: list[Path]
     inputs: dict[str, tuple[str, int]]

@@ -20,12 +20,19 @@ ACTIVE = 0.01  # the variance of mu over the data above which Burda et al. call 
 class ELBO(NamedTuple):
     """The evidence lower bound and its two terms, in nats per image, averaged over images.
 
-    ``elbo`` is ``-(reconstruction + kl)``.
+    Attributes
+    ----------
+    elbo : float
+        ``-(reconstruction + kl)``.
+    reconstruction : float
+        Mean of -log p(x | z), z drawn from q(z | x).
+    kl : float
+        Mean of the KL divergence of q(z | x) from the prior.
     """
 
     elbo: float
-    reconstruction: float  # mean of -log p(x | z), z drawn from q(z | x)
-    kl: float  # mean of the KL divergence of q(z | x) from the prior
+    reconstruction: float
+    kl: float
 
 
 def elbo(net: mx.gluon.Block, images: np.ndarray) -> ELBO:

@@ -19,24 +19,3 @@ from vae_gluon.model.parameter_files import (
 )
 from vae_gluon.model.sampler import GaussianSampler
 from vae_gluon.model.vae import VAE, Decoder
-
-__all__ = [
-    "VAE",
-    "BernoulliNLL",
-    "Decoder",
-    "GaussianKL",
-    "GaussianSampler",
-    "check_arrays",
-    "check_parameters",
-    "context_of",
-    "contexts_of",
-    "conv_decoder",
-    "conv_encoder",
-    "default_context",
-    "expected_array",
-    "gpu_exists",
-    "named_parameters",
-    "read_contexts",
-    "read_parameters",
-    "writing_parameters",
-]

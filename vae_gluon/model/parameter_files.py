@@ -20,9 +20,7 @@ import mxnet as mx
 import numpy as np
 
 FILE_MAGIC = 0x112
-# What an array begins with: in MXNet 0.10 the first, since 0.12 the second, with NumPy's shapes
-# (since 1.6) the third. Still older ones begin with their number of dimensions.
-OLD_MAGIC = 0xF993FAC8
+# What an array begins with: since MXNet 0.12 the first, with NumPy's shapes (since 1.6) the second.
 ARRAY_MAGICS = (0xF993FAC9, 0xF993FACA)
 DENSE = 0
 MAX_DIMS = 32
@@ -196,17 +194,10 @@ def _parse_array(file):
 
 
 def _parse_shape(file):
-    (magic,) = file.numbers("I")
-    storage, size_code = DENSE, "q"
-    if magic in ARRAY_MAGICS:
-        storage, n_dims = file.numbers("ii")
-    elif magic == OLD_MAGIC:
-        (n_dims,) = file.numbers("i")
-    else:
-        n_dims, size_code = magic, "I"
-    if storage != DENSE or not 0 < n_dims <= MAX_DIMS:
+    magic, storage, n_dims = file.numbers("Iii")
+    if magic not in ARRAY_MAGICS or storage != DENSE or not 0 < n_dims <= MAX_DIMS:
         raise ValueError(
             f"expected a dense array of 1 to {MAX_DIMS} dimensions before byte {file.at}, "
-            f"found storage type {storage} and {n_dims} dimensions"
+            f"found storage type {storage}, {n_dims} dimensions and the magic number {magic:#x}"
         )
-    return file.numbers(f"{n_dims}{size_code}")
+    return file.numbers(f"{n_dims}q")

@@ -15,5 +15,3 @@ itself, once it finds what it looks for:
 from vae_gluon.mxnet_today.load import late_import
 from vae_gluon.mxnet_today.onnx_names import old_onnx
 from vae_gluon.mxnet_today.threads import SETTINGS, one_cpu_per_core, usable_cores
-
-__all__ = ["SETTINGS", "late_import", "old_onnx", "one_cpu_per_core", "usable_cores"]

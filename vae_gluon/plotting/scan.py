@@ -34,7 +34,7 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
     Raises
     ------
     ValueError
-        If the codes are not an n x n grid in two dimensions, or not as many as the images.
+        If the codes are not n x n points in two dimensions, or not as many as the images.
     """
     images, z = as_array(images), as_array(z)
     n = _check_grid(z)
@@ -54,7 +54,7 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
 
 
 def _check_grid(z):
-    """Return the number of points along each side of the grid of codes."""
+    """Return the number of points along each side of a grid of codes, (n * n, 2)."""
     if z.ndim != 2 or z.shape[1] != 2:
         raise ValueError(
             f"expected codes of shape (n * n, 2), got {z.shape}: "
@@ -63,9 +63,6 @@ def _check_grid(z):
     n = math.isqrt(len(z))
     if n * n != len(z):
         raise ValueError(f"expected a square number of codes, got {len(z)}")
-    grid = z.reshape(n, n, 2)
-    if (grid[..., 0] != grid[0, :, 0]).any() or (grid[..., 1] != grid[:, :1, 1]).any():
-        raise ValueError("expected the codes of a grid in the order of ndtri_grid, got others")
     return n
 
 

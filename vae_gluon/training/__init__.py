@@ -5,15 +5,3 @@ from vae_gluon.training.checkpoint import load_checkpoint, save_checkpoint
 from vae_gluon.training.epoch import evaluate
 from vae_gluon.training.loop import History, TrainingState, train
 from vae_gluon.training.seeds import SEED_LIMIT, seed
-
-__all__ = [
-    "SEED_LIMIT",
-    "Adam",
-    "History",
-    "TrainingState",
-    "evaluate",
-    "load_checkpoint",
-    "save_checkpoint",
-    "seed",
-    "train",
-]

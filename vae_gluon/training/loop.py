@@ -27,21 +27,42 @@ class History(NamedTuple):
     Losses are negative ELBOs in nats per image, averaged over the images, each of which counts
     once whatever the batch size. A loss minus its KL divergence is the reconstruction term. The
     last two fields are empty if the net has no ``kl_loss``.
+
+    Attributes
+    ----------
+    train : list of float
+        Mean over the training images, while the weights moved.
+    val : list of float
+        Mean over the validation images, after the epoch.
+    seconds : list of float
+        Wall time of the epoch, validation included.
+    train_kl, val_kl : lists of float
+        The KL divergence in ``train`` and in ``val``.
     """
 
-    train: list[float]  # mean over the training images, while the weights moved
-    val: list[float]  # mean over the validation images, after the epoch
-    seconds: list[float]  # wall time of the epoch, validation included
-    train_kl: list[float]  # the KL divergence in train
-    val_kl: list[float]  # the KL divergence in val
+    train: list[float]
+    val: list[float]
+    seconds: list[float]
+    train_kl: list[float]
+    val_kl: list[float]
 
 
 class TrainingState(NamedTuple):
-    """What a training needs to be resumed, besides the parameters of the net."""
+    """What a training needs to be resumed, besides the parameters of the net.
 
-    history: History  # of the epochs so far
-    updates: int  # steps that Adam has taken
-    moments: dict[str, tuple[Any, Any]]  # Adam's two of each parameter, by its name; arrays
+    Attributes
+    ----------
+    history : History
+        Of the epochs so far.
+    updates : int
+        Steps that Adam has taken.
+    moments : dict
+        Adam's two moments of each parameter, arrays of its shape, by its name.
+    """
+
+    history: History
+    updates: int
+    moments: dict[str, tuple[Any, Any]]
 
     def __repr__(self) -> str:
         """Leave out the moments, whose numbers fill pages."""
@@ -102,7 +123,7 @@ def train(
         Of several devices each takes a part of every batch.
     kvstore : KVStore, optional
         ``mx.kv.create("dist_sync")``: train together with other processes, on the mean gradient
-        of all their batches. The iterators give this process's ``workers.shard`` of the images;
+        of all their batches. The iterators give this process's ``distributed.shard`` of the images;
         all other arguments must be the same in every process. The losses are means over all
         images.
     timeout : float, default 60
