@@ -119,7 +119,7 @@ def test_outputs_are_those_of_fifty_epochs_on_mnist(path):
 @both
 def test_code_that_is_shown_is_that_of_the_package(path):
     shown = [cell for cell in code_cells(read(path)) if "\nsource(" in f"\n{cell.source}"]
-    assert len(shown) == 4
+    assert len(shown) == 5
     for cell in shown:
         name = re.search(r"^source\((?:vae_gluon\.)?(.*)\)$", cell.source, re.MULTILINE)[1]
         function = operator.attrgetter(name)(vae_gluon)
