@@ -473,7 +473,7 @@ def test_every_command_and_every_option_is_explained():
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["train", "--help"], ["figures", "--help"], ["evaluate", "--help"]]
+    "words", [[], ["train"], ["figures"], ["evaluate"], ["export"], ["cluster"]]
 )
 def test_help_fits_a_terminal(words, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")

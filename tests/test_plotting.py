@@ -72,8 +72,37 @@ def test_images_that_cannot_be_tiled_are_refused(shape, n_columns, message):
 # Rows and grids
 
 
-def test_samples_are_one_row():
-    assert canvas(plotting.plot_samples(np.zeros((10, 1, 28, 28)))).shape[0] == 28
+@pytest.fixture
+def images():
+    """Images no part of which is like another."""
+    return np.random.default_rng(0).uniform(size=(9, 1, 5, 5))
+
+
+def test_samples_are_one_row_in_their_order(images):
+    pixels = canvas(plotting.plot_samples(images))
+    assert pixels.shape == (5, 9 * 5 + 8 * 4)  # with a gap of four between neighbours
+    for i, image in enumerate(images):
+        np.testing.assert_array_equal(pixels[:, 9 * i : 9 * i + 5], image[0])
+
+
+@pytest.mark.parametrize(
+    "plot",
+    [
+        plotting.plot_samples,
+        plotting.plot_grid,
+        lambda images: plotting.plot_interpolations(images.reshape(3, 3, 25)),
+        lambda images: plotting.plot_reconstructions(images, images),
+        lambda images: plotting.plot_scan(images, ndtri_grid(3)),
+    ],
+    ids=["samples", "grid", "interpolations", "reconstructions", "scan"],
+)
+def test_ink_is_drawn_black_and_paper_white_with_the_first_row_on_top(plot, images):
+    (image,) = plot((images > 0.7).astype(float)).images
+    greys = image.to_rgba(image.get_array())[..., :3]
+    assert {0.0, 1.0} == set(np.unique(greys))
+    np.testing.assert_array_equal(greys[..., 0], 1 - image.get_array())
+    assert plot(0.25 * images).images[0].get_clim() == (0, 1)  # not stretched to what there is
+    assert image.origin == "upper"
 
 
 def test_originals_are_over_their_reconstructions():
@@ -247,9 +276,9 @@ def test_components_name_their_shares(mu):
 
 
 def test_interpolations_are_one_row_for_each_pair():
-    ax = plotting.plot_interpolations(numbered(6).reshape(2, 3, -1))
-    side = int(numbered(1)[0].size ** 0.5)
-    assert ax.images[0].get_array().shape == (2 * side + 2, 3 * side + 4)
+    pixels = canvas(plotting.plot_interpolations(numbered(6).reshape(2, 3, -1)))
+    assert pixels.shape == (2 * 4 + 2, 3 * 4 + 2 * 2)  # with gaps of two
+    np.testing.assert_array_equal(pixels[::6, ::6], np.arange(6).reshape(2, 3) / 6)
     with pytest.raises(ValueError, match=r"steps of shape \(N, n, n_output\), got \(6, "):
         plotting.plot_interpolations(numbered(6).reshape(6, -1))
 

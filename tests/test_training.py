@@ -125,6 +125,26 @@ def test_validation_joins_batches_and_training_does_not():
     assert history.val == [pytest.approx(mean, rel=1e-6)]
 
 
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_each_epoch_takes_a_step_on_each_image_once(digits, shuffle):
+    trained = []
+
+    class Recording(Watched):
+        def forward(self, x):
+            if autograd.is_recording():
+                trained.append(x.asnumpy())
+            return super().forward(x)
+
+    states = []
+    iterators = mnist_iterators(digits, 128, shuffle)
+    train(Recording(), *iterators, epochs=2, progress=False, after_epoch=states.append)
+    rows = np.concatenate(trained)
+    whole = sorted(image.tobytes() for image in digits["train_data"])
+    for epoch in (rows[:600], rows[600:]):
+        assert sorted(image.tobytes() for image in epoch) == whole
+    assert [state.updates for state in states] == [5, 10]  # four batches of 128, and one of 88
+
+
 def test_training_counts_each_image_once_with_a_short_last_batch(digits):
     digits = dict(digits, train_data=digits["train_data"].copy())
     digits["train_data"][:, 0, 0, 0] = np.linspace(0, 1, 600) ** 3

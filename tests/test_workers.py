@@ -44,9 +44,18 @@ def test_each_test_image_is_in_one_part():
     assert all((part["train_data"] == part["train_label"]).all() for part in parts)
 
 
-@pytest.mark.parametrize(("rank", "n_workers"), [(2, 2), (0, 12), (-1, 2), (0, 0), (0.5, 2)])
-def test_parts_that_cannot_be_are_refused(rank, n_workers):
-    with pytest.raises(ValueError, match="expected"):
+@pytest.mark.parametrize(
+    ("rank", "n_workers", "message"),
+    [
+        (2, 2, "a rank below 2 workers and at least as many images, got rank 2, 100 and 11 images"),
+        (0, 12, "a rank below 12 workers and at least as many images, got rank 0, 100 and 11"),
+        (-1, 2, "rank to be an integer of at least 0, got -1"),
+        (0, 0, "n_workers to be an integer of at least 1, got 0"),
+        (0.5, 2, "rank to be an integer of at least 0, got 0.5"),
+    ],
+)
+def test_parts_that_cannot_be_are_refused(rank, n_workers, message):
+    with pytest.raises(ValueError, match=message):
         shard(numbered(100, 11), rank, n_workers)
 
 
