@@ -250,20 +250,20 @@ NUMBERS = np.zeros(5, "f4")
         ({BIAS: np.asfortranarray(np.ones((2, 3), "f4"))}, "in rows"),
     ],
 )
-def test_what_differs_is_told(tmp_path, small_checkpoint, changes, message):
+def test_the_error_says_what_differs(tmp_path, small_checkpoint, changes, message):
     path = tmp_path / "run.npz"
     path.write_bytes(change(small_checkpoint, **changes))
     refuse(path, message)
 
 
-def test_another_architecture_is_told(tmp_path, small_checkpoint):
+def test_another_architecture_is_named_in_the_error(tmp_path, small_checkpoint):
     path = tmp_path / "run.npz"
     path.write_bytes(small_checkpoint)
     refuse(path, r"encoder.0.weight: expected \(3, 5\) float32, found \(2, 5\)", small_net(3))
     refuse(path, "expected parameters/encoder.2.weight", small_net(n_layers=2))
 
 
-def test_other_files_are_told(tmp_path):
+def test_other_files_are_named_in_the_error(tmp_path):
     path = tmp_path / "run.npz"
     small_net().save_parameters(str(path))
     refuse(path, "is not a whole checkpoint")
@@ -328,7 +328,7 @@ def test_an_array_that_claims_more_than_there_is_sets_no_memory_aside(tmp_path):
         refuse(path, r"expected \(10000000000,\) float64 in rows, found 0 bytes")
 
 
-def test_members_that_share_their_bytes_are_told(tmp_path):
+def test_members_that_share_their_bytes_are_named_in_the_error(tmp_path):
     """A directory may name the same bytes many times: a file of 1 MB would give 1 GB."""
     path = tmp_path / "run.npz"
     with zipfile.ZipFile(path, "w") as archive:
@@ -338,7 +338,7 @@ def test_members_that_share_their_bytes_are_told(tmp_path):
         refuse(path, "expected arrays that are no longer than the file")
 
 
-def test_members_in_the_same_place_are_told(tmp_path):
+def test_members_in_the_same_place_are_named_in_the_error(tmp_path):
     path = tmp_path / "run.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.npy", b"")
@@ -346,7 +346,7 @@ def test_members_in_the_same_place_are_told(tmp_path):
     refuse(path, "expected each array in a place of its own")
 
 
-def test_a_name_that_comes_twice_is_told(tmp_path, small_checkpoint):
+def test_a_name_that_comes_twice_is_named_in_the_error(tmp_path, small_checkpoint):
     path = tmp_path / "run.npz"
     path.write_bytes(small_checkpoint)
     with zipfile.ZipFile(path, "a") as archive:
@@ -355,7 +355,7 @@ def test_a_name_that_comes_twice_is_told(tmp_path, small_checkpoint):
     refuse(path, "expected each name once")
 
 
-def test_a_file_cut_off_anywhere_is_told(tmp_path, small_checkpoint):
+def test_a_file_cut_off_anywhere_is_named_in_the_error(tmp_path, small_checkpoint):
     path = tmp_path / "run.npz"
     for end in range(0, len(small_checkpoint), 37):
         path.write_bytes(small_checkpoint[:end])
@@ -386,7 +386,7 @@ def test_a_damaged_file_gives_the_right_arrays_or_its_reason(
 
 
 @given(content=st.binary(max_size=500))
-def test_any_bytes_are_told(tmp_path_factory, content):
+def test_any_bytes_raise_with_the_reason(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any.npz"
     path.write_bytes(content)
     refuse(path, "is not a whole checkpoint")

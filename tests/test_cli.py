@@ -246,7 +246,7 @@ def test_figures_are_of_the_data_that_the_run_has_read(
     assert (tmp_path / "run/data_samples.png").read_bytes() == before
 
 
-def test_figures_can_be_told_where_the_data_went(tmp_path, digits_folder, capsys):
+def test_figures_take_the_folder_that_the_data_went_to(tmp_path, digits_folder, capsys):
     out = tmp_path / "run"
     run("train", "--data-dir", digits_folder, "--out", out, *QUICK)
     moved = digits_folder.rename(tmp_path / "moved")
@@ -278,7 +278,7 @@ def test_evaluate_prints_and_writes_how_good_a_run_is(copy, capsys):
     assert (copy / "evaluation.json").read_bytes() == before
 
 
-def test_evaluate_takes_all_images_unless_told(copy):
+def test_evaluate_takes_all_images_unless_a_number_is_given(copy):
     assert run("evaluate", copy, "--k", "1") == 0
     assert read(copy / "evaluation.json")["images"] == 200
 
@@ -368,7 +368,7 @@ def test_a_folder_with_a_run_is_left_alone(copy, capsys):
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
 
 
-def test_a_file_in_the_place_of_the_folder_is_told(tmp_path, capsys):
+def test_a_file_in_the_place_of_the_folder_is_named_in_the_error(tmp_path, capsys):
     (tmp_path / "file").write_text("mine")
     for out in (tmp_path / "file", tmp_path / "file/run"):
         assert run("train", "--dataset", "digits", "--out", out, *QUICK) == 2
@@ -377,7 +377,7 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("damage", ["other net", "no parameters", "bytes", "missing"])
-def test_parameters_that_do_not_fit_are_told(copy, capsys, damage):
+def test_parameters_that_do_not_fit_are_named_in_the_error(copy, capsys, damage):
     path = copy / "vae_gluon_2d1l16h.params"
     if damage == "other net":
         other = VAE(n_hidden=17)
@@ -395,7 +395,7 @@ def test_parameters_that_do_not_fit_are_told(copy, capsys, damage):
     assert err.count("\n") == 1
 
 
-def test_a_history_that_is_not_json_is_told(copy, capsys):
+def test_a_history_that_is_not_json_is_named_in_the_error(copy, capsys):
     (copy / "history.json").write_text("{")
     assert run("figures", copy) == 2
     assert "history.json is not JSON" in capsys.readouterr().err
@@ -421,7 +421,7 @@ def test_each_entry_of_a_config_is_checked(copy, capsys):
         ("history.json", {"train": [1.0], "val": ["low"], "seconds": [1.0]}),
     ],
 )
-def test_files_that_describe_no_run_are_told(copy, capsys, name, content):
+def test_files_that_describe_no_run_are_named_in_the_error(copy, capsys, name, content):
     (copy / name).write_text(json.dumps(content))
     assert run("figures", copy) == 2
     err = capsys.readouterr().err
@@ -438,14 +438,14 @@ def test_a_run_that_was_cut_off_can_be_started_again(tmp_path, monkeypatch):
     assert run("train", "--dataset", "digits", "--out", out, *QUICK) == 0
 
 
-def test_a_run_that_diverges_is_told_and_leaves_no_history(tmp_path, capsys):
+def test_a_run_that_diverges_says_so_and_leaves_no_history(tmp_path, capsys):
     out = tmp_path / "run"
     assert run("train", "--dataset", "digits", "--out", out, "--lr", "1e4", *QUICK) == 1
     assert "has diverged" in capsys.readouterr().err
     assert not (out / "history.json").exists()
 
 
-def test_what_the_system_refuses_is_told(tmp_path, monkeypatch, capsys):
+def test_what_the_system_refuses_is_in_the_error(tmp_path, monkeypatch, capsys):
     def refuse(*args):
         raise PermissionError(13, "Permission denied", "run/config.json")
 
@@ -454,7 +454,7 @@ def test_what_the_system_refuses_is_told(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err.endswith("Permission denied: 'run/config.json'\n")
 
 
-def test_what_mxnet_refuses_is_told_in_one_line(tmp_path, monkeypatch, capsys):
+def test_what_mxnet_refuses_is_one_line(tmp_path, monkeypatch, capsys):
     def refuse(*args, **options):
         raise mx.base.MXNetError("Traceback:\n  File x.cc\nMXNetError: out of memory\n")
 

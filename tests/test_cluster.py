@@ -129,7 +129,7 @@ sys.exit(cli.main(["train", "--kvstore", "dist_sync", "--data-dir", folder, "--o
 """
 
 
-def test_an_error_of_one_worker_is_told_and_ends_the_job(tmp_path, digits_folder):
+def test_an_error_of_one_worker_is_printed_and_ends_the_job(tmp_path, digits_folder):
     (tmp_path / "worker.py").write_text(ONE_FAILS)
     code = "import sys; from vae_gluon.distributed.cluster import LOOPBACK, run_cluster;"
     code += "sys.exit(run_cluster(LOOPBACK, [sys.executable, *sys.argv[1:]]))"
@@ -169,7 +169,7 @@ sys.exit(3)
 """
 
 
-def test_the_others_are_told_to_end_and_then_killed(tmp_path, monkeypatch):
+def test_the_others_are_terminated_and_then_killed(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "GRACE", 0.5)
     words = [sys.executable, "-c", STUBBORN, str(tmp_path)]
     assert run_cluster(["worker", "server"], words) == 1
@@ -212,7 +212,7 @@ def test_variables_of_the_user_stand(monkeypatch):
         (["train", "--ctx", "gpu(99)"], "MXNet cannot compute on gpu"),
     ],
 )
-def test_words_that_make_no_sense_are_told(words, message, monkeypatch, capsys):
+def test_words_that_make_no_sense_are_named_in_the_error(words, message, monkeypatch, capsys):
     monkeypatch.delenv("DMLC_ROLE", raising=False)
     monkeypatch.setattr(cluster.subprocess, "Popen", None)  # nothing is started
     try:

@@ -78,7 +78,7 @@ JSON = st.recursive(
 
 @settings(max_examples=200)
 @given(content=st.dictionaries(st.sampled_from(list(PLAIN.to_json())), JSON))
-def test_any_json_is_told_or_taken(content):
+def test_any_json_raises_or_is_taken(content):
     given = {"dataset": "digits", "data_crc32": 5, **content}
     try:
         config = RunConfig.from_json(Path("config.json"), {"dataset_asked_for": None, **given})

@@ -160,7 +160,7 @@ def test_a_decoder_without_logits_is_refused():
         VAE(decoder=nn.HybridSequential())
 
 
-def test_an_encoder_of_another_size_is_told(images):
+def test_an_encoder_of_another_size_is_named_in_the_error(images):
     net = VAE(n_latent=2, encoder=conv_encoder(3))
     net.initialize()
     for call in (net, net.encode):

@@ -178,7 +178,7 @@ def nearest_neighbour_accuracy(images, labels, questions, answers):
     return (labels[distance.argmin(axis=1)] == answers).mean()
 
 
-def test_they_can_be_told_apart(drawn):
+def test_they_can_be_distinguished(drawn):
     data = flat(drawn["train_data"]), drawn["train_label"]
     questions = flat(drawn["test_data"]), drawn["test_label"]
     assert nearest_neighbour_accuracy(*data, *questions) > 0.9

@@ -140,7 +140,7 @@ def test_mirrors_are_asked_in_turn(mirror, cache, packed, monkeypatch):
     assert load_mnist()["test_label"][0] == 9
 
 
-def test_a_network_that_refuses_is_told_at_once(cache):
+def test_a_network_that_refuses_raises_at_once(cache):
     with pytest.raises(MNISTUnavailableError, match=r"could not be reached \(ConnectionError\)"):
         load_mnist()  # and not "sent next to nothing": nobody was waited for
     assert not left_in(cache)
@@ -232,7 +232,7 @@ def test_the_error_has_what_it_says_as_fields(mirror, cache):
     assert "404" in error.value.reason
 
 
-def test_a_cache_that_cannot_be_made_is_told(tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_made_is_named_in_the_error(tmp_path, monkeypatch):
     (tmp_path / "home").write_text("a file")
     monkeypatch.setenv("MXNET_HOME", str(tmp_path / "home"))
     with pytest.raises(MNISTUnavailableError, match=r"could not be downloaded: .*home"):

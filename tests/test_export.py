@@ -141,7 +141,7 @@ def test_statistics_of_batches_are_exported_too(tmp_path):
 
 
 @pytest.mark.parametrize("export", [export_onnx, export_symbol])
-def test_what_cannot_be_exported_is_told_and_nothing_written(export, tmp_path):
+def test_what_cannot_be_exported_raises_and_writes_nothing(export, tmp_path):
     with pytest.raises(ValueError, match="VAE has no parameters yet"):
         export(VAE(), tmp_path / "a")
     net = linear()
@@ -153,7 +153,7 @@ def test_what_cannot_be_exported_is_told_and_nothing_written(export, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_parameters_that_mxnet_does_not_write_whole_are_told(tmp_path, monkeypatch):
+def test_parameters_that_mxnet_does_not_write_whole_are_named_in_the_error(tmp_path, monkeypatch):
     """MXNet takes no notice of a disk that is full."""
 
     def save_half(name, arrays):

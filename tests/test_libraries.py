@@ -93,7 +93,7 @@ def test_without_a_known_package_manager_all_commands_are_given(machine):
     assert "apt-get install libgomp1 libquadmath0 or dnf install libgomp libquadmath or " in told
 
 
-def test_a_machine_that_has_all_is_told_nothing():
+def test_a_machine_that_has_all_gets_no_message():
     assert libraries.main() is None
 
 
@@ -106,7 +106,7 @@ def arm(machine, monkeypatch, tmp_path):
     return tmp_path
 
 
-def test_on_arm_missing_links_are_told_and_made(arm):
+def test_on_arm_missing_links_are_reported_and_made(arm):
     assert libraries.missing_libraries().endswith(
         f"Make them by: {sys.executable} {libraries.__file__}"
     )

@@ -93,12 +93,12 @@ def test_older_pythons_are_named(make, tmp_path):
     assert not (tmp_path / ".venv").exists()
 
 
-def test_no_python_at_all_is_told(make):
+def test_the_error_says_which_pythons_were_looked_for(make):
     assert "Not found: python3 python3.14 python3.13 python3.12 python3.11 " in make({}).stderr
     assert "Not found: /no/python." in make({}, "PYTHON=/no/python").stderr
 
 
-def test_what_the_system_lacks_is_told_before_anything_is_made(make, tmp_path):
+def test_what_the_system_lacks_is_printed_before_anything_is_made(make, tmp_path):
     (tmp_path / LIBRARIES).write_text("import sys; sys.exit('MXNet needs libgomp.so.1')")
     done = make({"python3": python("3.13.5"), "python3.9": python("3.9.2")})
     assert done.returncode != 0
@@ -121,7 +121,7 @@ def test_the_next_python_is_tried_where_one_has_no_venv(make, tmp_path):
     assert (tmp_path / "made_by").read_text().strip() == "3.10.2"
 
 
-def test_a_python_without_venv_is_told_and_leaves_no_half(make, tmp_path):
+def test_a_python_without_venv_is_named_and_leaves_no_half(make, tmp_path):
     done = make({"python3": python("3.11.1", venv="mkdir .venv; exit 1")})
     assert "python3 cannot make a virtual environment" in done.stderr
     assert not (tmp_path / ".venv").exists()

@@ -187,7 +187,7 @@ def test_images_of_another_shape_are_refused(net, shape):
 
 
 @pytest.mark.parametrize("shape", [(5, 1, 28, 28), (5, 28, 28)])
-def test_images_that_are_not_rows_are_told_how_to_be(net, shape):
+def test_the_error_shows_how_images_become_rows(net, shape):
     hint = f"(N, 784), got {shape}; .reshape((-1, 784)) flattens them"
     for call in (net, net.encode):
         with pytest.raises(ValueError, match=re.escape(hint)):
@@ -298,7 +298,7 @@ def test_unknown_argument_is_named_with_its_class():
         VAE(n_hiden=400)
 
 
-def test_images_not_flattened_are_told_how(net):
+def test_the_error_shows_how_to_flatten_images(net):
     with pytest.raises(ValueError, match=r"\(7, 1, 28, 28\); \.reshape\(\(-1, 784\)\) "):
         net(mx.nd.zeros((7, 1, 28, 28)))
 

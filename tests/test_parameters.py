@@ -149,7 +149,7 @@ def refuse(saved, arrays, message):
 LAST = "decoder.1.bias"  # what loads last
 
 
-def test_another_width_is_told(saved):
+def test_another_width_is_named_in_the_error(saved):
     other = VAE(n_hidden=33)
     other.initialize()
     arrays = {name: nd.array(value) for name, value in values(other).items()}
@@ -159,7 +159,7 @@ def test_another_width_is_told(saved):
 
 
 @pytest.mark.parametrize(("n", "more"), [(3, ""), (4, ", and 1 more")])
-def test_three_differences_are_told_and_others_counted(n, more):
+def test_the_error_names_three_differences_and_counts_the_others(n, more):
     arrays = dict.fromkeys("abcd"[:n], np.ones(3, "float32"))
     expected = dict.fromkeys(arrays, ((2,), np.dtype("float32")))
     told = "; ".join(f"{name}: expected (2,) float32, found (3,) float32" for name in "abc")
@@ -191,26 +191,26 @@ def test_a_parameter_that_two_blocks_share_may_be_in_the_file_once(tmp_path):
         check_parameters(path, sharing())
 
 
-def test_a_shape_that_fits_as_far_as_it_goes_is_told(saved):
+def test_a_shape_that_fits_as_far_as_it_goes_is_named_in_the_error(saved):
     arrays = nd.load(str(saved))
     arrays[LAST] = arrays[LAST].reshape((784, 1))
     refuse(saved, arrays, r"decoder.1.bias: expected \(784,\) float32, found \(784, 1\) float32")
 
 
-def test_another_type_is_told(saved):
+def test_another_type_is_named_in_the_error(saved):
     arrays = nd.load(str(saved))
     arrays[LAST] = arrays[LAST].astype("float64")
     refuse(saved, arrays, r"expected \(784,\) float32, found \(784,\) float64")
 
 
-def test_missing_and_extra_names_are_told(saved):
+def test_missing_and_extra_names_are_named_in_the_error(saved):
     arrays = nd.load(str(saved))
     arrays["decoder.1.bisa"] = arrays.pop(LAST)
     refuse(saved, arrays, "expected decoder.1.bias, not found in it; found decoder.1.bisa")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_numbers_that_are_not_finite_are_told(saved, bad):
+def test_numbers_that_are_not_finite_are_named_in_the_error(saved, bad):
     arrays = nd.load(str(saved))
     arrays[LAST][5] = bad
     refuse(saved, arrays, f"decoder.1.bias: expected finite numbers, found {bad}")
@@ -238,6 +238,6 @@ def test_the_tutorials_names_are_known(net, tmp_path):
         VAE(n_hidden=31).load_parameters(path)
 
 
-def test_a_missing_file_is_told(net):
+def test_a_missing_file_is_named_in_the_error(net):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.params"):
         net.load_parameters("nowhere.params")

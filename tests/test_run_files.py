@@ -13,7 +13,7 @@ from vae_gluon.command.run_files import read_history, write_json
 
 @settings(max_examples=100)
 @given(content=st.dictionaries(st.sampled_from(History._fields), JSON))
-def test_any_json_is_told_or_taken_for_a_history(tmp_path_factory, content):
+def test_any_json_raises_or_is_taken_for_a_history(tmp_path_factory, content):
     folder = tmp_path_factory.getbasetemp()
     (folder / "history.json").write_text(json.dumps(content))
     try:

@@ -262,7 +262,9 @@ def test_a_full_disk_ends_a_run_and_leaves_what_was_there(stopped):
     assert snapshot(stopped) == before
 
 
-def test_parameters_that_mxnet_does_not_write_whole_are_told(tmp_path, monkeypatch, capsys):
+def test_parameters_that_mxnet_does_not_write_whole_are_named_in_the_error(
+    tmp_path, monkeypatch, capsys
+):
     """MXNet takes no notice of a disk that is full."""
 
     def save_half(net, name):
@@ -338,7 +340,7 @@ def test_there_must_be_a_run(tmp_path, capsys):
         ("checkpoint.npz", b"PK\3\4" * 99, "checkpoint.npz is not a whole checkpoint"),
     ],
 )
-def test_damage_is_told(copy, name, content, message, capsys):
+def test_damaged_files_raise_with_the_reason(copy, name, content, message, capsys):
     (copy / name).write_bytes(content)
     before = snapshot(copy)
     refuse(copy, [], message, capsys)
@@ -368,7 +370,7 @@ def test_damage_is_told(copy, name, content, message, capsys):
         ("n_hidden", 17, r"encoder.0.weight: expected \(17, 784\) float32, found \(16, 784\)"),
     ],
 )
-def test_a_config_that_was_tampered_with_is_told(copy, name, value, message, capsys):
+def test_a_config_that_was_tampered_with_is_named_in_the_error(copy, name, value, message, capsys):
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, name: value}))
     before = snapshot(copy)
@@ -411,7 +413,7 @@ def test_figures_of_an_unfinished_run_say_how_to_finish_it(stopped, capsys):
         ("train_kl", "abc", "expected train_kl to be a list of finite numbers"),
     ],
 )
-def test_a_history_that_is_none_is_told(copy, name, value, message, capsys):
+def test_a_history_that_is_none_is_named_in_the_error(copy, name, value, message, capsys):
     history = json.loads((copy / "history.json").read_text())
     (copy / "history.json").write_text(json.dumps({**history, name: value}))
     assert cli.main(["figures", str(copy)]) == 2
@@ -482,7 +484,7 @@ def test_a_finished_net_is_read_onto_the_default_context(done, monkeypatch):
 
 
 @pytest.mark.parametrize(("n_workers", "command"), [(1, "train"), (2, "cluster train")])
-def test_how_to_resume_is_told_as_the_run_was_begun(tmp_path, n_workers, command):
+def test_the_words_that_resume_are_those_that_began(tmp_path, n_workers, command):
     config = RunConfig("digits", None, 1, n_workers=n_workers)
     begun = SimpleNamespace(folder=tmp_path, config=config)
     with pytest.raises(KeyboardInterrupt) as error, train_command._ended_early(begun):
