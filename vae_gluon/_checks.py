@@ -10,7 +10,7 @@ import numpy as np
 
 
 def as_array(values: object) -> np.ndarray:
-    """Return ``values`` as a NumPy array.
+    """Return ``values``, of any shape, as a NumPy array.
 
     NumPy itself would turn one of MXNet's arrays into an array of objects, element by element.
     """
@@ -27,7 +27,7 @@ def check_integer(name: str, value: int, least: int = 1) -> None:
 
 
 def check_pixels(name: str, images: np.ndarray | mx.nd.NDArray) -> None:
-    """Raise a ValueError unless there is an image and all pixels are in [0, 1]."""
+    """Raise a ValueError unless images, (N, ...), are there and all pixels are in [0, 1]."""
     if 0 in images.shape:
         raise ValueError(f"{name}: expected images, got none: the shape is {images.shape}")
     # Comparisons with NaN are false, so the test below is for what is good, not for what is bad.

@@ -47,7 +47,7 @@ def remove_partials(folder: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _flush(path, flags):
+def _flush(path: Path, flags: int) -> None:
     """Wait until a file, or a folder's list of names, is on the disk."""
     descriptor = os.open(path, flags)
     try:

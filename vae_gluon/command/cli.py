@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import mxnet as mx
 
@@ -60,18 +60,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 class _Parser(argparse.ArgumentParser):
     """Reports errors in one line, without the usage above it."""
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("allow_abbrev", False)
         super().__init__(*args, **kwargs)
 
-    def parse_known_args(self, args=None, namespace=None):
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         # A command refuses what it does not know itself, so that the error names its own --help.
         namespace, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return namespace, unknown
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message} ({self.prog} --help says more)\n")
 
 
@@ -91,7 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_train(commands):
+def _add_train(commands: Any) -> None:
     text = "train a net; write its config, checkpoints, parameters, history and figures"
     add = _add_command(commands, "train", run_train, text)
     _add_data_dir(add, "look in VAE_GLUON_DATA and in MXNet's cache, then download")
@@ -101,7 +101,7 @@ def _add_train(commands):
     _add_devices(add)
 
 
-def _add_data_dir(add, default):
+def _add_data_dir(add: Callable[..., Any], default: str) -> None:
     add(
         "--data-dir",
         type=Path,
@@ -110,7 +110,7 @@ def _add_data_dir(add, default):
     )
 
 
-def _add_folder(add):
+def _add_folder(add: Callable[..., Any]) -> None:
     add(
         "--out",
         type=Path,
@@ -125,7 +125,7 @@ def _add_folder(add):
     )
 
 
-def _add_devices(add):
+def _add_devices(add: Callable[..., Any]) -> None:
     add(
         "--ctx",
         type=_contexts,
@@ -141,7 +141,7 @@ def _add_devices(add):
     )
 
 
-def _add_option(add, name, kind, text):
+def _add_option(add: Callable[..., Any], name: str, kind: Kind, text: str) -> None:
     """Add an option without a default: --resume must know which options were given."""
     word = f"--{name.replace('_', '-')}"
     if kind is FLAG:
@@ -152,13 +152,13 @@ def _add_option(add, name, kind, text):
         add(word, type=_reader(kind), default=argparse.SUPPRESS, metavar="N", help=text)
 
 
-def _add_figures(commands):
+def _add_figures(commands: Any) -> None:
     add = _add_command(commands, "figures", run_figures, "draw the figures of a finished run again")
     _add_run(add)
     _add_data_dir(add, "where the run found them")
 
 
-def _add_evaluate(commands):
+def _add_evaluate(commands: Any) -> None:
     text = "measure the likelihood of a finished run on its validation images"
     add = _add_command(commands, "evaluate", run_evaluate, text)
     _add_run(add)
@@ -179,7 +179,7 @@ def _add_evaluate(commands):
     _add_data_dir(add, "where the run found them")
 
 
-def _add_export(commands):
+def _add_export(commands: Any) -> None:
     text = "export the net of a finished run as ONNX, or as symbol files of MXNet"
     add = _add_command(commands, "export", run_export, text)
     _add_run(add)
@@ -198,7 +198,7 @@ def _add_export(commands):
     add("--out", type=Path, metavar="DIR", help="folder to write into (default: RUN)")
 
 
-def _add_cluster(commands):
+def _add_cluster(commands: Any) -> None:
     text = "train by several processes: starts a scheduler, a server and workers here"
     add = _add_command(commands, "cluster", run_cluster_command, text)
     add(
@@ -217,7 +217,9 @@ def _add_cluster(commands):
     )
 
 
-def _add_command(commands, name, run, text):
+def _add_command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int | None], text: str
+) -> Callable[..., Any]:
     """Add a command; return the function that adds its options."""
     # Not capitalize(), which would write ONNX and MXNet small.
     command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
@@ -225,7 +227,7 @@ def _add_command(commands, name, run, text):
     return command.add_argument
 
 
-def _add_run(add):
+def _add_run(add: Callable[..., Any]) -> None:
     add("folder", type=Path, metavar="RUN", help="folder that train wrote")
 
 
@@ -240,14 +242,14 @@ def run_cluster_command(args: argparse.Namespace) -> int:
     return run_cluster(args.roles, [sys.executable, "-m", "vae_gluon", *words])
 
 
-def _contexts(words):
+def _contexts(words: str) -> list[mx.Context]:
     try:
         return read_contexts(words)
     except ValueError as error:
         raise argparse.ArgumentTypeError(error) from error
 
 
-def _roles(words):
+def _roles(words: str) -> list[str]:
     roles = words.split(",")
     if not set(roles) <= set(ROLES):
         raise argparse.ArgumentTypeError(f"expected some of {', '.join(ROLES)}, got {words!r}")
@@ -257,7 +259,7 @@ def _roles(words):
 def _reader(kind: Kind) -> Callable[[str], Any]:
     """Return a function that reads a value of a kind, for argparse."""
 
-    def read(word):
+    def read(word: str) -> Any:
         try:
             value = kind.parse(word)
         except ValueError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import mxnet as mx
 import numpy as np
@@ -63,20 +64,22 @@ def draw_samples(mnist: Mapping[str, np.ndarray], seed: int, folder: Path) -> Pa
     return _write(name, figure, folder)
 
 
-def _write(name, figure, folder):
+def _write(name: str, figure: Figure, folder: Path) -> Path:
     path = folder / f"{name}.png"
     with replacing(path) as partial:
         figure.savefig(partial, dpi=DPI, format="png")
     return path
 
 
-def _samples(mnist, rng):
+def _samples(mnist: Mapping[str, np.ndarray], rng: np.random.Generator) -> tuple[str, Figure]:
     figure, ax = _subplots(14, 1.7)
     plotting.plot_samples(_choose(mnist["train_data"], rng), ax)
     return "data_samples", figure
 
 
-def _figures(net, mnist, history, rng) -> Iterator[tuple[str, Figure]]:
+def _figures(
+    net: mx.gluon.Block, mnist: Mapping[str, np.ndarray], history: History, rng: np.random.Generator
+) -> Iterator[tuple[str, Figure]]:
     figure, axes = _subplots(12, 4.8, n_columns=2)
     plotting.plot_elbo(history.train, history.val, axes[0])
     plotting.plot_elbo_terms(history.val, history.val_kl, axes[1])
@@ -102,7 +105,9 @@ def _figures(net, mnist, history, rng) -> Iterator[tuple[str, Figure]]:
         yield _components_figure(net, mnist)
 
 
-def _interpolations(net, mnist, rng):
+def _interpolations(
+    net: mx.gluon.Block, mnist: Mapping[str, np.ndarray], rng: np.random.Generator
+) -> np.ndarray:
     """Interpolate between pairs of images of different digits: (N_PAIRS, N_ROW, n_output)."""
     images, labels = mnist["test_data"], mnist["test_label"]
     rows = []
@@ -113,7 +118,9 @@ def _interpolations(net, mnist, rng):
     return np.stack(rows)
 
 
-def _plane_figures(net, mnist) -> Iterator[tuple[str, Figure]]:
+def _plane_figures(
+    net: mx.gluon.Block, mnist: Mapping[str, np.ndarray]
+) -> Iterator[tuple[str, Figure]]:
     """Draw the two pictures that need a latent plane."""
     mu, _ = latent.encode(net, mnist["test_data"])
     figure, axes = _subplots(13, 5.6, n_columns=2)
@@ -127,7 +134,7 @@ def _plane_figures(net, mnist) -> Iterator[tuple[str, Figure]]:
     yield "2d_latent_space_scan_for_generation", figure
 
 
-def _components_figure(net, mnist):
+def _components_figure(net: mx.gluon.Block, mnist: Mapping[str, np.ndarray]) -> tuple[str, Figure]:
     """Draw what takes their place in a latent space of more than two dimensions."""
     mu, _ = latent.encode(net, mnist["test_data"])
     components, shares = latent.principal_components(mu)
@@ -136,11 +143,12 @@ def _components_figure(net, mnist):
     return "principal_components_for_test_samples", figure
 
 
-def _subplots(width, height, n_columns=1):
+def _subplots(width: float, height: float, n_columns: int = 1) -> tuple[Figure, Any]:
     """Make a figure that pyplot does not manage, so that it need not be closed."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(1, n_columns)
 
 
-def _choose(images, rng):
+def _choose(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw up to N_ROW of the images, (N, ...)."""
     return images[rng.choice(len(images), min(N_ROW, len(images)), replace=False)]

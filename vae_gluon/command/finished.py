@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import mxnet as mx
 import numpy as np
@@ -14,6 +15,7 @@ from vae_gluon.command.run import finished_run, load_net
 from vae_gluon.command.run_files import EVALUATION, read_config, write_json
 from vae_gluon.data import draw_pixels
 from vae_gluon.inference import active_units, elbo, export_onnx, export_symbol, log_likelihood
+from vae_gluon.model import VAE
 from vae_gluon.training import History, seed
 
 
@@ -78,7 +80,7 @@ def draw(
     print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
 
-def _measure(net, images, k):
+def _measure(net: VAE, images: np.ndarray, k: int) -> dict[str, Any]:
     """Measure the likelihood of images, (N, ...), and how many dimensions their codes use."""
     terms = elbo(net, images)
     bound = log_likelihood(net, images, k)
@@ -94,7 +96,7 @@ def _measure(net, images, k):
     }
 
 
-def _table(result):
+def _table(result: Mapping[str, Any]) -> str:
     return """\
 {images} {pixels} validation images of {dataset}, nats per image
   reconstruction term   {reconstruction:9.2f}

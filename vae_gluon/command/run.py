@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mxnet as mx
 import numpy as np
@@ -136,11 +136,11 @@ def is_first(kvstore: mx.kv.KVStore | None) -> bool:
     return kvstore is None or kvstore.rank == 0
 
 
-def _n_workers(kvstore):
+def _n_workers(kvstore: mx.kv.KVStore | None) -> int:
     return kvstore.num_workers if kvstore else 1
 
 
-def _seeded_net(config):
+def _seeded_net(config: RunConfig) -> VAE:
     """Build the net of a run, and seed everything that is drawn from here on."""
     seed(config.seed)
     return config.make_net()
@@ -149,7 +149,7 @@ def _seeded_net(config):
 # Options
 
 
-def _given(args):
+def _given(args: Namespace) -> dict[str, Any]:
     """Return the options that were given, by name."""
     given = {name: value for name, value in vars(args).items() if name in OPTIONS}
     if given.get("arch") == "conv" and "n_layers" in given:
@@ -157,7 +157,7 @@ def _given(args):
     return given
 
 
-def _whereabouts(args, data_dir):
+def _whereabouts(args: Namespace, data_dir: Path | None) -> dict[str, Any]:
     """Return where and by what the run is trained, which may change when it is resumed."""
     contexts = args.ctx or [default_context()]
     return {
@@ -167,7 +167,7 @@ def _whereabouts(args, data_dir):
     }
 
 
-def _find_folder(given):
+def _find_folder(given: dict[str, Any]) -> Path:
     """Return the default folder of the run that the options describe."""
     datasets = (
         [given["dataset"]] if "dataset" in given else OPTIONS["dataset"].metadata["kind"].choices
@@ -187,6 +187,6 @@ def _find_folder(given):
     return found[0]
 
 
-def _check_workers_agree(kvstore, config):
+def _check_workers_agree(kvstore: mx.kv.KVStore | None, config: RunConfig) -> None:
     if kvstore:
         check_agreement(kvstore, config.fixed())

@@ -85,11 +85,11 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def _is_losses(value):
+def _is_losses(value: Any) -> bool:
     return isinstance(value, list) and len(value) > 0 and all(map(is_finite, value))
 
 
-def _read_json(path, missing):
+def _read_json(path: Path, missing: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -115,7 +115,7 @@ def check_options(folder: Path, config: RunConfig, given: Mapping[str, Any]) -> 
             )
 
 
-def _words(name, value):
+def _words(name: str, value: Any) -> str:
     """Return an option as it is on the command line."""
     option = f"--{name.replace('_', '-')}"
     if isinstance(value, bool):

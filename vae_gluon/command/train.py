@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import mxnet as mx
 
@@ -23,7 +24,7 @@ from vae_gluon.command.run_files import CHECKPOINT, HISTORY, write_json
 from vae_gluon.data import mnist_iterators
 from vae_gluon.distributed import shard
 from vae_gluon.model import check_parameters, read_contexts, writing_parameters
-from vae_gluon.training import save_checkpoint, train
+from vae_gluon.training import History, TrainingState, save_checkpoint, train
 
 
 def run_train(args: argparse.Namespace) -> None:
@@ -47,7 +48,7 @@ def run_train(args: argparse.Namespace) -> None:
             draw(run.net, run.mnist, history, run.config.seed, run.folder)
 
 
-def _connect(args):
+def _connect(args: argparse.Namespace) -> mx.kv.KVStore | None:
     """Join the other workers of a distributed training; return None if there are none."""
     if args.kvstore is None:
         return None
@@ -62,7 +63,7 @@ def _connect(args):
     return args.connected
 
 
-def _announce(run, kvstore):
+def _announce(run: Run, kvstore: mx.kv.KVStore | None) -> None:
     workers = f", by {kvstore.num_workers} workers" if kvstore else ""
     print(
         f"Training on {len(run.mnist['train_data'])} images of {run.config.dataset}, "
@@ -73,13 +74,13 @@ def _announce(run, kvstore):
         print(f"Resuming after {len(run.start.history.train)} of {run.config.epochs} epochs")
 
 
-def _train(run, kvstore):
+def _train(run: Run, kvstore: mx.kv.KVStore | None) -> History:
     """Train as the config says, writing checkpoints."""
     config, mnist, first = run.config, run.mnist, is_first(kvstore)
     if kvstore:
         mnist = shard(mnist, kvstore.rank, kvstore.num_workers, config.batch_size)
 
-    def save(state):
+    def save(state: TrainingState) -> None:
         done = len(state.history.train)
         if first and (done % config.checkpoint_every == 0 or done == config.epochs):
             save_checkpoint(run.folder / CHECKPOINT, run.net, state, config.to_json())
@@ -99,7 +100,7 @@ def _train(run, kvstore):
     )
 
 
-def _save_parameters(net, path):
+def _save_parameters(net: mx.gluon.Block, path: Path) -> None:
     with replacing(path) as partial, writing_parameters():
         net.save_parameters(str(partial))
         check_parameters(partial, net)

@@ -120,7 +120,7 @@ def draw(skeleton: str, n: int, rng: np.random.Generator) -> np.ndarray:
     return images
 
 
-def _parse(skeleton):
+def _parse(skeleton: str) -> tuple[np.ndarray, list[list[int]]]:
     """Turn the text into points, (K, 2), and strokes, each a list of indices of points.
 
     A point that is written twice is one point, so that strokes that meet still meet after the
@@ -136,7 +136,7 @@ def _parse(skeleton):
     return points, strokes
 
 
-def _shares(strokes):
+def _shares(strokes: list[list[int]]) -> list[int]:
     """Divide the POINTS among the strokes by their number of segments; the last gets the rest."""
     segments = [len(stroke) - 1 for stroke in strokes]
     shares = [POINTS * n // sum(segments) for n in segments]
@@ -144,8 +144,8 @@ def _shares(strokes):
     return shares
 
 
-def _curve_matrix(n_points, strokes):
-    """Return the matrix that takes the points of a skeleton to POINTS on its curves.
+def _curve_matrix(n_points: int, strokes: list[list[int]]) -> np.ndarray:
+    """Return the matrix, (POINTS, K), that takes K points of a skeleton to its curves.
 
     Catmull-Rom splines: https://en.wikipedia.org/wiki/Catmull-Rom_spline, uniform, with
     the end points doubled.
@@ -169,8 +169,8 @@ def _curve_matrix(n_points, strokes):
     return np.array(rows)
 
 
-def _bend(points, n, rng):
-    """Move the points of a skeleton: a little independently, more together with neighbours."""
+def _bend(points: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Move points, (K, 2), a little independently, more together with neighbours: (n, K, 2)."""
     bent = points + rng.normal(0, 0.028, (n, *points.shape))
     # Two plane waves of random direction and phase shift neighbours alike.
     for _ in range(2):
@@ -180,7 +180,7 @@ def _bend(points, n, rng):
     return bent
 
 
-def _write(path, rng):
+def _write(path: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Give each path a handwriting: proportions, rotation, slant. Return points around (0, 0)."""
     n = len(path)
     angle = rng.normal(0, 0.10, n)
@@ -193,7 +193,7 @@ def _write(path, rng):
     return np.einsum("den,npe->npd", hand, centred)
 
 
-def _ink(path, lifts, rng):
+def _ink(path: np.ndarray, lifts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw paths, (n, POINTS, 2), with a soft round pen: images in [0, 1], (n, 28, 28)."""
     n = len(path)
     pen = np.clip(np.exp(rng.normal(-0.20, 0.19, (n, 1))), 0.55, 1.45)  # its sigma, in pixels
@@ -210,7 +210,7 @@ def _ink(path, lifts, rng):
     return np.round(255 * image) / 255  # the greys of a file with one byte per pixel
 
 
-def _pressure(n, rng):
+def _pressure(n: int, rng: np.random.Generator) -> np.ndarray:
     """Return how hard the pen presses along the path, (n, POINTS): it varies as a sine."""
     t = np.linspace(0, 1, POINTS)
     phase = rng.uniform(0, 2 * np.pi, (n, 1))
@@ -218,7 +218,7 @@ def _pressure(n, rng):
     return 1 + SWELL * np.sin(swells * t + phase)
 
 
-def _lengths(path, lifts):
+def _lengths(path: np.ndarray, lifts: np.ndarray) -> np.ndarray:
     """Return the length of path around each point, (n, POINTS), in pixels."""
     parts = [
         np.linalg.norm(np.gradient(stroke, axis=1), axis=2)
@@ -227,8 +227,8 @@ def _lengths(path, lifts):
     return np.concatenate(parts, axis=1)
 
 
-def _expose(path, length, pen):
-    """Add up the marks of a Gaussian pen along the path, and let the paper saturate.
+def _expose(path: np.ndarray, length: np.ndarray, pen: np.ndarray) -> np.ndarray:
+    """Add up the marks of a Gaussian pen along paths, (n, POINTS, 2); let the paper saturate.
 
     A Gaussian is the product of one in x and one in y, so the sum over the path is a matrix
     product, without a loop over pixels or points.
@@ -243,7 +243,7 @@ def _expose(path, length, pen):
     return np.clip(GAIN * exposure - THRESHOLD, 0, 1)
 
 
-def _centre_of_mass(images):
+def _centre_of_mass(images: np.ndarray) -> np.ndarray:
     """Return x and y of the centre of mass of each image, (n, 2)."""
     pixels = np.arange(SIDE)
     mass = images.sum(axis=(1, 2))

@@ -62,7 +62,7 @@ def download_mnist(folder: Path) -> None:
     raise ConnectionError("; ".join(failures))
 
 
-def _fetch_all(mirror, arrivals, patience):
+def _fetch_all(mirror: str, arrivals: Path, patience: float) -> None:
     """Download from one mirror; raise a RequestException if it does not send the right files."""
     description = f"MNIST from {mirror}"
     with (
@@ -88,7 +88,7 @@ def _fetch_all(mirror, arrivals, patience):
                 raise requests.exceptions.ContentDecodingError
 
 
-def _move(arrivals, folder):
+def _move(arrivals: Path, folder: Path) -> None:
     """Rename one folder to another, or move its files there if that has files already."""
     arrivals.chmod(0o755)  # a temporary folder is readable by its owner alone
     try:
@@ -98,7 +98,7 @@ def _move(arrivals, folder):
             path.replace(folder / path.name)
 
 
-def _explain(error):
+def _explain(error: requests.RequestException) -> str:
     """Say in a few words why a mirror failed."""
     if isinstance(error, requests.exceptions.ContentDecodingError):
         return "sent a file whose checksum is not the published one"

@@ -11,6 +11,7 @@ import io
 import math
 import zlib
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -43,7 +44,9 @@ def read_labels(path: Path) -> np.ndarray:
     return labels.astype(np.int8)
 
 
-def _read_idx(path, magic, item_shape):
+def _read_idx(
+    path: Path, magic: int, item_shape: tuple[int, ...]
+) -> tuple[np.ndarray, tuple[int, ...]]:
     """Read the items of an IDX file as a flat array of bytes, and its shape, (N, *item_shape)."""
     with _open(path) as file:
         try:
@@ -63,7 +66,7 @@ def _read_idx(path, magic, item_shape):
     return np.frombuffer(data, np.uint8), shape
 
 
-def _read_shape(file, path, magic, n_dims):
+def _read_shape(file: BinaryIO, path: Path, magic: int, n_dims: int) -> tuple[int, ...]:
     """Read the header of an IDX file, check its magic number, return the shape it gives."""
     size = 4 * (1 + n_dims)
     header = file.read(size)
@@ -78,14 +81,14 @@ def _read_shape(file, path, magic, n_dims):
     return tuple(shape)
 
 
-def _open(path):
+def _open(path: Path) -> Any:
     """Open a file for reading, unpacked if its content is gzip, whatever its name."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     return gzip.open(path) if packed else path.open("rb")
 
 
-def _read_at_most(file, size):
+def _read_at_most(file: BinaryIO, size: int) -> bytes:
     """Read up to ``size`` bytes, with memory for no more than there are.
 
     ``file.read(size)`` would allocate ``size`` bytes first, and a header may claim anything.

@@ -117,7 +117,7 @@ def read_mnist(paths: dict[str, Path]) -> dict[str, np.ndarray]:
     return mnist
 
 
-def _named_folder():
+def _named_folder() -> list[Path]:
     """Return the folder that ``VAE_GLUON_DATA`` names in a list, empty if it is not set."""
     if not os.environ.get("VAE_GLUON_DATA"):
         return []
@@ -127,7 +127,7 @@ def _named_folder():
     return [folder]
 
 
-def _files_in(folder):
+def _files_in(folder: Path) -> dict[str, Path]:
     """Return the paths of the four files in ``folder``, empty if it has none of them."""
     found = {}
     for key, (name, _) in FILES.items():

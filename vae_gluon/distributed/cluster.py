@@ -52,7 +52,7 @@ def run_cluster(roles: Sequence[str], command: Sequence[str]) -> int:
         _await([process for _, process in processes])
 
 
-def _environment(roles):
+def _environment(roles: Sequence[str]) -> dict[str, str]:
     cores = max(1, (usable_cores() or os.cpu_count() or 1) // max(1, roles.count("worker")))
     defaults = {
         "DMLC_PS_ROOT_URI": "127.0.0.1",
@@ -65,13 +65,13 @@ def _environment(roles):
     return {**defaults, **os.environ}
 
 
-def _free_port():
+def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
 
 
-def _wait(processes):
+def _wait(processes: list[tuple[str, subprocess.Popen]]) -> int:
     """Wait until all have ended, or one has failed; return the exit code."""
     while True:
         codes = [(name, process.poll()) for name, process in processes]
@@ -88,7 +88,7 @@ def _wait(processes):
         time.sleep(POLL)
 
 
-def _await(processes):
+def _await(processes: list[subprocess.Popen]) -> None:
     """Wait GRACE seconds for processes to end; kill those that have not."""
     until = time.monotonic() + GRACE
     for process in processes:

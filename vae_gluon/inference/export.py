@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mxnet as mx
 import numpy as np
@@ -142,7 +142,7 @@ def export_symbol(net: VAE, path: str | os.PathLike, part: str = "vae") -> Expor
     return _exported(files, graph)
 
 
-def _graph(net, part):
+def _graph(net: VAE, part: str) -> _Graph:
     """Build the graph of a part."""
     contexts_of(net)  # raises if the net is not initialized
     x, z, eps = (mx.sym.var(name) for name in ("x", "z", "eps"))
@@ -168,12 +168,12 @@ def _graph(net, part):
     return _Graph(symbol, inputs, widths, parameters, dtype)
 
 
-def _encoded(net, x):
+def _encoded(net: VAE, x: mx.sym.Symbol) -> dict[str, mx.sym.Symbol]:
     mu, lv = mx.sym.split(net.encoder(x), axis=1, num_outputs=2)
     return {"mu": mu, "lv": lv}
 
 
-def _exported(files, graph):
+def _exported(files: list[Path], graph: _Graph) -> Exported:
     inputs, outputs = (
         {name: (BATCH, width) for name, width in widths.items()}
         for widths in (graph.inputs, graph.outputs)
@@ -194,7 +194,7 @@ def _import_onnx() -> ModuleType:
     return onnx
 
 
-def _convert(onnx, graph, path):
+def _convert(onnx: ModuleType, graph: _Graph, path: Path) -> None:
     """Write a graph by MXNet's converter."""
     from mxnet import onnx as mx2onnx
 
@@ -214,7 +214,7 @@ def _convert(onnx, graph, path):
         raise ValueError(f"MXNet cannot write this net as ONNX: {error}") from error
 
 
-def _tidy(onnx, model, graph):
+def _tidy(onnx: ModuleType, model: Any, graph: _Graph) -> None:
     """Correct the file's versions, name its outputs, drop inputs and constants without a use."""
     model.opset_import[0].version = OPSET
     model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)

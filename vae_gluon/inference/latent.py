@@ -60,7 +60,7 @@ def reconstruct(net: mx.gluon.Block, images: np.ndarray) -> np.ndarray:
     seed.
     """
 
-    def outputs(batch):
+    def outputs(batch: mx.nd.NDArray) -> tuple[mx.nd.NDArray]:
         net(batch)
         return (net.output,)
 
@@ -188,7 +188,7 @@ def image_rows(images: np.ndarray) -> np.ndarray:
 
 
 def in_batches(net: mx.gluon.Block, rows: np.ndarray, batch_size: int) -> Iterator[mx.nd.NDArray]:
-    """Yield the rows of an array in batches, on the device of ``net``."""
+    """Yield the rows of an array, (N, width), in batches, on the device of ``net``."""
     ctx = context_of(net)
     for begin in range(0, len(rows), batch_size):
         yield mx.nd.array(rows[begin : begin + batch_size], ctx=ctx, dtype=np.float32)
@@ -199,7 +199,7 @@ def _map(
     function: Callable[[mx.nd.NDArray], tuple[mx.nd.NDArray, ...]],
     rows: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
-    """Apply ``function`` to rows in batches; concatenate each of its results."""
+    """Apply ``function`` to rows, (N, width), in batches; concatenate each of its results."""
     rows = as_array(rows)
     if rows.size == 0:
         raise ValueError(f"expected at least one row, got an array of shape {rows.shape}")

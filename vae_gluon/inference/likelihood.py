@@ -142,13 +142,15 @@ def active_units(net: mx.gluon.Block, images: np.ndarray) -> tuple[int, np.ndarr
     return int((variances > ACTIVE).sum()), variances
 
 
-def _parts(k, size) -> Iterator[int]:
+def _parts(k: int, size: int) -> Iterator[int]:
     """Split ``k`` into parts of at most ``size``."""
     for begin in range(0, k, size):
         yield min(size, k - begin)
 
 
-def _log_weights(net, x, mu, lv, n):
+def _log_weights(
+    net: mx.gluon.Block, x: mx.nd.NDArray, mu: mx.nd.NDArray, lv: mx.nd.NDArray, n: int
+) -> mx.nd.NDArray:
     """Draw n codes for each image; return log p(x | z) p(z) / q(z | x), (N, n)."""
     x, mu, lv = (mx.nd.repeat(array, n, axis=0) for array in (x, mu, lv))  # (N * n, _)
     eps = mx.nd.random.normal_like(mu)

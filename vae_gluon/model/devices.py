@@ -19,7 +19,7 @@ def gpu_exists() -> bool:
         return False
 
 
-def _works(ctx):
+def _works(ctx: mx.Context) -> bool:
     """Return whether MXNet can put an array on ``ctx``."""
     try:
         mx.nd.zeros((1,), ctx=ctx).wait_to_read()

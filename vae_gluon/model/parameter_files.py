@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import mxnet as mx
 import numpy as np
@@ -29,7 +30,7 @@ DTYPES = dict(enumerate(("f4", "f8", "f2", "u1", "i4", "i1", "i8")))
 
 
 def read_parameters(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Read a file of ``save_parameters``: read-only arrays by name.
+    """Read a file of ``save_parameters``: read-only arrays by name, of the parameters' shapes.
 
     Raises
     ------
@@ -101,7 +102,7 @@ def check_parameters(
     check_arrays(path, arrays, expected, cast_dtype)
 
 
-def _named_as_by_the_tutorial(net):
+def _named_as_by_the_tutorial(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:
     """Return the parameters by their names in files of ``save_params``."""
     return {
         name[len(net.prefix) :] if name.startswith(net.prefix) else name: parameter
@@ -127,7 +128,11 @@ def check_arrays(
         raise ValueError(f"{path} does not fit: {'; '.join(differences[:3])}{more}")
 
 
-def _differences(arrays, expected, cast_dtype) -> Iterator[str]:
+def _differences(
+    arrays: Mapping[str, np.ndarray],
+    expected: Mapping[str, tuple[tuple[int, ...], np.dtype]],
+    cast_dtype: bool,
+) -> Iterator[str]:
     missing = [name for name in expected if name not in arrays]
     if missing:
         yield f"expected {', '.join(missing)}, not found in it"
@@ -148,23 +153,23 @@ def _differences(arrays, expected, cast_dtype) -> Iterator[str]:
 class _Bytes:
     """The content of a file, read piece by piece and never beyond its end."""
 
-    def __init__(self, data):
+    def __init__(self, data: bytes) -> None:
         self.data = data
         self.at = 0
 
-    def take(self, n):
+    def take(self, n: int) -> bytes:
         """Return the next ``n`` bytes."""
         if n > len(self.data) - self.at:
             raise ValueError(f"expected {n} bytes at {self.at}, found its end at {len(self.data)}")
         self.at += n
         return self.data[self.at - n : self.at]
 
-    def numbers(self, code):
+    def numbers(self, code: str) -> tuple[Any, ...]:
         """Return the next numbers, as ``struct`` names their types."""
         return struct.unpack(f"<{code}", self.take(struct.calcsize(f"<{code}")))
 
 
-def _parse(file):
+def _parse(file: _Bytes) -> dict[str, np.ndarray]:
     magic, _, n_arrays = file.numbers("QQQ")
     if magic != FILE_MAGIC:
         raise ValueError(f"expected the magic number {FILE_MAGIC:#x}, found {magic:#x}")
@@ -184,7 +189,7 @@ def _parse(file):
     return dict(zip(names, arrays))
 
 
-def _parse_array(file):
+def _parse_array(file: _Bytes) -> np.ndarray:
     shape = _parse_shape(file)
     *_, dtype = file.numbers("iii")  # the device it was on, its number, and the type
     if dtype not in DTYPES or min(shape) < 1:
@@ -193,7 +198,7 @@ def _parse_array(file):
     return np.frombuffer(file.take(math.prod(shape) * dtype.itemsize), dtype).reshape(shape)
 
 
-def _parse_shape(file):
+def _parse_shape(file: _Bytes) -> tuple[int, ...]:
     magic, storage, n_dims = file.numbers("Iii")
     if magic not in ARRAY_MAGICS or storage != DENSE or not 0 < n_dims <= MAX_DIMS:
         raise ValueError(

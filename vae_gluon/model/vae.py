@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import mxnet as mx
 import numpy as np
@@ -35,7 +37,7 @@ class Decoder(nn.HybridSequential):
     def hybrid_forward(self, F, z):
         return F.sigmoid(self.logits(z))
 
-    def logits(self, z):
+    def logits(self, z: Any) -> Any:
         """Map z, (N, n_latent), to the logits of the pixels, (N, n_output)."""
         for layer in self._children.values():
             z = layer(z)
@@ -204,7 +206,7 @@ class VAE(gluon.HybridBlock):
         options = (allow_missing, ignore_extra, cast_dtype, dtype_source)
         super().load_parameters(str(filename), ctx, *options)
 
-    def forward(self, x):
+    def forward(self, x: mx.nd.NDArray) -> Any:
         """Return the negative ELBO of each image, (N,), and keep mu, the logits and the KL.
 
         They are kept here because in ``hybrid_forward`` of a hybridized net they are Symbols.
@@ -243,8 +245,8 @@ class VAE(gluon.HybridBlock):
         )
         return first, F.mean(nll, axis=1)
 
-    def _check_width(self, codes):
-        """Raise a ValueError unless these are the outputs of an encoder that fits n_latent."""
+    def _check_width(self, codes: mx.nd.NDArray) -> None:
+        """Raise a ValueError unless an encoder gave these codes: (N, 2 * n_latent)."""
         if codes.shape[1] != 2 * self.n_latent:
             raise ValueError(
                 f"expected an encoder with {2 * self.n_latent} outputs for n_latent="
@@ -253,7 +255,7 @@ class VAE(gluon.HybridBlock):
         self._encoder_checked = True
 
     @contextmanager
-    def _reading(self, what, array, width):
+    def _reading(self, what: str, array: Any, width: int) -> Iterator[None]:
         """Raise a ValueError unless ``array`` is a batch of this width and of the net's type."""
         _check_batch(what, array, width)
         try:
@@ -270,7 +272,9 @@ class VAE(gluon.HybridBlock):
             ) from error
 
 
-def _add_dense(net, n_input, n_hidden, n_layers, n_output, act_type):
+def _add_dense(
+    net: mx.gluon.Block, n_input: int, n_hidden: int, n_layers: int, n_output: int, act_type: str
+) -> None:
     """Add ``n_layers`` hidden layers and a linear layer to ``net``."""
     widths = [n_input, *[n_hidden] * n_layers, n_output]
     for n_in, n_out in zip(widths, widths[1:]):
@@ -284,7 +288,7 @@ def _add_dense(net, n_input, n_hidden, n_layers, n_output, act_type):
     net.add(nn.Dense(n_output, in_units=widths[-2]))
 
 
-def _check_decoder(decoder):
+def _check_decoder(decoder: Any) -> None:
     """Raise a ValueError if a decoder was given that has no ``logits``."""
     if decoder is not None and not hasattr(decoder, "logits"):
         raise ValueError(
@@ -293,7 +297,7 @@ def _check_decoder(decoder):
         )
 
 
-def _check_batch(what, array, width):
+def _check_batch(what: str, array: Any, width: int) -> None:
     """Raise a ValueError unless ``array`` is a batch of rows of ``width`` numbers."""
     if not isinstance(array, mx.nd.NDArray):
         raise ValueError(

@@ -96,11 +96,11 @@ def link_arm_libraries(folder: Path) -> None:
         link.symlink_to(_path_of(stands_in))
 
 
-def _needed():
+def _needed() -> dict[str, tuple[str, str]]:
     return LIBRARIES.get(platform.machine(), {}) if platform.system() == "Linux" else {}
 
 
-def _loads(name):
+def _loads(name: str) -> bool:
     try:
         ctypes.CDLL(name)
     except OSError:
@@ -108,14 +108,14 @@ def _loads(name):
     return True
 
 
-def _path_of(name):
+def _path_of(name: str) -> str:
     """Return the file that the loader takes for the name of a library."""
     # glibc's handle points to a struct link_map (link.h), whose second field is the path.
     link_map = ctypes.cast(ctypes.CDLL(name)._handle, ctypes.POINTER(ctypes.c_char_p))
     return link_map[1].decode()
 
 
-def _commands(machine, missing):
+def _commands(machine: str, missing: list[str]) -> str:
     """Return the command that installs what is missing, for the package managers that are here."""
     debian, fedora = (" ".join(names) for names in zip(*(LIBRARIES[machine][n] for n in missing)))
     commands = {

@@ -10,33 +10,33 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import ModuleType, SimpleNamespace
-from typing import Any
+from types import FrameType, ModuleType, SimpleNamespace
+from typing import Any, NoReturn
 
 import numpy as np
 import scipy.sparse
 
 
-def _renamed(function):
+def _renamed(function: Callable[..., Any]) -> Callable[..., Any]:
     # A function of its own: MXNet has a table of NumPy's functions, with an entry for each name.
     @functools.wraps(function)
-    def renamed(*args, **kwargs):
+    def renamed(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
 
     return renamed
 
 
-def _in1d(ar1, ar2, **options):
+def _in1d(ar1: Any, ar2: Any, **options: Any) -> np.ndarray:
     return np.isin(np.ravel(ar1), ar2, **options)
 
 
-def _msort(a):
+def _msort(a: Any) -> np.ndarray:
     return np.sort(a, axis=0)
 
 
-def _financial(*args, **kwargs):
+def _financial(*args: Any, **kwargs: Any) -> NoReturn:
     raise NotImplementedError("NumPy 1.20 moved its financial functions to numpy_financial")
 
 
@@ -80,7 +80,7 @@ def answer_mxnet() -> None:
     """Let NumPy answer MXNet's modules when they ask for an old name that it lacks."""
     numpys_own = np.__getattr__
 
-    def answer(name):
+    def answer(name: str) -> Any:
         if name in OLD_NAMES and _is_mxnets(sys._getframe(1)):
             return OLD_NAMES[name]
         return numpys_own(name)
@@ -110,5 +110,5 @@ def distutils() -> Iterator[None]:
         del sys.modules["distutils"], sys.modules["distutils.version"]
 
 
-def _is_mxnets(frame):
+def _is_mxnets(frame: FrameType) -> bool:
     return frame.f_globals.get("__name__", "").partition(".")[0] == "mxnet"

@@ -37,13 +37,13 @@ def one_cpu_per_core() -> list[int]:
     return sorted({_core_of(cpu): cpu for cpu in cpus}.values())  # the first one of each
 
 
-def _core_of(cpu):
+def _core_of(cpu: int) -> str:
     """Return a name for the core of a processor, the same for all its hardware threads."""
     listing = f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
     return _read(listing) or str(cpu)
 
 
-def _quota():
+def _quota() -> float:
     """Return how many CPUs the control groups of this process allow."""
     quota = float("inf")
     for line in _read("/proc/self/cgroup").splitlines():
@@ -62,20 +62,20 @@ def _quota():
     return quota
 
 
-def _limit_v2(group):
+def _limit_v2(group: Path) -> float:
     return _ratio(*(_read(group / "cpu.max").split() or ("max", "1")))
 
 
-def _limit_v1(group):
+def _limit_v1(group: Path) -> float:
     return _ratio(_read(group / "cpu.cfs_quota_us"), _read(group / "cpu.cfs_period_us"))
 
 
-def _ratio(quota, period):
+def _ratio(quota: str, period: str) -> float:
     """Divide; "max" (version 2), "-1" (version 1) and empty text mean that there is no limit."""
     return int(quota) / int(period) if quota.isdigit() and period.isdigit() else float("inf")
 
 
-def _read(path):
+def _read(path: str | Path) -> str:
     try:
         return Path(path).read_text().strip()
     except OSError:
@@ -109,5 +109,5 @@ def too_late() -> str | None:
     )
 
 
-def _cores_to_set():
+def _cores_to_set() -> int | None:
     return None if any(name in os.environ for name in SETTINGS) else usable_cores()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -70,7 +70,7 @@ def plot_elbo_terms(loss: Sequence[float], kl: Sequence[float], ax: Axes | None 
     return ax
 
 
-def _plot_lines(lines, ylabel, ax):
+def _plot_lines(lines: Mapping[str, np.ndarray], ylabel: str, ax: Axes | None) -> Axes:
     ax = axes_or_new(ax, 6.4, 4.8)
     for name, values in lines.items():
         epochs = np.arange(1, len(values) + 1)

@@ -81,7 +81,7 @@ def plot_interpolations(steps: np.ndarray, ax: Axes | None = None) -> Axes:
 def plot_reconstructions(
     originals: np.ndarray, reconstructions: np.ndarray, ax: Axes | None = None
 ) -> Axes:
-    """Draw originals in one row and their reconstructions in the row below.
+    """Draw originals, (N, ...), in one row and their reconstructions, (N, ...), below.
 
     Raises
     ------
@@ -106,8 +106,8 @@ def plot_reconstructions(
     return ax
 
 
-def _show(canvas, ax):
-    """Draw a canvas of pixels in [0, 1], with 1 as black, without the frame of its axes."""
+def _show(canvas: np.ndarray, ax: Axes) -> Axes:
+    """Draw a canvas, (height, width) in [0, 1], with 1 as black, without a frame."""
     ax.imshow(canvas, cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
     ax.set_axis_off()
     return ax

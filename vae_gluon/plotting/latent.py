@@ -96,7 +96,9 @@ def plot_components(
     return ax
 
 
-def _check_plane(points, labels, what="latent means of a space of two dimensions"):
+def _check_plane(
+    points: np.ndarray, labels: np.ndarray, what: str = "latent means of a space of two dimensions"
+) -> tuple[np.ndarray, np.ndarray]:
     points, labels = as_array(points), as_array(labels)
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"expected {what}, (N, 2), got {points.shape}")
@@ -108,12 +110,14 @@ def _check_plane(points, labels, what="latent means of a space of two dimensions
     return points, labels.astype(int)
 
 
-def _scatter(points, labels, ax):
+def _scatter(points: np.ndarray, labels: np.ndarray, ax: Axes | None) -> Axes:
+    """Draw points, (N, 2), in the colours of their labels, (N,)."""
     ax = axes_or_new(ax, 6.4, 5.6)
     colours = plt.get_cmap("tab10")
     # In a random order, so that no digit covers the others.
     order = np.random.default_rng(0).permutation(len(points))
-    ax.scatter(*points[order].T, c=colours(labels[order]), s=MARKER_AREA, alpha=0.6, linewidths=0)
+    x, y = points[order].T
+    ax.scatter(x, y, c=colours(labels[order]), s=MARKER_AREA, alpha=0.6, linewidths=0)
     for digit in np.unique(labels):
         ax.scatter([], [], color=colours(digit), label=str(digit))
     ax.legend(title="digit", loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)

@@ -53,7 +53,7 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
     return ax
 
 
-def _check_grid(z):
+def _check_grid(z: np.ndarray) -> int:
     """Return the number of points along each side of a grid of codes, (n * n, 2)."""
     if z.ndim != 2 or z.shape[1] != 2:
         raise ValueError(
@@ -66,6 +66,6 @@ def _check_grid(z):
     return n
 
 
-def _labels(values):
+def _labels(values: np.ndarray) -> list[str]:
     """Write numbers with the minus sign that matplotlib has on its other axes."""
     return [f"{value:.2f}".replace("-", "\N{MINUS SIGN}") for value in values]

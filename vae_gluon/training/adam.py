@@ -71,15 +71,23 @@ class Adam(mx.optimizer.Adam):
         self.moments: dict[int, tuple[mx.nd.NDArray, mx.nd.NDArray]] = {}
         self._begin = dict(moments or {})
 
-    def create_state(self, index, weight):
-        """Return the moments of a weight that is updated for the first time."""
+    def create_state(
+        self, index: int, weight: mx.nd.NDArray
+    ) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
+        """Return the moments, of its shape, of a weight that is updated for the first time."""
         moments = super().create_state(index, weight)
         for moment, begin in zip(moments, self._begin.get(index, ())):
             moment[:] = begin
         self.moments.setdefault(index, moments)  # on several devices they are the same
         return moments
 
-    def update(self, index, weight, grad, state):
+    def update(
+        self,
+        index: int,
+        weight: mx.nd.NDArray,
+        grad: mx.nd.NDArray,
+        state: tuple[mx.nd.NDArray, mx.nd.NDArray],
+    ) -> None:
         """Update ``weight`` as MXNet's Adam does; sweep its moments every SWEEP_EVERY updates."""
         self._update_count(index)
         t = self._index_update_count[index]
@@ -103,6 +111,6 @@ class Adam(mx.optimizer.Adam):
             _sweep(variance, SECOND_LIMIT)
 
 
-def _sweep(moment, limit):
+def _sweep(moment: mx.nd.NDArray, limit: float) -> None:
     if moment.stype == "default":  # a row_sparse one has only the rows of its gradients
         moment *= mx.nd.abs(moment) > limit

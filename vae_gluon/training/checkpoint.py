@@ -114,7 +114,7 @@ def load_checkpoint(
     _check(path, arrays, parameters)
     history = History(*(arrays[name].tolist() for name in HISTORY))
     moments = {
-        name: tuple(arrays[prefix + name] for prefix in MOMENTS)
+        name: (arrays[MOMENTS[0] + name], arrays[MOMENTS[1] + name])
         for name, parameter in parameters.items()
         if parameter.grad_req != "null"
     }
@@ -125,8 +125,8 @@ def load_checkpoint(
     return state, config
 
 
-def _set(parameter, value, ctx):
-    """Set a parameter, initializing it first if need be."""
+def _set(parameter: mx.gluon.Parameter, value: np.ndarray, ctx: mx.Context | None) -> None:
+    """Set a parameter to an array of its shape, initializing it first if need be."""
     try:
         parameter.list_ctx()
     except RuntimeError:
@@ -135,7 +135,11 @@ def _set(parameter, value, ctx):
     parameter.set_data(mx.nd.array(value, dtype=value.dtype))
 
 
-def _check(path, arrays, parameters):
+def _check(
+    path: str | os.PathLike,
+    arrays: Mapping[str, np.ndarray],
+    parameters: Mapping[str, mx.gluon.Parameter],
+) -> None:
     """Raise a ValueError unless these are the arrays of a checkpoint of the net."""
     expected: dict[str, tuple[tuple[int, ...], np.dtype]] = {
         CONFIG: ((0,), np.dtype("u1")),
@@ -162,7 +166,7 @@ def _check(path, arrays, parameters):
             )
 
 
-def _config(path, text):
+def _config(path: str | os.PathLike, text: np.ndarray) -> dict[str, Any]:
     try:
         config = json.loads(text.tobytes())
     except (ValueError, RecursionError) as error:
@@ -175,7 +179,7 @@ def _config(path, text):
 # Reading. NumPy's own reader would unpack, and allocate, whatever the file claims to hold.
 
 
-def _read(path):
+def _read(path: Path) -> dict[str, np.ndarray]:
     """Read the arrays of an uncompressed ``.npz`` file, by name."""
     data = path.read_bytes()
     try:
@@ -204,7 +208,7 @@ def _read(path):
         ) from error
 
 
-def _parse(data):
+def _parse(data: bytes) -> np.ndarray:
     """Read an array from the bytes of an ``.npy`` file."""
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)

@@ -52,7 +52,7 @@ def validate(
     binarize: bool = False,
     kvstore: mx.kv.KVStore | None = None,
 ) -> list[float]:
-    """Return the means of the losses with fixed weights, taken in large batches."""
+    """Return the means of the losses with fixed weights, taken in large batches, (N, n_output)."""
     contexts = contexts_of(net)
     for x in _large_batches(batches(data_iter, _source(contexts))):
         losses.add(_on_each_device(net, draw_pixels(x) if binarize else x, contexts[: len(x)]))
@@ -123,14 +123,15 @@ class Losses:
         *sums, images = total(kvstore, np.array([*sums, len(columns[0])]))
         return [float(number / images) for number in sums]
 
-    def _fetch(self):
+    def _fetch(self) -> None:
         for batch in self._queued:
             self._fetched.append([array.asnumpy() for array in batch])
             if self.name:
                 self._check(self._fetched[-1][0])
         self._queued, self._ahead = [], 0
 
-    def _check(self, loss):
+    def _check(self, loss: np.ndarray) -> None:
+        """Raise a FloatingPointError if the loss of a batch, (N,), is not finite."""
         bad = loss[~np.isfinite(loss)]
         if len(bad):
             raise FloatingPointError(
@@ -139,13 +140,17 @@ class Losses:
             )
 
 
-def _source(contexts):
+def _source(contexts: list[mx.Context]) -> mx.Context:
     """Return the context for batches: the device, or the CPU if there are several to split for."""
     return contexts[0] if len(contexts) == 1 else mx.cpu()
 
 
-def _on_each_device(net, x, contexts):
-    """Call the net on each device with a part of a batch; return the losses of each part.
+def _on_each_device(
+    net: mx.gluon.Block, x: mx.nd.NDArray, contexts: list[mx.Context]
+) -> list[list[mx.nd.NDArray]]:
+    """Call the net on each device with a part of a batch, (N, n_output); return their losses.
+
+    They are (n,) for the n images of the part, followed by their KL divergences, (n,), if any.
 
     A device for which there is no image gets a loss, and so a gradient, of zero.
     """
@@ -156,8 +161,8 @@ def _on_each_device(net, x, contexts):
     return parts + [[0 * net(x[:1].as_in_context(ctx))] for ctx in contexts[len(x) :]]
 
 
-def _join(parts):
-    """Join the losses of the parts of a batch, on the first device."""
+def _join(parts: list[list[mx.nd.NDArray]]) -> list[mx.nd.NDArray]:
+    """Join the losses of the parts of a batch, (n,) each, on the first device: (N,)."""
     if len(parts) == 1:
         return parts[0]
     first = parts[0][0].context
@@ -168,7 +173,7 @@ def _join(parts):
 
 
 def _large_batches(small: Iterator[mx.nd.NDArray]) -> Iterator[mx.nd.NDArray]:
-    """Join batches into large ones, which are faster where no gradient is taken."""
+    """Join batches, (N, n_output), into large ones, faster where no gradient is taken."""
     held, images = [], 0
     for x in small:
         held.append(x)

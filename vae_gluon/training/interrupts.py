@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from types import TracebackType
+from types import FrameType, TracebackType
 
 
 class HeldInterrupt:
@@ -48,7 +48,7 @@ class HeldInterrupt:
             self._pressed = False
             raise KeyboardInterrupt
 
-    def _press(self, number, frame):
+    def _press(self, number: int, frame: FrameType | None) -> None:
         if self._pressed:
             raise KeyboardInterrupt
         self._pressed = True

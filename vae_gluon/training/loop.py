@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import mxnet as mx
@@ -166,7 +166,7 @@ def train(
     bar = tqdm(total=epochs, initial=done, desc="epochs", unit="epoch", disable=not progress)
     with bar, HeldInterrupt() as held, Watch(timeout if kvstore else None) as watch:
 
-        def after_batch():
+        def after_batch() -> None:
             held.check()
             watch.beat()
 
@@ -191,7 +191,13 @@ def train(
 # Where a run begins, and where it stands
 
 
-def _check(train_iter, val_iter, epochs, learning_rate, seed):
+def _check(
+    train_iter: mx.io.DataIter,
+    val_iter: mx.io.DataIter,
+    epochs: int,
+    learning_rate: float,
+    seed: int | None,
+) -> None:
     check_iterator("train_iter", train_iter)
     check_iterator("val_iter", val_iter)
     check_integer("epochs", epochs)
@@ -201,7 +207,7 @@ def _check(train_iter, val_iter, epochs, learning_rate, seed):
         check_seed(seed)
 
 
-def _put_on_devices(net, ctx):
+def _put_on_devices(net: mx.gluon.Block, ctx: mx.Context | list[mx.Context] | None) -> None:
     """Initialize the net if it is new, and move it to the contexts asked for."""
     try:
         contexts = contexts_of(net)
@@ -213,7 +219,12 @@ def _put_on_devices(net, ctx):
         net.collect_params().reset_ctx(wanted)
 
 
-def _make_trainer(net, learning_rate, start, kvstore):
+def _make_trainer(
+    net: mx.gluon.Block,
+    learning_rate: float,
+    start: TrainingState | None,
+    kvstore: mx.kv.KVStore | None,
+) -> tuple[gluon.Trainer, History]:
     """Return the Trainer and the history of a run that begins, or resumes from ``start``."""
     parameters = list(net.collect_params().values())
     # Each process and device updates its own weights, all by the same gradient, so that the
@@ -238,12 +249,14 @@ def _make_trainer(net, learning_rate, start, kvstore):
     return gluon.Trainer(parameters, adam, **where), History(*map(list, start.history))
 
 
-def _names(net):
+def _names(net: mx.gluon.Block) -> dict[int, str]:
     """Return the name of each parameter in the files of the net, by the parameter's id."""
     return {id(parameter): name for name, parameter in named_parameters(net).items()}
 
 
-def _append(history, training, validation, seconds):
+def _append(
+    history: History, training: list[float], validation: list[float], seconds: float
+) -> None:
     """Add an epoch to the history."""
     history.train.append(training[0])
     history.val.append(validation[0])
@@ -252,7 +265,7 @@ def _append(history, training, validation, seconds):
     history.val_kl.extend(validation[1:])
 
 
-def _state(net, trainer, history):
+def _state(net: mx.gluon.Block, trainer: gluon.Trainer, history: History) -> TrainingState:
     """Return the state of a run after an epoch."""
     adam = trainer.optimizer
     names = _names(net)
@@ -260,7 +273,9 @@ def _state(net, trainer, history):
     return TrainingState(History(*map(list, history)), adam.num_update, moments)
 
 
-def _shuffle_again(iterators, number, epochs, rank):
+def _shuffle_again(
+    iterators: Sequence[mx.io.DataIter], number: int, epochs: int, rank: int
+) -> None:
     """Bring iterators that shuffle to the order they are in after ``epochs`` epochs."""
     for epoch in range(epochs):
         seed_epoch(number, epoch, rank)
@@ -269,7 +284,7 @@ def _shuffle_again(iterators, number, epochs, rank):
                 data_iter.reset()
 
 
-def _report(bar, epoch, epochs, history):
+def _report(bar: Any, epoch: int, epochs: int, history: History) -> None:
     """Advance the bar; print a line as each tenth of the run begins, and for the last epoch."""
     train_loss, val_loss = history.train[-1], history.val[-1]
     bar.set_postfix(train=f"{train_loss:.2f}", val=f"{val_loss:.2f}", refresh=False)
@@ -279,7 +294,7 @@ def _report(bar, epoch, epochs, history):
         bar.write(f"Epoch {epoch}, training loss {train_loss:.2f}, validation loss {val_loss:.2f}")
 
 
-def _report_time(bar, done, history):
+def _report_time(bar: Any, done: int, history: History) -> None:
     """Print the time of all epochs."""
     if not bar.disable:
         before = ", earlier epochs included" if done else ""

@@ -51,6 +51,6 @@ def seed_epoch(number: int, epoch: int, rank: int = 0) -> None:
         _set(int(numbers.generate_state(1)[0]) % SEED_LIMIT)
 
 
-def _set(number):
+def _set(number: int) -> None:
     mx.random.seed(number)
     np.random.seed(number)
