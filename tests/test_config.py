@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vae_gluon import encode
 from vae_gluon.command.config import ARCHITECTURES, OPTIONS, POSITIVE, RunConfig, integer
 
-PLAIN = RunConfig("mnist", None, 1)
+PLAIN = RunConfig("mnist", 1)
 
 
 def changed(**values):
@@ -81,7 +81,7 @@ JSON = st.recursive(
 def test_any_json_raises_or_is_taken(content):
     given = {"dataset": "digits", "data_crc32": 5, **content}
     try:
-        config = RunConfig.from_json(Path("config.json"), {"dataset_asked_for": None, **given})
+        config = RunConfig.from_json(Path("config.json"), given)
     except ValueError:
         return
     assert all(getattr(config, name) == value for name, value in given.items())

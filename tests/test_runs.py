@@ -485,7 +485,7 @@ def test_a_finished_net_is_read_onto_the_default_context(done, monkeypatch):
 
 @pytest.mark.parametrize(("n_workers", "command"), [(1, "train"), (2, "cluster train")])
 def test_the_words_that_resume_are_those_that_began(tmp_path, n_workers, command):
-    config = RunConfig("digits", None, 1, n_workers=n_workers)
+    config = RunConfig("digits", 1, n_workers=n_workers)
     begun = SimpleNamespace(folder=tmp_path, config=config)
     with pytest.raises(KeyboardInterrupt) as error, train_command._ended_early(begun):
         raise KeyboardInterrupt

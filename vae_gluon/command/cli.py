@@ -115,7 +115,8 @@ def _add_folder(add: Callable[..., Any]) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        help="folder of the run (default: one in runs, named after data set, net and seed)",
+        help="folder of the run (default: one in runs, named after data set, net, seed and every "
+        "other option that is not at its default)",
     )
     add(
         "--resume",

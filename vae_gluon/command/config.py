@@ -49,6 +49,7 @@ def is_finite(value: Any) -> bool:
     return is_number and abs(value) <= sys.float_info.max  # integers in JSON have no limit
 
 
+DATASETS = ("mnist", "digits")
 COUNT = integer(1)
 POSITIVE = Kind("a number above 0", lambda value: is_finite(value) and value > 0, float)
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
@@ -95,12 +96,12 @@ class RunConfig:
     """What describes a run. What is not fixed may change when it is resumed."""
 
     dataset: str = _fact(
-        one_of("mnist", "digits"),
+        one_of(*DATASETS),
         text="what to train on; digits are drawn by this package (default: mnist, or digits if it "
         "can be neither found nor downloaded)",
     )
-    dataset_asked_for: str | None = _fact(ANY)
     data_crc32: int = _fact(INTEGER)  # of all images
+    dataset_asked_for: str | None = _fact(ANY, None)
     epochs: int = _option(50, COUNT, "passes over the training images", fixed=False)
     batch_size: int = _option(100, COUNT, "images in a step")
     n_latent: int = _option(2, COUNT, "dimensions of the latent code")

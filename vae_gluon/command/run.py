@@ -11,7 +11,7 @@ import mxnet as mx
 import numpy as np
 
 from vae_gluon import __version__
-from vae_gluon.command.config import OPTIONS, RunConfig
+from vae_gluon.command.config import DATASETS, OPTIONS, RunConfig
 from vae_gluon.command.dataset import checksum, load_data
 from vae_gluon.command.run_files import (
     CHECKPOINT,
@@ -65,8 +65,8 @@ def new_run(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
     dataset, data_dir, mnist = load_data(given.pop("dataset", None), args.data_dir)
     config = RunConfig(
         dataset,
-        getattr(args, "dataset", None),
         checksum(mnist),
+        getattr(args, "dataset", None),
         **given,
         n_workers=_n_workers(kvstore),
         **_whereabouts(args, data_dir),
@@ -169,14 +169,9 @@ def _whereabouts(args: Namespace, data_dir: Path | None) -> dict[str, Any]:
 
 def _find_folder(given: dict[str, Any]) -> Path:
     """Return the default folder of the run that the options describe."""
-    datasets = (
-        [given["dataset"]] if "dataset" in given else OPTIONS["dataset"].metadata["kind"].choices
-    )
+    names = [given["dataset"]] if "dataset" in given else DATASETS
     folders = [
-        RunConfig(
-            **{**given, "dataset": dataset, "dataset_asked_for": None, "data_crc32": 0}
-        ).default_folder()
-        for dataset in datasets
+        RunConfig(**{**given, "dataset": name}, data_crc32=0).default_folder() for name in names
     ]
     found = [folder for folder in folders if (folder / CONFIG).exists()]
     if len(found) != 1:
