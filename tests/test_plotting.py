@@ -30,29 +30,34 @@ def numbered(n, side=4):
     return np.repeat(np.arange(n) / n, side * side).reshape(n, side * side)
 
 
+@pytest.fixture
+def images():
+    """Images no part of which is like another."""
+    return np.random.default_rng(0).uniform(size=(9, 1, 5, 5))
+
+
 def canvas(ax):
     return np.asarray(ax.images[0].get_array())
+
+
+def assert_tiled(pixels, images, n_columns, gap):
+    """See that a canvas is of these images, upright and in reading order, and white between."""
+    step = 5 + gap
+    assert pixels.shape == (len(images) // n_columns * step - gap, n_columns * step - gap)
+    for i, image in enumerate(images):
+        top, left = i // n_columns * step, i % n_columns * step
+        np.testing.assert_array_equal(pixels[top : top + 5, left : left + 5], image[0])
+    assert pixels.sum() == pytest.approx(images.sum())
 
 
 # Tiles
 
 
-def test_tiles_run_to_the_right_and_then_downwards():
-    tiled = plotting.tile(numbered(6, side=2), n_columns=3)
-    assert tiled.shape == (4, 6)
-    np.testing.assert_array_equal(tiled[::2, ::2], np.arange(6).reshape(2, 3) / 6)
-
-
-def test_tiles_keep_each_image_upright():
-    image = np.arange(9.0).reshape(1, 9) / 9
-    np.testing.assert_array_equal(plotting.tile(image, 1), image.reshape(3, 3))
-
-
-def test_gap_is_between_images_only():
-    tiled = plotting.tile(np.ones((4, 1, 3, 3)), n_columns=2, gap=2)
-    assert tiled.shape == (8, 8)
-    assert tiled[3:5].sum() == tiled[:, 3:5].sum() == 0
-    assert tiled.sum() == 4 * 9
+@pytest.mark.parametrize("gap", [0, 2])
+@pytest.mark.parametrize("shape", [(6, 25), (6, 5, 5), (6, 1, 5, 5)])
+def test_tiles_are_upright_in_reading_order_with_white_between(images, shape, gap):
+    tiled = plotting.tile(images[:6].reshape(shape), n_columns=3, gap=gap)
+    assert_tiled(tiled, images[:6], 3, gap)
 
 
 @pytest.mark.parametrize(
@@ -72,58 +77,54 @@ def test_images_that_cannot_be_tiled_are_refused(shape, n_columns, message):
 # Rows and grids
 
 
-@pytest.fixture
-def images():
-    """Images no part of which is like another."""
-    return np.random.default_rng(0).uniform(size=(9, 1, 5, 5))
-
-
 def test_samples_are_one_row_in_their_order(images):
-    pixels = canvas(plotting.plot_samples(images))
-    assert pixels.shape == (5, 9 * 5 + 8 * 4)  # with a gap of four between neighbours
-    for i, image in enumerate(images):
-        np.testing.assert_array_equal(pixels[:, 9 * i : 9 * i + 5], image[0])
+    assert_tiled(canvas(plotting.plot_samples(images)), images, 9, gap=4)
 
 
-@pytest.mark.parametrize(
-    "plot",
-    [
-        plotting.plot_samples,
-        plotting.plot_grid,
-        lambda images: plotting.plot_interpolations(images.reshape(3, 3, 25)),
-        lambda images: plotting.plot_reconstructions(images, images),
-        lambda images: plotting.plot_scan(images, ndtri_grid(3)),
-    ],
-    ids=["samples", "grid", "interpolations", "reconstructions", "scan"],
-)
-def test_ink_is_drawn_black_and_paper_white_with_the_first_row_on_top(plot, images):
-    (image,) = plot((images > 0.7).astype(float)).images
+def test_grid_is_in_reading_order(images):
+    assert_tiled(canvas(plotting.plot_grid(images)), images, 3, gap=0)
+
+
+def test_interpolations_are_one_row_for_each_pair(images):
+    steps = images[:6].reshape(2, 3, 25)
+    assert_tiled(canvas(plotting.plot_interpolations(steps)), images[:6], 3, gap=2)
+    with pytest.raises(ValueError, match=r"steps of shape \(N, n, n_output\), got \(6, 25\)"):
+        plotting.plot_interpolations(steps.reshape(6, 25))
+
+
+def test_originals_are_over_their_reconstructions(images):
+    ax = plotting.plot_reconstructions(images[:4], images[4:8].reshape(4, 25))
+    assert_tiled(canvas(ax), images[:8], 4, gap=4)
+    assert all(text.get_transform() == ax.transAxes for text in ax.texts)
+    heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    assert 1 > heights["original"] > 0.5 > heights["reconstruction"] > 0
+
+
+IMAGES = {
+    "samples": plotting.plot_samples,
+    "grid": plotting.plot_grid,
+    "interpolations": lambda images: plotting.plot_interpolations(images.reshape(3, 3, 25)),
+    "reconstructions": lambda images: plotting.plot_reconstructions(images, images),
+    "scan": lambda images: plotting.plot_scan(images, ndtri_grid(3)),
+}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_ink_is_drawn_black_and_paper_white_with_the_first_row_on_top(name, images):
+    ax = IMAGES[name]((images > 0.7).astype(float))
+    (image,) = ax.images
     greys = image.to_rgba(image.get_array())[..., :3]
     assert {0.0, 1.0} == set(np.unique(greys))
     np.testing.assert_array_equal(greys[..., 0], 1 - image.get_array())
-    assert plot(0.25 * images).images[0].get_clim() == (0, 1)  # not stretched to what there is
+    assert IMAGES[name](0.25 * images).images[0].get_clim() == (0, 1)  # whatever the darkest pixel
     assert image.origin == "upper"
-
-
-def test_originals_are_over_their_reconstructions():
-    ax = plotting.plot_reconstructions(np.zeros((3, 784)), np.ones((3, 1, 28, 28)))
-    pixels = canvas(ax)
-    assert pixels[:28].max() == 0
-    assert pixels[-28:, :28].min() == 1
-    assert pixels[-28:, 28].max() == 0  # a gap between neighbours
-    heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
-    assert 1 > heights["original"] > 0.5 > heights["reconstruction"] > 0
+    assert image.get_interpolation() in ("nearest", "antialiased", "auto")  # and not smoothed
+    assert ax.axison == (name == "scan")  # which has ticks, where the others have not even a frame
 
 
 def test_reconstructions_without_originals_are_refused():
     with pytest.raises(ValueError, match="got 2 and 3"):
         plotting.plot_reconstructions(np.zeros((3, 784)), np.zeros((2, 784)))
-
-
-def test_grid_is_in_reading_order():
-    np.testing.assert_array_equal(
-        canvas(plotting.plot_grid(numbered(9)))[::4, ::4], np.arange(9).reshape(3, 3) / 9
-    )
 
 
 def test_grid_of_no_square_number_is_refused():
@@ -134,26 +135,13 @@ def test_grid_of_no_square_number_is_refused():
 # The scan
 
 
-def test_scan_has_the_first_axis_to_the_right_and_the_second_upwards():
-    n = 6
-    z = ndtri_grid(n)
-    rising = (z - z.min()) / (z.max() - z.min())
-    for axis in (0, 1):
-        images = np.repeat(rising[:, axis], 16).reshape(n * n, 16)  # the code, as a grey
-        greys = canvas(plotting.plot_scan(images, z))[::4, ::4]
-        steps = rising[:n, 0]
-        expected = np.tile(steps, (n, 1)) if axis == 0 else np.tile(steps[::-1, None], (1, n))
-        np.testing.assert_allclose(greys, expected)
-
-
-def test_scan_puts_each_image_where_its_code_is():
-    n, z = 20, ndtri_grid(20)
-    images = numbered(n * n)
-    ax = plotting.plot_scan(images, z)
-    pixels = canvas(ax)
-    for i, j in ((0, 0), (19, 0), (3, 12), (19, 19)):
-        # Row j counts from the bottom of the canvas, as in the tutorial.
-        assert pixels[(n - j - 1) * 4, i * 4] == (j * n + i) / n**2
+def test_scan_has_the_first_axis_to_the_right_and_the_second_upwards(images):
+    z = ndtri_grid(3)
+    pixels = canvas(plotting.plot_scan(images, z))
+    assert pixels.shape == (15, 15)
+    for image, (right, up) in zip(images, np.searchsorted(np.unique(z), z)):
+        top, left = 5 * (2 - up), 5 * right
+        np.testing.assert_array_equal(pixels[top : top + 5, left : left + 5], image[0])
 
 
 def test_scan_ticks_are_the_codes_beside_them():
@@ -161,10 +149,12 @@ def test_scan_ticks_are_the_codes_beside_them():
     ax = plotting.plot_scan(numbered(n * n), z)
     for axis in (ax.xaxis, ax.yaxis):
         places, texts = axis.get_ticklocs(), [label.get_text() for label in axis.get_ticklabels()]
+        assert (len(places), places[0], places[-1]) == (8, 0, n - 1)
         assert texts[0] == "\N{MINUS SIGN}3.00"
         numbers = [float(text.replace("\N{MINUS SIGN}", "-")) for text in texts]
         assert numbers == pytest.approx(z[places.astype(int), 0], abs=5e-3)
     assert ax.get_xlim() == ax.get_ylim() == (-0.5, n - 0.5)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("$z_1$", "$z_2$")
 
 
 @pytest.mark.parametrize(
@@ -191,15 +181,24 @@ def as_set(points):
     return {tuple(point) for point in np.round(points, 9)}
 
 
+plot_components = partial(plotting.plot_components, shares=[0.5, 0.25])
+
+
 @pytest.mark.parametrize(
     ("plot", "place"),
-    [(plotting.plot_latent, np.asarray), (plotting.plot_latent_cdf, stats.norm.cdf)],
+    [
+        (plotting.plot_latent, np.asarray),
+        (plotting.plot_latent_cdf, stats.norm.cdf),
+        (plot_components, np.asarray),
+    ],
+    ids=["plane", "cdf", "components"],
 )
 def test_every_mean_is_drawn_in_its_place_and_the_colour_of_its_digit(mu, plot, place):
     ax = plot(mu, LABELS)
     assert ax.get_aspect() == 1  # the plane is not stretched
     points, colours = scatter(ax).get_offsets().data, scatter(ax).get_facecolors()
     legend = ax.get_legend()
+    assert legend.get_title().get_text() == "digit"
     key = {
         text.get_text(): to_rgb(handle.get_facecolor()[0])
         for text, handle in zip(legend.get_texts(), legend.legend_handles)
@@ -221,6 +220,12 @@ def test_a_digit_has_its_colour_whichever_others_there_are(mu):
     assert drawn == {to_rgb(colours(3)), to_rgb(colours(7))}
 
 
+def test_digits_are_drawn_mixed_so_that_none_covers_the_others(mu):
+    colours = scatter(plotting.plot_latent(mu, np.sort(LABELS))).get_facecolors()
+    changes = (colours[1:] != colours[:-1]).any(axis=1).sum()
+    assert changes > 30  # of 49; in the order of the digits there are nine
+
+
 @pytest.mark.parametrize("plot", [plotting.plot_latent, plotting.plot_latent_cdf])
 def test_means_that_are_no_plane_are_refused(plot):
     with pytest.raises(ValueError, match=r"two dimensions, \(N, 2\), got \(50, 3\)"):
@@ -232,20 +237,28 @@ def test_means_that_are_no_plane_are_refused(plot):
             plot(np.zeros((50, 2)), np.where(LABELS == 3, label, LABELS))
 
 
-def test_axes_say_what_they_show(mu):
-    scan = plotting.plot_scan(numbered(4), ndtri_grid(2))
-    assert (scan.get_xlabel(), scan.get_ylabel()) == ("$z_1$", "$z_2$")
-    grey = plotting.plot_scan(0.2 + numbered(4) / 2, ndtri_grid(2))
-    assert grey.images[0].get_clim() == (0, 1)
-    titles = {
-        plotting.plot_latent: r"$\mu$ of the images",
-        plotting.plot_latent_cdf: r"norm.cdf($\mu$)",
-        partial(plotting.plot_components, shares=[0.5, 0.25]): r"principal components of $\mu$",
-    }
-    for plot, title in titles.items():
-        assert plot(mu, LABELS).get_title() == title
-    curve = plotting.plot_elbo([180.0], [170.0])
-    assert curve.get_ylabel() == "ELBO (nats per image)"
+@pytest.mark.parametrize(
+    ("plot", "title", "x", "y"),
+    [
+        (plotting.plot_latent, r"$\mu$ of the images", r"$\mu_1$", r"$\mu_2$"),
+        (
+            plotting.plot_latent_cdf,
+            r"norm.cdf($\mu$)",
+            r"norm.cdf($\mu_1$)",
+            r"norm.cdf($\mu_2$)",
+        ),
+        (
+            plot_components,
+            r"principal components of $\mu$",
+            "first, 50% of the variance",
+            "second, 25% of the variance",
+        ),
+    ],
+    ids=["plane", "cdf", "components"],
+)
+def test_scatters_say_what_they_show(mu, plot, title, x, y):
+    ax = plot(mu, LABELS)
+    assert (ax.get_title(), ax.get_xlabel(), ax.get_ylabel()) == (title, x, y)
 
 
 # The curve
@@ -258,8 +271,7 @@ def test_elbo_is_minus_the_loss_from_epoch_one():
     np.testing.assert_array_equal(train.get_ydata(), [-180, -160, -150])
     np.testing.assert_array_equal(val.get_ydata(), [-170, -165, -155])
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["train", "validation"]
-    assert "epoch" in ax.get_xlabel()
-    assert "nats" in ax.get_ylabel()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "ELBO (nats per image)")
 
 
 def test_elbo_of_one_epoch_can_be_seen():
@@ -267,20 +279,6 @@ def test_elbo_of_one_epoch_can_be_seen():
     assert ax.lines[0].get_marker() == "."
     low, high = ax.get_xlim()
     assert [tick for tick in ax.get_xticks() if low <= tick <= high] == [1]
-
-
-def test_components_name_their_shares(mu):
-    ax = plotting.plot_components(mu, LABELS, [0.5, 0.25])
-    assert ax.get_xlabel() == "first, 50% of the variance"
-    assert ax.get_ylabel() == "second, 25% of the variance"
-
-
-def test_interpolations_are_one_row_for_each_pair():
-    pixels = canvas(plotting.plot_interpolations(numbered(6).reshape(2, 3, -1)))
-    assert pixels.shape == (2 * 4 + 2, 3 * 4 + 2 * 2)  # with gaps of two
-    np.testing.assert_array_equal(pixels[::6, ::6], np.arange(6).reshape(2, 3) / 6)
-    with pytest.raises(ValueError, match=r"steps of shape \(N, n, n_output\), got \(6, "):
-        plotting.plot_interpolations(numbered(6).reshape(6, -1))
 
 
 def test_elbo_terms_are_the_halves_of_the_loss():
@@ -345,16 +343,6 @@ def test_each_draws_on_a_new_figure_if_given_none(pictures):
     assert len(figures) == len(pictures)
 
 
-def test_ink_is_black_on_white_and_upright_in_all(pictures):
-    drawn = [plot(None).images for plot in pictures.values()]
-    canvases = [images[0] for images in drawn if images]
-    assert len(canvases) == 5
-    for image in canvases:
-        assert image.get_clim() == (0, 1)  # whatever the brightest pixel
-        assert image.get_cmap().name == "Greys"
-        assert image.origin == "upper"
-
-
 def test_none_changes_the_arrays_it_is_given(mu):
     images, z = numbered(9), ndtri_grid(3)
     kept = [array.copy() for array in (mu, images, z)]
@@ -375,6 +363,7 @@ def test_none_changes_the_arrays_it_is_given(mu):
         (plotting.plot_grid, [numbered(4)]),
         (plotting.plot_reconstructions, [numbered(4), numbered(4)]),
         (plotting.plot_scan, [numbered(9), ndtri_grid(3)]),
+        (plotting.plot_interpolations, [numbered(9).reshape(3, 3, 16)]),
     ],
 )
 def test_arrays_of_mxnet_give_the_same_picture(plot, arrays):
@@ -384,7 +373,7 @@ def test_arrays_of_mxnet_give_the_same_picture(plot, arrays):
 
 
 def test_means_and_labels_of_mxnet_are_scattered_the_same(mu):
-    for plot in (plotting.plot_latent, plotting.plot_latent_cdf):
+    for plot in (plotting.plot_latent, plotting.plot_latent_cdf, plot_components):
         ours, theirs = plot(mu, LABELS), plot(mx.nd.array(mu), mx.nd.array(LABELS))
         points = [ax.collections[0].get_offsets() for ax in (ours, theirs)]
         np.testing.assert_allclose(points[1], points[0], rtol=1e-6, atol=1e-7)
