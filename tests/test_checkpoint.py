@@ -266,10 +266,10 @@ def test_another_architecture_is_named_in_the_error(tmp_path, small_checkpoint):
 def test_other_files_are_named_in_the_error(tmp_path):
     path = tmp_path / "run.npz"
     small_net().save_parameters(str(path))
-    refuse(path, "is not a whole checkpoint")
+    refuse(path, "is not a whole checkpoint: File is not a zip file")
     np.save(tmp_path / "array.npy", np.ones(3))
-    refuse(tmp_path / "array.npy", "is not a whole checkpoint")
-    with pytest.raises(FileNotFoundError, match="nowhere"):
+    refuse(tmp_path / "array.npy", "is not a whole checkpoint: File is not a zip file")
+    with pytest.raises(FileNotFoundError, match="No such file or directory: 'nowhere'"):
         load_checkpoint("nowhere", small_net())
 
 

@@ -133,7 +133,7 @@ def test_parameters_are_saved_and_loaded(net, images, tmp_path):
     np.testing.assert_array_equal(
         other.encode(images)[0].asnumpy(), net.encode(images)[0].asnumpy()
     )
-    with pytest.raises(ValueError, match=r"expected \(16, 3\) float32"):
+    with pytest.raises(ValueError, match=r"expected \(16, 3\) float32, found \(16, 4\) float32"):
         conv_net(n_latent=3, n_hidden=16).load_parameters(save_dense(tmp_path))
 
 

@@ -65,7 +65,7 @@ def test_the_environment_variable_comes_before_mxnets_cache(tmp_path, contents, 
 
 def test_folder_of_the_variable_must_be_there(tmp_path, monkeypatch):
     monkeypatch.setenv("VAE_GLUON_DATA", str(tmp_path / "mistyped"))
-    with pytest.raises(FileNotFoundError, match=r"VAE_GLUON_DATA names .*mistyped: no"):
+    with pytest.raises(FileNotFoundError, match=r"VAE_GLUON_DATA names .*mistyped: no such folder"):
         load_mnist()
 
 
@@ -74,7 +74,7 @@ def test_folder_of_the_variable_must_be_there(tmp_path, monkeypatch):
     [(np.zeros((3, 784)), "ndarray"), ({"train_data": []}, r"one of \['train_data'\]")],
 )
 def test_iterators_are_made_of_a_dictionary_of_four_arrays(wrong, got):
-    with pytest.raises(ValueError, match=rf"test_label, as load_mnist\(\).*got {got}"):
+    with pytest.raises(ValueError, match=rf"expected a dictionary of train_data, .* got {got}$"):
         mnist_iterators(wrong)
 
 
@@ -123,7 +123,7 @@ def test_shuffling_is_for_the_training_images_alone_and_keeps_labels(digits):
 
 @pytest.mark.parametrize("batch_size", [0, -5, 2.5])
 def test_a_batch_size_that_is_no_positive_integer_is_refused(digits, batch_size):
-    with pytest.raises(ValueError, match=f"batch_size .* got {batch_size}"):
+    with pytest.raises(ValueError, match=f"batch_size to be .* at least 1, got {batch_size}"):
         mnist_iterators(digits, batch_size=batch_size)
 
 
@@ -156,7 +156,7 @@ def test_batches_begin_at_the_beginning(digits):
 @pytest.mark.parametrize("name", ["train_data", "test_data"])
 def test_iterators_refuse_wrong_pixels(digits, name):
     wrong = {**digits, name: digits[name] * 255}
-    with pytest.raises(ValueError, match=rf"{name}: .* in \[0, 1\], got from 0 to 255"):
+    with pytest.raises(ValueError, match=f"{name}: expected pixels .* got from 0 to 255"):
         mnist_iterators(wrong)
 
 
@@ -167,7 +167,7 @@ def test_any_iterator_is_looked_through(wrap):
     data_iter = mx.io.NDArrayIter(images, batch_size=4)
     if wrap:
         data_iter = mx.io.ResizeIter(data_iter, 3)
-    with pytest.raises(ValueError, match="train_iter"):
+    with pytest.raises(ValueError, match=r"train_iter: expected pixels .* got from 0 to 7"):
         check_iterator("train_iter", data_iter)
 
 

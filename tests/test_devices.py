@@ -1,5 +1,7 @@
 """Training on several devices is training on one: two CPU contexts stand for two GPUs."""
 
+import re
+
 import mxnet as mx
 import numpy as np
 import pytest
@@ -148,15 +150,16 @@ def test_each_worker_draws_noise_of_its_own_from_the_first_epoch_on():
 
 @pytest.mark.parametrize("words", ["", "tpu", "gpu(x)", "cpu()", "cpu(-1)", "cpu;gpu", "cpu,"])
 def test_what_is_no_context_is_refused(words):
-    with pytest.raises(ValueError, match="expected contexts like"):
+    message = f"expected contexts like cpu or gpu(0),gpu(1), got {words!r}"
+    with pytest.raises(ValueError, match=re.escape(message)):
         read_contexts(words)
 
 
 def test_a_context_comes_once():
-    with pytest.raises(ValueError, match="each context once"):
+    with pytest.raises(ValueError, match=r"expected each context once, got 'cpu,cpu\(0\)'"):
         read_contexts("cpu,cpu(0)")
 
 
-def test_a_device_that_is_not_there_is_refused(monkeypatch):
+def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(ValueError, match=r"MXNet cannot compute on gpu\(99\) here"):
         read_contexts("gpu(99)")

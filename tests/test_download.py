@@ -202,7 +202,7 @@ def test_the_patience_is_shared_among_the_mirrors(cache, monkeypatch):
 
     monkeypatch.setattr(download, "_fetch_all", fail)
     monkeypatch.delenv("MXNET_GLUON_REPO")
-    with pytest.raises(MNISTUnavailableError):
+    with pytest.raises(MNISTUnavailableError, match="could not be reached"):
         load_mnist()
     assert len(given) == len(download.MIRRORS)
     assert sum(given) == pytest.approx(download.PATIENCE)
@@ -235,5 +235,5 @@ def test_the_error_has_what_it_says_as_fields(mirror, cache):
 def test_a_cache_that_cannot_be_made_is_named_in_the_error(tmp_path, monkeypatch):
     (tmp_path / "home").write_text("a file")
     monkeypatch.setenv("MXNET_HOME", str(tmp_path / "home"))
-    with pytest.raises(MNISTUnavailableError, match=r"could not be downloaded: .*home"):
+    with pytest.raises(MNISTUnavailableError, match=r"not be downloaded: \[Errno \d+\] .*home"):
         load_mnist()

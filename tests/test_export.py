@@ -148,7 +148,7 @@ def test_what_cannot_be_exported_raises_and_writes_nothing(export, tmp_path):
     net.initialize()
     with pytest.raises(ValueError, match="part to be one of encoder, decoder, vae, got 'loss'"):
         export(net, tmp_path / "a", "loss")
-    with pytest.raises(OSError, match="nowhere"):
+    with pytest.raises(OSError, match=r"No such file or directory: .*nowhere"):
         export(net, tmp_path / "nowhere" / "a")
     assert not list(tmp_path.iterdir())
 
@@ -174,7 +174,7 @@ def test_a_file_that_onnx_refuses_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(export, "_tidy", lambda onnx, model, graph: model.graph.ClearField("name"))
     net = linear()
     net.initialize()
-    with pytest.raises(onnx.checker.ValidationError):
+    with pytest.raises(onnx.checker.ValidationError, match="'name' of 'graph'"):
         export_onnx(net, tmp_path / "a.onnx")
     assert not list(tmp_path.iterdir())
 
@@ -225,7 +225,7 @@ def test_a_layer_that_onnx_does_not_have_is_named(tmp_path):
 def test_onnx_is_left_as_it_was(tmp_path):
     before = dict(vars(onnx)), dict(vars(onnx.checker))
     export_onnx(with_layers(), tmp_path / "a.onnx")
-    with pytest.raises(ValueError, match="gamma"):
+    with pytest.raises(ValueError, match=r"MXNet cannot write this net as ONNX.*gamma"):
         export_onnx(with_layers(gluon.nn.HybridLambda("gamma")), tmp_path / "a.onnx")
     assert (dict(vars(onnx)), dict(vars(onnx.checker))) == before
 
@@ -256,7 +256,7 @@ def test_the_command_exports_a_run(run, tmp_path, capsys):
 def test_the_command_says_what_is_missing(run, tmp_path, capsys, monkeypatch):
     capsys.readouterr()
     assert cli.main(["export", str(tmp_path)]) == 2
-    assert "config.json" in capsys.readouterr().err
+    assert f"{tmp_path} holds no run: no config.json in it" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "onnx", None)
     assert cli.main(["export", str(run)]) == 2
     error = capsys.readouterr().err

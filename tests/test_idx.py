@@ -133,12 +133,18 @@ def test_a_header_that_claims_everything_sets_no_memory_aside(tmp_path, packed):
     data = idx_images(2, shape=(2**32 - 1, 28, 28))
     path = tmp_path / "claim"
     path.write_bytes(gzip.compress(data) if packed else data)
-    with at_most(megabytes=2), pytest.raises(ValueError, match="found only 1568"):
+    with (
+        at_most(megabytes=2),
+        pytest.raises(ValueError, match=r"3367254359280 bytes .* only 1568"),
+    ):
         read_images(path)
 
 
 def test_a_gzip_bomb_stops_at_what_its_header_allows(tmp_path):
     path = tmp_path / "bomb"
     path.write_bytes(gzip.compress(idx_images(2) + bytes(10**8), 1))
-    with at_most(megabytes=2), pytest.raises(ValueError, match="found more"):
+    with (
+        at_most(megabytes=2),
+        pytest.raises(ValueError, match=r"expected 1568 bytes .* found more"),
+    ):
         read_images(path)

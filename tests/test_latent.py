@@ -1,5 +1,7 @@
 """From a trained net to arrays, in batches; the grid against scipy."""
 
+import re
+
 import mxnet as mx
 import numpy as np
 import pytest
@@ -51,17 +53,17 @@ def test_nothing_to_encode_is_refused(net):
 
 def test_wrong_pixels_are_refused(net):
     for function in (encode, reconstruct):
-        with pytest.raises(ValueError, match="from 0 to 255"):
+        with pytest.raises(ValueError, match=r"images: expected pixels .* got from 0 to 255"):
             function(net, np.array([[0] * 783 + [255]]))
 
 
 def test_nothing_to_decode_is_refused(net):
-    with pytest.raises(ValueError, match=r"got an array of shape \(0, 2\)"):
+    with pytest.raises(ValueError, match=r"at least one row, got an array of shape \(0, 2\)"):
         decode(net, np.zeros((0, 2)))
 
 
 def test_a_net_without_parameters_is_refused():
-    with pytest.raises(ValueError, match="initialize"):
+    with pytest.raises(ValueError, match=r"VAE has no parameters yet: call net.initialize\(\)"):
         decode(VAE(), np.zeros((1, 2)))
 
 
@@ -135,8 +137,14 @@ def test_steps_lie_on_the_line_between_two_codes_in_their_order(net, digits):
         expected = decode(net, [(1 - weight) * mu[0] + weight * mu[1]])[0]
         np.testing.assert_allclose(step, expected, atol=1e-5)
     np.testing.assert_allclose(interpolate(net, second, first, n=5), steps[::-1], atol=1e-5)
+
+
+def test_interpolations_that_cannot_be_are_refused(net, digits):
+    first, second = digits["test_data"][:2]
     with pytest.raises(ValueError, match="n to be an integer of at least 2, got 1"):
         interpolate(net, first, second, n=1)
+    with pytest.raises(ValueError, match="two images of one size, got 784 and 100 pixels"):
+        interpolate(net, first, second[0, :10, :10])
 
 
 def test_principal_components_are_those_of_the_singular_values():
@@ -164,5 +172,6 @@ def test_codes_that_are_all_the_same_have_no_components_to_speak_of():
 
 @pytest.mark.parametrize("shape", [(5,), (5, 1), (1, 5)])
 def test_principal_components_need_two_dimensions(shape):
-    with pytest.raises(ValueError, match="both above 1, got"):
+    message = rf"codes of shape \(N, n_latent\), both above 1, got {re.escape(str(shape))}"
+    with pytest.raises(ValueError, match=message):
         principal_components(np.ones(shape))

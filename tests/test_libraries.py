@@ -1,4 +1,4 @@
-"""What a machine lacks to load MXNet is told in a paragraph that says how to get it."""
+"""What a machine lacks to load MXNet is named in a paragraph that says how to get it."""
 
 import ctypes
 import os

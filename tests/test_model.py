@@ -175,14 +175,10 @@ def test_loss_stays_finite_and_alive_where_the_tutorials_saturates(net):
     np.testing.assert_allclose(last.bias.grad().asnumpy(), 2, rtol=1e-6)  # two images, 1 each
 
 
-def test_loss_of_one_image_is_one_number(net, images):
-    assert net(images[:1]).shape == (1,)
-
-
 @pytest.mark.parametrize("shape", [(5, 783), (784,), (5, 28, 27)])
 def test_images_of_another_shape_are_refused(net, shape):
     for call in (net, net.encode):
-        with pytest.raises(ValueError, match=rf"\(N, 784\), got {re.escape(str(shape))}$"):
+        with pytest.raises(ValueError, match=rf"of shape \(N, 784\), got {re.escape(str(shape))}$"):
             call(nd.zeros(shape))
 
 
@@ -200,14 +196,14 @@ def test_arrays_that_are_not_ndarrays_are_refused(net):
 
 
 def test_codes_of_another_width_are_refused(net):
-    with pytest.raises(ValueError, match=r"\(N, 2\), got \(5, 3\)"):
+    with pytest.raises(ValueError, match=r"expected latent codes of shape \(N, 2\), got \(5, 3\)"):
         net.decode(nd.zeros((5, 3)))
 
 
 @pytest.mark.parametrize("name", ["n_hidden", "n_latent", "n_output"])
 @pytest.mark.parametrize("value", [0, -1, 2.0, True, None])
 def test_sizes_that_are_not_positive_integers_are_refused(name, value):
-    with pytest.raises(ValueError, match=f"{name} .*at least 1, got {value}"):
+    with pytest.raises(ValueError, match=f"{name} to be an integer of at least 1, got {value}"):
         VAE(**{name: value})
 
 
@@ -298,11 +294,6 @@ def test_unknown_argument_is_named_with_its_class():
         VAE(n_hiden=400)
 
 
-def test_the_error_shows_how_to_flatten_images(net):
-    with pytest.raises(ValueError, match=r"\(7, 1, 28, 28\); \.reshape\(\(-1, 784\)\) "):
-        net(mx.nd.zeros((7, 1, 28, 28)))
-
-
 @pytest.mark.parametrize("hybridized", [False, True])
 @pytest.mark.parametrize("dtype", ["float64", "float16", "uint8", "int32"])
 def test_arrays_of_another_type_are_refused(net, dtype, hybridized):
@@ -374,7 +365,7 @@ def test_more_samples_have_less_noise_around_the_same_mean(net, images):
 
 @pytest.mark.parametrize("n_samples", [0, -1, 1.5])
 def test_samples_that_are_no_positive_integer_are_refused(n_samples):
-    with pytest.raises(ValueError, match=f"n_samples .* got {n_samples}"):
+    with pytest.raises(ValueError, match=f"n_samples to be .* at least 1, got {n_samples}"):
         VAE(n_samples=n_samples)
 
 
@@ -382,5 +373,5 @@ def test_layers_are_as_large_as_mxnets_arrays_can_be():
     VAE(n_hidden=50_000)  # one hidden layer: 784 x 50,000 and 50,000 x 784
     with pytest.raises(ValueError, match=r"fewer than 2147483647 weights.* of 50000 x 50000"):
         VAE(n_hidden=50_000, n_layers=2)
-    with pytest.raises(ValueError, match="one of 2000000 x 2000000"):
+    with pytest.raises(ValueError, match=r"expected layers .* one of 2000000 x 2000000"):
         VAE(n_layers=0, n_latent=1_000_000, n_output=2_000_000)

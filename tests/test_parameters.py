@@ -59,19 +59,17 @@ def test_arrays_are_those_that_mxnet_reads(tmp_path):
         (lambda data: data[:36] + struct.pack("<q", -2) + data[44:], "expected an array of num"),
         (lambda data: data[:60] + b"\x63" + data[61:], "type 99"),
         (lambda data: data.replace(b"a.weight", b"a.w\xffight"), "invalid start byte"),
-        (lambda data: data.replace(b"weight", b"bias\0\0"), "MXNet"),
+        (lambda data: data.replace(b"weight", b"bias\0\0"), "expected names of text, found a zero"),
     ],
 )
 def test_a_file_that_is_none_gets_its_reason(tmp_path, net, cut, message):
     path = small_file(tmp_path)
     path.write_bytes(cut(path.read_bytes()))
-    if message != "MXNet":
+    for read in (read_parameters, net.load_parameters):
         with pytest.raises(
-            ValueError, match=rf"{path} is not a parameter file of MXNet: .*{message}"
+            ValueError, match=f"{path} is not a parameter file of MXNet: .*{message}"
         ):
-            read_parameters(path)
-    with pytest.raises(ValueError, match=str(path)):
-        net.load_parameters(path)
+            read(path)
 
 
 def test_names_must_be_there_and_be_different(tmp_path):
@@ -81,7 +79,7 @@ def test_names_must_be_there_and_be_different(tmp_path):
         read_parameters(path)
     nd.save(str(path), {"a.b": nd.ones((2,)), "a.c": nd.ones((2,))})
     path.write_bytes(path.read_bytes().replace(b"a.c", b"a.b"))
-    with pytest.raises(ValueError, match="found one twice"):
+    with pytest.raises(ValueError, match="expected a name for each array, found one twice"):
         read_parameters(path)
 
 
@@ -169,7 +167,7 @@ def test_the_error_names_three_differences_and_counts_the_others(n, more):
 
 def test_a_single_unit_is_not_any_number_of_them(saved):
     net = VAE(n_hidden=1)
-    with pytest.raises(ValueError, match=r"encoder.0.weight: expected \(1, 784\) float32, found"):
+    with pytest.raises(ValueError, match=r"expected \(1, 784\) float32, found \(32, 784\)"):
         net.load_parameters(saved)
 
 
@@ -187,7 +185,7 @@ def test_a_parameter_that_two_blocks_share_may_be_in_the_file_once(tmp_path):
     assert len(nd.load(str(path))) == 2
     check_parameters(path, sharing())
     nd.save(str(path), {"0.weight": nd.ones((3, 3))})
-    with pytest.raises(ValueError, match=r"expected 0\.bias, 1\.bias, not found"):
+    with pytest.raises(ValueError, match=r"expected 0\.bias, 1\.bias, not found in it"):
         check_parameters(path, sharing())
 
 
@@ -234,7 +232,7 @@ def test_the_tutorials_names_are_known(net, tmp_path):
     other = VAE(n_hidden=32)
     other.load_parameters(path)
     np.testing.assert_array_equal(values(other)[LAST], values(net)[LAST])
-    with pytest.raises(ValueError, match=r"dense0_weight: expected \(31, 784\)"):
+    with pytest.raises(ValueError, match=r"dense0_weight: expected \(31, .*, found \(32, 784\)"):
         VAE(n_hidden=31).load_parameters(path)
 
 

@@ -333,7 +333,7 @@ def test_each_epoch_has_noise_of_its_own(digits, monkeypatch):
 
 @pytest.mark.parametrize("seed", [-1, 2**31, 1.5])
 def test_seeds_that_are_none_are_refused(digits, seed):
-    with pytest.raises(ValueError, match=f"seed.* got {seed}"):
+    with pytest.raises(ValueError, match=f"seed .*(least 0|below 2147483648), got {seed}"):
         train(small_net(), *mnist_iterators(digits), epochs=1, seed=seed)
 
 
@@ -381,13 +381,13 @@ def test_no_progress_is_silent(digits, capsys, monkeypatch):
 
 @pytest.mark.parametrize("epochs", [0, -1, 1.5, True])
 def test_epochs_that_are_no_positive_integer_are_refused(digits, epochs):
-    with pytest.raises(ValueError, match=f"epochs .* got {epochs}"):
+    with pytest.raises(ValueError, match=f"epochs to be an integer of at least 1, got {epochs}"):
         train(small_net(), *mnist_iterators(digits), epochs=epochs)
 
 
 @pytest.mark.parametrize("learning_rate", [0, -0.1, math.nan, math.inf])
 def test_learning_rates_that_are_not_positive_are_refused(digits, learning_rate):
-    with pytest.raises(ValueError, match=f"learning_rate .* got {learning_rate}"):
+    with pytest.raises(ValueError, match=f"finite learning_rate above 0, got {learning_rate}"):
         train(small_net(), *mnist_iterators(digits), learning_rate=learning_rate)
 
 
@@ -411,7 +411,7 @@ def test_arrays_in_the_place_of_an_iterator_are_refused(net, digits):
 
 def test_an_iterator_without_a_whole_batch_is_refused(net):
     few = mx.io.NDArrayIter(np.zeros((5, 784)), batch_size=9, last_batch_handle="discard")
-    with pytest.raises(ValueError, match="expected batches of images, got none"):
+    with pytest.raises(ValueError, match="batches of images, got none from the iterator"):
         evaluate(net, few)
 
 
