@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from mxnet import nd
 
+from vae_gluon import History, TrainingState, mnist_iterators
 from vae_gluon.distributed import workers
 from vae_gluon.distributed.workers import Watch, check_agreement, shard, total
-from vae_gluon.training import epoch
+from vae_gluon.training import epoch, loop
 
 
 def numbered(n_train, n_test):
@@ -115,6 +116,22 @@ def test_a_step_is_on_the_mean_over_the_batches_of_all_workers(net, images, monk
     batches = mx.io.NDArrayIter(images, batch_size=8)
     epoch.train_epoch(net, Trainer(calls), batches, epoch.Losses(), kvstore=store)
     assert calls == ["connect", "share", 3 * 8, 3 * 4]
+
+
+def test_a_worker_seeds_each_epoch_for_its_rank_those_before_its_start_too(
+    net, digits, monkeypatch
+):
+    seeded = []
+    store = mx.kv.create("local")
+    monkeypatch.setattr(type(store), "rank", 1)
+    monkeypatch.setattr(loop, "seed_epoch", lambda *numbers: seeded.append(numbers))
+    moments = {
+        name: [np.zeros(p.shape)] * 2 for name, p in net._collect_params_with_prefix().items()
+    }
+    start = TrainingState(History([1.0], [1.0], [1.0], [1.0], [1.0]), 6, moments)
+    iterators = mnist_iterators(digits)
+    loop.train(net, *iterators, 2, progress=False, seed=7, start=start, kvstore=store)
+    assert seeded == [(7, 0, 1), (7, 1, 1)]
 
 
 def test_workers_with_the_same_config_agree_and_others_do_not(monkeypatch):
