@@ -31,7 +31,7 @@ def test_the_least_can_be_another():
     ("value", "found"),
     [
         (np.nan, "NaN"),
-        (1.01, "from 0 to 1.01"),
+        (1.001, "from 0 to 1.001"),
         (-0.01, "from -0.01 to 0"),
         (255, "from 0 to 255"),
     ],

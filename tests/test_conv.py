@@ -168,14 +168,17 @@ def test_an_encoder_of_another_size_is_named_in_the_error(images):
             call(images)
 
 
-def test_an_encoder_is_checked_at_the_first_call_alone(images):
+def test_an_encoder_is_checked_at_the_first_call_alone_and_learns_nothing_from_it(images):
     net = conv_net()
     net.initialize()
     calls = []
-    net.encoder.register_forward_hook(lambda block, inputs, output: calls.append(len(output)))
-    net(images)
-    net(images)
-    assert calls == [1, 12, 12]
+    net.encoder.register_forward_hook(
+        lambda block, inputs, output: calls.append((len(output), autograd.is_training()))
+    )
+    for _ in range(2):
+        with autograd.record():
+            net(images)
+    assert calls == [(1, False), (12, True), (12, True)]
 
 
 def test_a_block_of_ones_own_drops_in(images):

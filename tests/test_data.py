@@ -52,6 +52,10 @@ def test_a_tilde_is_the_home_folder(tmp_path, contents, monkeypatch):
     assert load_mnist("~/own")["test_label"][0] == 9
     monkeypatch.setenv("VAE_GLUON_DATA", "~/own")
     assert load_mnist()["test_label"][0] == 9
+    monkeypatch.delenv("VAE_GLUON_DATA")
+    write(tmp_path / "mxnet/datasets/mnist", contents)
+    monkeypatch.setenv("MXNET_HOME", "~/mxnet")
+    assert load_mnist()["test_label"][0] == 9
 
 
 def test_the_environment_variable_comes_before_mxnets_cache(tmp_path, contents, monkeypatch):
@@ -145,6 +149,14 @@ def test_batches_give_each_image_once(handling):
             assert seen == [[0, 1, 2, 3], [4, 5, 6, 7]]
     if handling == "roll_over":  # in its second round, what the first had left comes first
         assert seen == [[8, 9, 0, 1], [2, 3, 4, 5], [6, 7, 8, 9]]
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_batches_are_on_the_context_asked_for(digits, wrap):
+    data_iter, _ = mnist_iterators(digits, batch_size=256)
+    if wrap:
+        data_iter = mx.io.ResizeIter(data_iter, 3)
+    assert [x.context for x in batches(data_iter, mx.cpu(1))] == [mx.cpu(1)] * 3
 
 
 def test_batches_begin_at_the_beginning(digits):

@@ -23,6 +23,7 @@ class Mirror(http.server.ThreadingHTTPServer):
     def __init__(self, files, status=200, pause=0.0):
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
+                assert self.headers["Accept-Encoding"] == "identity"  # or it might be unpacked
                 content = files.get(self.path.rpartition("/")[2])
                 self.send_response(status if content is not None else 404)
                 self.end_headers()

@@ -56,6 +56,7 @@ def test_arrays_are_those_that_mxnet_reads(tmp_path):
         (lambda data: data[:-1], "found its end at"),
         (lambda data: data + b"\0", "expected its end at byte"),
         (lambda data: data[:28] + b"\1" + data[29:], "found storage type 1"),
+        (lambda data: data[:32] + struct.pack("<i", 33) + data[36:], "1 to 32 dim.* 33 dimensions"),
         (lambda data: data[:36] + struct.pack("<q", -2) + data[44:], "expected an array of num"),
         (lambda data: data[:60] + b"\x63" + data[61:], "type 99"),
         (lambda data: data.replace(b"a.weight", b"a.w\xffight"), "invalid start byte"),
@@ -232,6 +233,8 @@ def test_the_tutorials_names_are_known(net, tmp_path):
     other = VAE(n_hidden=32)
     other.load_parameters(path)
     np.testing.assert_array_equal(values(other)[LAST], values(net)[LAST])
+    nd.save(str(path), {f"arg:{name}": array for name, array in nd.load(str(path)).items()})
+    VAE(n_hidden=32).load_parameters(path)  # as mx.model.load_checkpoint names them
     with pytest.raises(ValueError, match=r"dense0_weight: expected \(31, .*, found \(32, 784\)"):
         VAE(n_hidden=31).load_parameters(path)
 

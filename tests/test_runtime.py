@@ -43,6 +43,8 @@ def test_gpu_that_can_be_used_is_used(monkeypatch):
 
 def test_context_of_a_net_is_where_its_parameters_are(net):
     assert context_of(net) == mx.cpu()
+    net.collect_params().reset_ctx([mx.cpu(1), mx.cpu(0)])
+    assert context_of(net) == mx.cpu(1)  # the first of several
     with pytest.raises(ValueError, match="VAE has no parameters yet"):
         context_of(vae_gluon.VAE())
     with pytest.raises(ValueError, match="HybridSequential has no parameters yet"):
