@@ -64,9 +64,9 @@ def test_tiles_are_upright_in_reading_order_with_white_between(images, shape, ga
     ("shape", "n_columns", "message"),
     [
         ((4, 10), 2, r"square images, \(N, side \* side\), got \(4, 10\)"),
-        ((0, 9), 1, r"got \(0, 9\)"),
-        ((5, 9), 2, "rows of 2, got 5"),
-        ((4, 9), 0, "rows of 0"),
+        ((0, 9), 1, r"square images, \(N, side \* side\), got \(0, 9\)"),
+        ((5, 9), 2, "expected images to fill rows of 2, got 5 of them"),
+        ((4, 9), 0, "expected images to fill rows of 0, got 4 of them"),
     ],
 )
 def test_images_that_cannot_be_tiled_are_refused(shape, n_columns, message):
@@ -113,6 +113,7 @@ IMAGES = {
 def test_ink_is_drawn_black_and_paper_white_with_the_first_row_on_top(name, images):
     ax = IMAGES[name]((images > 0.7).astype(float))
     (image,) = ax.images
+    assert image.get_cmap().name == "Greys"
     greys = image.to_rgba(image.get_array())[..., :3]
     assert {0.0, 1.0} == set(np.unique(greys))
     np.testing.assert_array_equal(greys[..., 0], 1 - image.get_array())
@@ -154,6 +155,7 @@ def test_scan_ticks_are_the_codes_beside_them():
         numbers = [float(text.replace("\N{MINUS SIGN}", "-")) for text in texts]
         assert numbers == pytest.approx(z[places.astype(int), 0], abs=5e-3)
     assert ax.get_xlim() == ax.get_ylim() == (-0.5, n - 0.5)
+    assert tuple(ax.images[0].get_extent()) == (-0.5, n - 0.5) * 2  # image i is centred at i
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("$z_1$", "$z_2$")
 
 

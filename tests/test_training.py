@@ -350,9 +350,12 @@ def test_a_start_that_has_gone_further_is_refused(net, digits):
 def test_a_start_of_another_net_is_refused(net, digits):
     other = moments_of(net)
     other["encoder.0.bias"] = (np.zeros(5), np.zeros(5))
-    for moments in ({}, other):
+    for moments, message in (
+        ({}, r"of shape \(32, 784\) for encoder\.0\.weight, got none"),
+        (other, r"of shape \(32,\) for encoder\.0\.bias, got \[\(5,\), \(5,\)\]"),
+    ):
         state = TrainingState(History([], [], [], [], []), 0, moments)
-        with pytest.raises(ValueError, match=r"expected start to have two moments of shape \(32,"):
+        with pytest.raises(ValueError, match=f"expected start to have two moments {message}"):
             train(net, *mnist_iterators(digits), epochs=2, start=state)
 
 
