@@ -18,7 +18,7 @@ RULE = "=" * 80
 def load_data(
     dataset: str | None, data_dir: str | Path | None
 ) -> tuple[str, Path | None, dict[str, np.ndarray]]:
-    """Load a data set; return its name, folder and arrays.
+    """Load a data set; return its name, its folder, and what ``load_mnist`` returns.
 
     If ``dataset`` is None, that is MNIST, or the embedded digits if MNIST cannot be had.
 

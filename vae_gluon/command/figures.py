@@ -59,7 +59,10 @@ def draw_figures(
 
 
 def draw_samples(mnist: Mapping[str, np.ndarray], seed: int, folder: Path) -> Path:
-    """Draw the picture that needs no net, so that it is there before the training."""
+    """Draw the picture that needs no net, so that it is there before the training.
+
+    The data set is what ``load_mnist`` returns.
+    """
     name, figure = _samples(mnist, np.random.default_rng(seed))
     return _write(name, figure, folder)
 
@@ -72,6 +75,7 @@ def _write(name: str, figure: Figure, folder: Path) -> Path:
 
 
 def _samples(mnist: Mapping[str, np.ndarray], rng: np.random.Generator) -> tuple[str, Figure]:
+    """Draw N_ROW of the training images, (N, 1, 28, 28)."""
     figure, ax = _subplots(14, 1.7)
     plotting.plot_samples(_choose(mnist["train_data"], rng), ax)
     return "data_samples", figure
@@ -80,6 +84,7 @@ def _samples(mnist: Mapping[str, np.ndarray], rng: np.random.Generator) -> tuple
 def _figures(
     net: mx.gluon.Block, mnist: Mapping[str, np.ndarray], history: History, rng: np.random.Generator
 ) -> Iterator[tuple[str, Figure]]:
+    """Draw the pictures of the losses and of the test images, (N, 1, 28, 28), and their codes."""
     figure, axes = _subplots(12, 4.8, n_columns=2)
     plotting.plot_elbo(history.train, history.val, axes[0])
     plotting.plot_elbo_terms(history.val, history.val_kl, axes[1])
@@ -90,7 +95,7 @@ def _figures(
     plotting.plot_reconstructions(originals, latent.reconstruct(net, originals), ax)
     yield "reconstructions", figure
 
-    z = latent.sample_prior(N_CANVAS**2, net.n_latent, rng)
+    z = latent.sample_prior(N_CANVAS**2, net.n_latent, rng)  # (N_CANVAS**2, n_latent)
     figure, ax = _subplots(6, 6)
     plotting.plot_grid(latent.decode(net, z), ax)
     yield f"generated_samples_with_{net.n_latent}D_latent_space", figure
@@ -121,8 +126,8 @@ def _interpolations(
 def _plane_figures(
     net: mx.gluon.Block, mnist: Mapping[str, np.ndarray]
 ) -> Iterator[tuple[str, Figure]]:
-    """Draw the two pictures that need a latent plane."""
-    mu, _ = latent.encode(net, mnist["test_data"])
+    """Draw the two pictures that need a latent plane, from the test images, (N, 1, 28, 28)."""
+    mu, _ = latent.encode(net, mnist["test_data"])  # (N, 2)
     figure, axes = _subplots(13, 5.6, n_columns=2)
     plotting.plot_latent(mu, mnist["test_label"], axes[0])
     plotting.plot_latent_cdf(mu, mnist["test_label"], axes[1])
@@ -136,8 +141,8 @@ def _plane_figures(
 
 def _components_figure(net: mx.gluon.Block, mnist: Mapping[str, np.ndarray]) -> tuple[str, Figure]:
     """Draw what takes their place in a latent space of more than two dimensions."""
-    mu, _ = latent.encode(net, mnist["test_data"])
-    components, shares = latent.principal_components(mu)
+    mu, _ = latent.encode(net, mnist["test_data"])  # (N, n_latent)
+    components, shares = latent.principal_components(mu)  # (N, 2), (2,)
     figure, ax = _subplots(6.8, 5.6)
     plotting.plot_components(components, mnist["test_label"], shares, ax)
     return "principal_components_for_test_samples", figure

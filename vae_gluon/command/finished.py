@@ -69,7 +69,7 @@ def draw(
     seed: int,
     folder: Path,
 ) -> None:
-    """Draw the figures of a run into its folder; print what is in it."""
+    """Draw the figures of a run, as ``draw_figures`` does, into its folder; print what is in it."""
     # Imported here, so that an error in the options need not wait for matplotlib.
     from vae_gluon.command.figures import draw_figures
 

@@ -181,20 +181,26 @@ def _bend(points: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _write(path: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Give each path a handwriting: proportions, rotation, slant. Return points around (0, 0)."""
+    """Give each path, (n, POINTS, 2), a handwriting: proportions, rotation, slant.
+
+    Return points around (0, 0), of the same shape.
+    """
     n = len(path)
     angle = rng.normal(0, 0.10, n)
     slant = rng.normal(0.18, 0.20, n)
     width = np.exp(rng.normal(0.0, 0.18, n))
     cos, sin = np.cos(angle), np.sin(angle)
-    # Rotation @ slant @ width, for y downwards: a positive slant leans to the right.
+    # Rotation @ slant @ width, (2, 2, n), for y downwards: a positive slant leans to the right.
     hand = np.array([[cos * width, -cos * slant - sin], [sin * width, -sin * slant + cos]])
     centred = path - path.mean(axis=1, keepdims=True)
     return np.einsum("den,npe->npd", hand, centred)
 
 
 def _ink(path: np.ndarray, lifts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw paths, (n, POINTS, 2), with a soft round pen: images in [0, 1], (n, 28, 28)."""
+    """Draw paths, (n, POINTS, 2), with a soft round pen: images in [0, 1], (n, 28, 28).
+
+    The pen is lifted before the points whose indices are ``lifts``, (strokes - 1,).
+    """
     n = len(path)
     pen = np.clip(np.exp(rng.normal(-0.20, 0.19, (n, 1))), 0.55, 1.45)  # its sigma, in pixels
     pressure = _pressure(n, rng)
@@ -219,7 +225,7 @@ def _pressure(n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _lengths(path: np.ndarray, lifts: np.ndarray) -> np.ndarray:
-    """Return the length of path around each point, (n, POINTS), in pixels."""
+    """Return the length around each point of paths, (n, POINTS, 2): (n, POINTS), in pixels."""
     parts = [
         np.linalg.norm(np.gradient(stroke, axis=1), axis=2)
         for stroke in np.split(path, lifts, axis=1)
@@ -230,21 +236,24 @@ def _lengths(path: np.ndarray, lifts: np.ndarray) -> np.ndarray:
 def _expose(path: np.ndarray, length: np.ndarray, pen: np.ndarray) -> np.ndarray:
     """Add up the marks of a Gaussian pen along paths, (n, POINTS, 2); let the paper saturate.
 
+    ``length``, (n, POINTS), is that around each point, ``pen``, (n, 1), the pen's sigma, both in
+    pixels. The result is images in [0, 1], (n, 28, 28).
+
     A Gaussian is the product of one in x and one in y, so the sum over the path is a matrix
     product, without a loop over pixels or points.
     """
     pixels = np.arange(SIDE, dtype=np.float32)
-    offsets = (path[..., None] - pixels) / pen[:, :, None, None]
+    offsets = (path[..., None] - pixels) / pen[:, :, None, None]  # (n, POINTS, 2, SIDE)
     marks = np.exp(-0.5 * np.square(offsets, dtype=np.float32))  # (n, POINTS, 2, SIDE)
     # On a long straight stroke the marks add up to 1 on its middle line.
     weight = length / (np.sqrt(2 * np.pi) * pen)
-    columns = marks[:, :, 0] * weight[..., None].astype(np.float32)
+    columns = marks[:, :, 0] * weight[..., None].astype(np.float32)  # (n, POINTS, SIDE)
     exposure = marks[:, :, 1].transpose(0, 2, 1) @ columns  # (n, SIDE, SIDE), rows first
     return np.clip(GAIN * exposure - THRESHOLD, 0, 1)
 
 
 def _centre_of_mass(images: np.ndarray) -> np.ndarray:
-    """Return x and y of the centre of mass of each image, (n, 2)."""
+    """Return x and y of the centre of mass of images, (n, 28, 28): (n, 2)."""
     pixels = np.arange(SIDE)
     mass = images.sum(axis=(1, 2))
     x = (images.sum(axis=1) * pixels).sum(axis=1) / mass

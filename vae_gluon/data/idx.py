@@ -11,7 +11,6 @@ import io
 import math
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -66,7 +65,7 @@ def _read_idx(
     return np.frombuffer(data, np.uint8), shape
 
 
-def _read_shape(file: BinaryIO, path: Path, magic: int, n_dims: int) -> tuple[int, ...]:
+def _read_shape(file: io.BufferedIOBase, path: Path, magic: int, n_dims: int) -> tuple[int, ...]:
     """Read the header of an IDX file, check its magic number, return the shape it gives."""
     size = 4 * (1 + n_dims)
     header = file.read(size)
@@ -81,14 +80,14 @@ def _read_shape(file: BinaryIO, path: Path, magic: int, n_dims: int) -> tuple[in
     return tuple(shape)
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path) -> io.BufferedIOBase:
     """Open a file for reading, unpacked if its content is gzip, whatever its name."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     return gzip.open(path) if packed else path.open("rb")
 
 
-def _read_at_most(file: BinaryIO, size: int) -> bytes:
+def _read_at_most(file: io.BufferedIOBase, size: int) -> bytes:
     """Read up to ``size`` bytes, with memory for no more than there are.
 
     ``file.read(size)`` would allocate ``size`` bytes first, and a header may claim anything.

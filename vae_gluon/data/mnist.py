@@ -39,7 +39,7 @@ class MNISTUnavailableError(FileNotFoundError):
         self.reason = reason
 
 
-def load_mnist(root: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
+def load_mnist(root: str | os.PathLike[str] | None = None) -> dict[str, np.ndarray]:
     """Load MNIST, or any data set in its format, from IDX files.
 
     Without ``root`` it looks in the folder that the environment variable ``VAE_GLUON_DATA``
@@ -74,7 +74,7 @@ def load_mnist(root: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
     return read_mnist(find_mnist(root))
 
 
-def find_mnist(root: str | os.PathLike | None = None) -> dict[str, Path]:
+def find_mnist(root: str | os.PathLike[str] | None = None) -> dict[str, Path]:
     """Return the paths of the four files, which are in one folder, by the names of their arrays.
 
     ``root``, the download and the errors about missing files are those of ``load_mnist``.
@@ -102,7 +102,7 @@ def find_mnist(root: str | os.PathLike | None = None) -> dict[str, Path]:
 
 
 def read_mnist(paths: dict[str, Path]) -> dict[str, np.ndarray]:
-    """Read the files that ``find_mnist`` has found; what is returned and raised is as there."""
+    """Read the files that ``find_mnist`` has found; return and raise what ``load_mnist`` does."""
     mnist = {}
     for part in ("train", "test"):
         images_path, labels_path = paths[f"{part}_data"], paths[f"{part}_label"]

@@ -71,7 +71,7 @@ def _free_port() -> int:
         return free.getsockname()[1]
 
 
-def _wait(processes: list[tuple[str, subprocess.Popen]]) -> int:
+def _wait(processes: list[tuple[str, subprocess.Popen[bytes]]]) -> int:
     """Wait until all have ended, or one has failed; return the exit code."""
     while True:
         codes = [(name, process.poll()) for name, process in processes]
@@ -88,7 +88,7 @@ def _wait(processes: list[tuple[str, subprocess.Popen]]) -> int:
         time.sleep(POLL)
 
 
-def _await(processes: list[subprocess.Popen]) -> None:
+def _await(processes: list[subprocess.Popen[bytes]]) -> None:
     """Wait GRACE seconds for processes to end; kill those that have not."""
     until = time.monotonic() + GRACE
     for process in processes:

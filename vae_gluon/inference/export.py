@@ -55,11 +55,11 @@ class _Graph(NamedTuple):
     symbol: mx.sym.Symbol
     inputs: dict[str, int]  # width by name
     outputs: dict[str, int]
-    parameters: dict[str, mx.nd.NDArray]  # on the CPU
+    parameters: dict[str, mx.nd.NDArray]  # of their own shapes, on the CPU
     dtype: np.dtype
 
 
-def export_onnx(net: VAE, path: str | os.PathLike, part: str = "vae") -> Exported:
+def export_onnx(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> Exported:
     """Write a part of ``net`` as an ONNX file (opset 13), by MXNet's own converter.
 
     It needs the package onnx: the extra ``onnx``.
@@ -99,7 +99,7 @@ def export_onnx(net: VAE, path: str | os.PathLike, part: str = "vae") -> Exporte
     return _exported([path], graph)
 
 
-def export_symbol(net: VAE, path: str | os.PathLike, part: str = "vae") -> Exported:
+def export_symbol(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> Exported:
     """Write a part of ``net`` as MXNet's files ``path-symbol.json`` and ``path-0000.params``.
 
     ``gluon.SymbolBlock.imports(symbol_file, inputs, params_file)`` reads them without this
@@ -169,6 +169,7 @@ def _graph(net: VAE, part: str) -> _Graph:
 
 
 def _encoded(net: VAE, x: mx.sym.Symbol) -> dict[str, mx.sym.Symbol]:
+    """Return mu and lv, (N, n_latent) each, of x, (N, n_output)."""
     mu, lv = mx.sym.split(net.encoder(x), axis=1, num_outputs=2)
     return {"mu": mu, "lv": lv}
 

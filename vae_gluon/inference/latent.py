@@ -61,7 +61,7 @@ def reconstruct(net: mx.gluon.Block, images: np.ndarray) -> np.ndarray:
     """
 
     def outputs(batch: mx.nd.NDArray) -> tuple[mx.nd.NDArray]:
-        net(batch)
+        net(batch)  # (N, n_output)
         return (net.output,)
 
     (reconstructions,) = _map(net, outputs, image_rows(images))
@@ -199,7 +199,7 @@ def _map(
     function: Callable[[mx.nd.NDArray], tuple[mx.nd.NDArray, ...]],
     rows: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
-    """Apply ``function`` to rows, (N, width), in batches; concatenate each of its results."""
+    """Apply ``function`` to rows, (N, width), in batches; join each of its results, (N, _)."""
     rows = as_array(rows)
     if rows.size == 0:
         raise ValueError(f"expected at least one row, got an array of shape {rows.shape}")

@@ -58,8 +58,8 @@ def elbo(net: mx.gluon.Block, images: np.ndarray) -> ELBO:
     sampler, bernoulli, gaussian = GaussianSampler(), BernoulliNLL(), GaussianKL()
     terms = []
     for x in in_batches(net, image_rows(images), ROWS):
-        mu, lv = net.encode(x)
-        nll = bernoulli(net.decoder.logits(sampler(mu, lv)), x)
+        mu, lv = net.encode(x)  # (N, n_latent) each
+        nll = bernoulli(net.decoder.logits(sampler(mu, lv)), x)  # (N,)
         terms.append((nll.asnumpy(), gaussian(mu, lv).asnumpy()))
     nll, kl = (float(np.concatenate(term).mean(dtype=float)) for term in zip(*terms))
     return ELBO(-nll - kl, nll, kl)
@@ -105,7 +105,7 @@ def log_likelihood(
     with tqdm(total=len(rows), desc=f"k = {k}", unit="image", disable=not progress) as bar:
         for x in in_batches(net, rows, max(1, ROWS // k)):
             mu, lv = net.encode(x)
-            total = np.full(len(x), -np.inf)
+            total = np.full(len(x), -np.inf)  # (N,)
             for n in _parts(k, max(1, ROWS // len(x))):
                 log_weights = _log_weights(net, x, mu, lv, n).asnumpy().astype(float)  # (N, n)
                 total = np.logaddexp(total, np.logaddexp.reduce(log_weights, axis=1))
@@ -151,11 +151,14 @@ def _parts(k: int, size: int) -> Iterator[int]:
 def _log_weights(
     net: mx.gluon.Block, x: mx.nd.NDArray, mu: mx.nd.NDArray, lv: mx.nd.NDArray, n: int
 ) -> mx.nd.NDArray:
-    """Draw n codes for each image; return log p(x | z) p(z) / q(z | x), (N, n)."""
+    """Draw n codes for each image; return log p(x | z) p(z) / q(z | x), (N, n).
+
+    x is (N, n_output), mu and lv are (N, n_latent).
+    """
     x, mu, lv = (mx.nd.repeat(array, n, axis=0) for array in (x, mu, lv))  # (N * n, _)
     eps = mx.nd.random.normal_like(mu)
     z = GaussianSampler()(mu, lv, eps)
-    log_p_x = -BernoulliNLL()(net.decoder.logits(z), x)
+    log_p_x = -BernoulliNLL()(net.decoder.logits(z), x)  # (N * n,)
     # log p(z) / q(z | x): the constants of the two Gaussians cancel.
     log_ratio = 0.5 * mx.nd.sum(mx.nd.square(eps) + lv - mx.nd.square(z), axis=1)
     return mx.nd.reshape(log_p_x + log_ratio, shape=(-1, n))

@@ -29,7 +29,7 @@ MAX_DIMS = 32
 DTYPES = dict(enumerate(("f4", "f8", "f2", "u1", "i4", "i1", "i8")))
 
 
-def read_parameters(path: str | os.PathLike) -> dict[str, np.ndarray]:
+def read_parameters(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read a file of ``save_parameters``: read-only arrays by name, of the parameters' shapes.
 
     Raises
@@ -68,7 +68,7 @@ def named_parameters(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:
 
 
 def check_parameters(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     net: mx.gluon.Block,
     allow_missing: bool = False,
     ignore_extra: bool = False,
@@ -116,7 +116,7 @@ def expected_array(parameter: mx.gluon.Parameter) -> tuple[tuple[int, ...], np.d
 
 
 def check_arrays(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     arrays: Mapping[str, np.ndarray],
     expected: Mapping[str, tuple[tuple[int, ...], np.dtype]],
     cast_dtype: bool = False,
@@ -133,6 +133,7 @@ def _differences(
     expected: Mapping[str, tuple[tuple[int, ...], np.dtype]],
     cast_dtype: bool,
 ) -> Iterator[str]:
+    """Say how arrays, of any shape, differ from what is expected: names, shapes, types, numbers."""
     missing = [name for name in expected if name not in arrays]
     if missing:
         yield f"expected {', '.join(missing)}, not found in it"
@@ -170,6 +171,7 @@ class _Bytes:
 
 
 def _parse(file: _Bytes) -> dict[str, np.ndarray]:
+    """Read the arrays of a whole file, of any shapes, by name."""
     magic, _, n_arrays = file.numbers("QQQ")
     if magic != FILE_MAGIC:
         raise ValueError(f"expected the magic number {FILE_MAGIC:#x}, found {magic:#x}")
@@ -190,6 +192,7 @@ def _parse(file: _Bytes) -> dict[str, np.ndarray]:
 
 
 def _parse_array(file: _Bytes) -> np.ndarray:
+    """Read the next array, of the shape that stands before it."""
     shape = _parse_shape(file)
     *_, dtype = file.numbers("iii")  # the device it was on, its number, and the type
     if dtype not in DTYPES or min(shape) < 1:
@@ -199,6 +202,7 @@ def _parse_array(file: _Bytes) -> np.ndarray:
 
 
 def _parse_shape(file: _Bytes) -> tuple[int, ...]:
+    """Read what the next array begins with, up to its shape."""
     magic, storage, n_dims = file.numbers("Iii")
     if magic not in ARRAY_MAGICS or storage != DENSE or not 0 < n_dims <= MAX_DIMS:
         raise ValueError(

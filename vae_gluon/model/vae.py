@@ -185,7 +185,7 @@ class VAE(gluon.HybridBlock):
 
     def load_parameters(
         self,
-        filename: str | os.PathLike,
+        filename: str | os.PathLike[str],
         ctx: mx.Context | list[mx.Context] | None = None,
         allow_missing: bool = False,
         ignore_extra: bool = False,
@@ -207,7 +207,7 @@ class VAE(gluon.HybridBlock):
         super().load_parameters(str(filename), ctx, *options)
 
     def forward(self, x: mx.nd.NDArray) -> Any:
-        """Return the negative ELBO of each image, (N,), and keep mu, the logits and the KL.
+        """Map images, (N, n_output), to negative ELBOs, (N,); keep mu, the logits and the KL.
 
         They are kept here because in ``hybrid_forward`` of a hybridized net they are Symbols.
         """
@@ -233,7 +233,10 @@ class VAE(gluon.HybridBlock):
         return nll + kl, mu, logits, kl
 
     def _draw_samples(self, F, mu, lv, x):
-        """Return the logits of each image's first sample, and the mean NLL of all its samples."""
+        """Return the logits of each image's first sample, (N, n_output), and its mean NLL, (N,).
+
+        mu and lv are (N, n_latent), x is (N, n_output).
+        """
         mu, lv, x = (F.repeat(array, self.n_samples, axis=0) for array in (mu, lv, x))  # (N * L, _)
         logits = self.decoder.logits(self.sampler(mu, lv))  # (N * L, n_output)
         nll = F.reshape(self.nll(logits, x), shape=(-1, self.n_samples))  # (N, L)
@@ -256,7 +259,7 @@ class VAE(gluon.HybridBlock):
 
     @contextmanager
     def _reading(self, what: str, array: Any, width: int) -> Iterator[None]:
-        """Raise a ValueError unless ``array`` is a batch of this width and of the net's type."""
+        """Raise a ValueError unless ``array`` is (N, width) and of the net's type."""
         _check_batch(what, array, width)
         try:
             yield
@@ -298,7 +301,7 @@ def _check_decoder(decoder: Any) -> None:
 
 
 def _check_batch(what: str, array: Any, width: int) -> None:
-    """Raise a ValueError unless ``array`` is a batch of rows of ``width`` numbers."""
+    """Raise a ValueError unless ``array`` is an NDArray of shape (N, width)."""
     if not isinstance(array, mx.nd.NDArray):
         raise ValueError(
             f"expected {what} as an NDArray of shape (N, {width}), got {type(array).__name__}; "

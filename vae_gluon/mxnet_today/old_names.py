@@ -29,10 +29,12 @@ def _renamed(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _in1d(ar1: Any, ar2: Any, **options: Any) -> np.ndarray:
+    # Flat, whatever the shape of ar1.
     return np.isin(np.ravel(ar1), ar2, **options)
 
 
 def _msort(a: Any) -> np.ndarray:
+    # Of the shape of a.
     return np.sort(a, axis=0)
 
 

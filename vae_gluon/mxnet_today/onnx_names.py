@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import numpy as np
 
@@ -30,7 +29,7 @@ def old_onnx(onnx: ModuleType) -> Iterator[None]:
             vars(onnx)["mapping"] = mapping
 
 
-def _mapping(helper: Any) -> SimpleNamespace:
+def _mapping(helper: ModuleType) -> SimpleNamespace:
     """Return the two dictionaries, for the types that MXNet has."""
     names = ("bool", "float16", "float32", "float64", "int8", "int32", "int64", "uint8")
     dtypes = {np.dtype(name): helper.np_dtype_to_tensor_dtype(np.dtype(name)) for name in names}

@@ -71,6 +71,7 @@ def plot_elbo_terms(loss: Sequence[float], kl: Sequence[float], ax: Axes | None 
 
 
 def _plot_lines(lines: Mapping[str, np.ndarray], ylabel: str, ax: Axes | None) -> Axes:
+    """Plot lines, (epochs,) each, against the epoch; their names are in the legend."""
     ax = axes_or_new(ax, 6.4, 4.8)
     for name, values in lines.items():
         epochs = np.arange(1, len(values) + 1)

@@ -99,6 +99,7 @@ def plot_components(
 def _check_plane(
     points: np.ndarray, labels: np.ndarray, what: str = "latent means of a space of two dimensions"
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Check points, (N, 2), and labels, (N,); return them as arrays, the labels as integers."""
     points, labels = as_array(points), as_array(labels)
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"expected {what}, (N, 2), got {points.shape}")

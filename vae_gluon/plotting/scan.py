@@ -67,5 +67,5 @@ def _check_grid(z: np.ndarray) -> int:
 
 
 def _labels(values: np.ndarray) -> list[str]:
-    """Write numbers with the minus sign that matplotlib has on its other axes."""
+    """Write numbers, (n,), with the minus sign that matplotlib has on its other axes."""
     return [f"{value:.2f}".replace("-", "\N{MINUS SIGN}") for value in values]

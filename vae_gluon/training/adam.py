@@ -49,16 +49,17 @@ class Adam(mx.optimizer.Adam):
     Parameters
     ----------
     moments : mapping, optional
-        The first and second moment of each parameter, by its number in the Trainer, to start
-        from instead of zeros. ``begin_num_update`` is the number of updates that made them.
+        The first and second moment of each parameter, arrays of its shape, by its number in the
+        Trainer, to start from instead of zeros. ``begin_num_update`` is the number of updates
+        that made them.
     **settings
         As for ``mx.optimizer.Adam``.
 
     Attributes
     ----------
     moments : dict
-        The two moments of each parameter, by its number in the Trainer: NDArrays that each
-        update changes. Empty before the first.
+        The two moments of each parameter, by its number in the Trainer: NDArrays of its shape,
+        which each update changes. Empty before the first.
     """
 
     def __init__(
@@ -88,7 +89,10 @@ class Adam(mx.optimizer.Adam):
         grad: mx.nd.NDArray,
         state: tuple[mx.nd.NDArray, mx.nd.NDArray],
     ) -> None:
-        """Update ``weight`` as MXNet's Adam does; sweep its moments every SWEEP_EVERY updates."""
+        """Update ``weight`` as MXNet's Adam does; sweep its moments every SWEEP_EVERY updates.
+
+        The gradient and the moments are of its shape.
+        """
         self._update_count(index)
         t = self._index_update_count[index]
         lr = self._get_lr(index) * math.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
@@ -112,5 +116,6 @@ class Adam(mx.optimizer.Adam):
 
 
 def _sweep(moment: mx.nd.NDArray, limit: float) -> None:
+    """Set the numbers of a moment, of any shape, to zero where they are not above ``limit``."""
     if moment.stype == "default":  # a row_sparse one has only the rows of its gradients
         moment *= mx.nd.abs(moment) > limit

@@ -31,7 +31,7 @@ PARAMETERS, MOMENTS = "parameters/", ("first_moments/", "second_moments/")
 
 
 def save_checkpoint(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     net: mx.gluon.Block,
     state: TrainingState,
     config: Mapping[str, Any] | None = None,
@@ -80,7 +80,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: str | os.PathLike, net: mx.gluon.Block, ctx: mx.Context | None = None
+    path: str | os.PathLike[str], net: mx.gluon.Block, ctx: mx.Context | None = None
 ) -> tuple[TrainingState, dict[str, Any]]:
     """Set the parameters of ``net`` to those of a checkpoint; return what else is in it.
 
@@ -136,11 +136,15 @@ def _set(parameter: mx.gluon.Parameter, value: np.ndarray, ctx: mx.Context | Non
 
 
 def _check(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     arrays: Mapping[str, np.ndarray],
     parameters: Mapping[str, mx.gluon.Parameter],
 ) -> None:
-    """Raise a ValueError unless these are the arrays of a checkpoint of the net."""
+    """Raise a ValueError unless these are the arrays of a checkpoint of the net.
+
+    A parameter and its moments are of one shape, the fields of the history (epochs,), the updates
+    (1,), the config (bytes,).
+    """
     expected: dict[str, tuple[tuple[int, ...], np.dtype]] = {
         CONFIG: ((0,), np.dtype("u1")),
         UPDATES: ((1,), np.dtype("<i8")),
@@ -166,7 +170,8 @@ def _check(
             )
 
 
-def _config(path: str | os.PathLike, text: np.ndarray) -> dict[str, Any]:
+def _config(path: str | os.PathLike[str], text: np.ndarray) -> dict[str, Any]:
+    """Read the config from the bytes of its JSON, (bytes,)."""
     try:
         config = json.loads(text.tobytes())
     except (ValueError, RecursionError) as error:
@@ -180,7 +185,7 @@ def _config(path: str | os.PathLike, text: np.ndarray) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    """Read the arrays of an uncompressed ``.npz`` file, by name."""
+    """Read the arrays, of any shape, of an uncompressed ``.npz`` file, by name."""
     data = path.read_bytes()
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -209,7 +214,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 
 
 def _parse(data: bytes) -> np.ndarray:
-    """Read an array from the bytes of an ``.npy`` file."""
+    """Read an array, of any shape, from the bytes of an ``.npy`` file."""
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
     if version != (1, 0) or int.from_bytes(data[8:10], "little") > MAX_HEADER:

@@ -116,7 +116,7 @@ class Losses:
     def means(self, kvstore: mx.kv.KVStore | None = None) -> list[float]:
         """Return the mean loss, and KL divergence, over the images of all batches and workers."""
         self._fetch()
-        columns = [np.concatenate(column) for column in zip(*self._fetched)]
+        columns = [np.concatenate(column) for column in zip(*self._fetched)]  # (images,) each
         if not columns:
             raise ValueError("expected batches of images, got none from the iterator")
         sums = [column.sum(dtype=np.float64) for column in columns]
@@ -124,6 +124,7 @@ class Losses:
         return [float(number / images) for number in sums]
 
     def _fetch(self) -> None:
+        """Copy the queued losses, (N,) for each batch, from the device to NumPy's arrays."""
         for batch in self._queued:
             self._fetched.append([array.asnumpy() for array in batch])
             if self.name:
@@ -150,9 +151,8 @@ def _on_each_device(
 ) -> list[list[mx.nd.NDArray]]:
     """Call the net on each device with a part of a batch, (N, n_output); return their losses.
 
-    They are (n,) for the n images of the part, followed by their KL divergences, (n,), if any.
-
-    A device for which there is no image gets a loss, and so a gradient, of zero.
+    They are (n,) for the n images of the part, followed by their KL divergences, (n,), if any. A
+    device for which there is no image gets a loss, (1,), and so a gradient, of zero.
     """
     parts = []
     for part in split_and_load(x, contexts[: len(x)], even_split=False):
@@ -162,7 +162,7 @@ def _on_each_device(
 
 
 def _join(parts: list[list[mx.nd.NDArray]]) -> list[mx.nd.NDArray]:
-    """Join the losses of the parts of a batch, (n,) each, on the first device: (N,)."""
+    """Join the losses, and KL divergences, of a batch's parts, (n,), on the first device: (N,)."""
     if len(parts) == 1:
         return parts[0]
     first = parts[0][0].context
@@ -173,7 +173,7 @@ def _join(parts: list[list[mx.nd.NDArray]]) -> list[mx.nd.NDArray]:
 
 
 def _large_batches(small: Iterator[mx.nd.NDArray]) -> Iterator[mx.nd.NDArray]:
-    """Join batches, (N, n_output), into large ones, faster where no gradient is taken."""
+    """Join batches, (N, n_output), into larger ones, faster where no gradient is taken."""
     held, images = [], 0
     for x in small:
         held.append(x)

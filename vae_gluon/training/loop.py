@@ -284,7 +284,7 @@ def _shuffle_again(
                 data_iter.reset()
 
 
-def _report(bar: Any, epoch: int, epochs: int, history: History) -> None:
+def _report(bar: tqdm, epoch: int, epochs: int, history: History) -> None:
     """Advance the bar; print a line as each tenth of the run begins, and for the last epoch."""
     train_loss, val_loss = history.train[-1], history.val[-1]
     bar.set_postfix(train=f"{train_loss:.2f}", val=f"{val_loss:.2f}", refresh=False)
@@ -294,7 +294,7 @@ def _report(bar: Any, epoch: int, epochs: int, history: History) -> None:
         bar.write(f"Epoch {epoch}, training loss {train_loss:.2f}, validation loss {val_loss:.2f}")
 
 
-def _report_time(bar: Any, done: int, history: History) -> None:
+def _report_time(bar: tqdm, done: int, history: History) -> None:
     """Print the time of all epochs."""
     if not bar.disable:
         before = ", earlier epochs included" if done else ""
