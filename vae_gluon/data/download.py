@@ -70,7 +70,7 @@ def _fetch_all(mirror: str, arrivals: Path, patience: float) -> None:
         requests.Session() as session,
     ):
         for name, sha1 in FILES.values():
-            # Not unpacked on the way, whatever headers a mirror sends.
+            # Asked for as it is, because requests unpacks what is packed for the way.
             response = session.get(
                 f"{mirror}{name}.gz",
                 stream=True,

@@ -111,7 +111,8 @@ def train(
         arXiv:1509.00519). The losses cannot be compared with those of grey pixels.
     seed : int, optional
         Makes a run that can be resumed bit for bit: each epoch after the first seeds the
-        generators from this number and its own. The first takes the generators as they are.
+        generators from this number and its own. The first takes the generators as they are (of
+        several workers, those of the first one).
     start : TrainingState, optional
         Resume after its last epoch, with its Adam and history: what ``load_checkpoint`` returns.
         The iterators must be made as they were for the first epochs.
