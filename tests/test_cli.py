@@ -116,23 +116,8 @@ def test_every_word_reaches_the_training(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(train_command, "train", train)
-    words = [
-        "--epochs",
-        "3",
-        "--lr",
-        "0.5",
-        "--batch-size",
-        "7",
-        "--n-hidden",
-        "11",
-        "--n-latent",
-        "4",
-        "--n-layers",
-        "2",
-        "--seed",
-        "5",
-    ]
-    run("train", "--dataset", "digits", "--out", tmp_path / "run", *words)
+    words = "--epochs 3 --lr 0.5 --batch-size 7 --n-hidden 11 --n-latent 4 --n-layers 2 --seed 5"
+    run("train", "--dataset", "digits", "--out", tmp_path / "run", *words.split())
     assert seen == {
         "epochs": 3,
         "lr": 0.5,
@@ -176,7 +161,7 @@ def test_without_mnist_the_digits_stand_in_and_that_is_said(tmp_path, capsys):
     assert run("train", "--out", tmp_path / "run", *QUICK) == 0
     err = capsys.readouterr().err
     assert "NOT MNIST" in err
-    assert "could not be" in err
+    assert "could not be downloaded" in " ".join(err.split())  # it is wrapped
     assert "t10k-labels-idx1-ubyte" in err
     config = read(tmp_path / "run/config.json")
     assert config["dataset"] == "digits"
@@ -251,7 +236,7 @@ def test_figures_take_the_folder_that_the_data_went_to(tmp_path, digits_folder, 
     run("train", "--data-dir", digits_folder, "--out", out, *QUICK)
     moved = digits_folder.rename(tmp_path / "moved")
     assert run("figures", out) == 2
-    assert "no such folder" in capsys.readouterr().err
+    assert f"in {digits_folder}, found no such folder" in capsys.readouterr().err
     assert run("figures", out, "--data-dir", moved) == 0
 
 
@@ -376,8 +361,16 @@ def test_a_file_in_the_place_of_the_folder_is_named_in_the_error(tmp_path, capsy
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.parametrize("damage", ["other net", "no parameters", "bytes", "missing"])
-def test_parameters_that_do_not_fit_are_named_in_the_error(copy, capsys, damage):
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("other net", r"expected \(16, 784\) float32, found \(17, 784\) float32"),
+        ("no parameters", "expected encoder.0.bias, .*, not found in it"),
+        ("bytes", "expected the magic number 0x112, found 0x"),
+        ("missing", "No such file or directory"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_named_in_the_error(copy, capsys, damage, message):
     path = copy / "vae_gluon_2d1l16h.params"
     if damage == "other net":
         other = VAE(n_hidden=17)
@@ -392,13 +385,23 @@ def test_parameters_that_do_not_fit_are_named_in_the_error(copy, capsys, damage)
     assert run("figures", copy) == 2
     err = capsys.readouterr().err
     assert str(path) in err
+    assert re.search(message, err)
     assert err.count("\n") == 1
 
 
-def test_a_history_that_is_not_json_is_named_in_the_error(copy, capsys):
-    (copy / "history.json").write_text("{")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "history.json is not JSON"),
+        ("{}", "history.json does not describe a run: expected train to be a list of finite"),
+    ],
+)
+def test_a_history_that_is_none_is_named_in_the_error(copy, capsys, content, message):
+    (copy / "history.json").write_text(content)
     assert run("figures", copy) == 2
-    assert "history.json is not JSON" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
 
 
 def test_each_entry_of_a_config_is_checked(copy, capsys):
@@ -409,24 +412,6 @@ def test_each_entry_of_a_config_is_checked(copy, capsys):
         err = capsys.readouterr().err
         assert f"expected {name} to be " in err
         assert err.endswith("found [-1]\n")
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("config.json", {}),
-        ("config.json", []),
-        ("config.json", {"n_hidden": "8", "n_latent": 2, "n_layers": 1}),
-        ("history.json", {}),
-        ("history.json", {"train": [1.0], "val": ["low"], "seconds": [1.0]}),
-    ],
-)
-def test_files_that_describe_no_run_are_named_in_the_error(copy, capsys, name, content):
-    (copy / name).write_text(json.dumps(content))
-    assert run("figures", copy) == 2
-    err = capsys.readouterr().err
-    assert "does not describe a run" in err
-    assert err.count("\n") == 1
 
 
 @no_pictures
@@ -441,7 +426,8 @@ def test_a_run_that_was_cut_off_can_be_started_again(tmp_path, monkeypatch):
 def test_a_run_that_diverges_says_so_and_leaves_no_history(tmp_path, capsys):
     out = tmp_path / "run"
     assert run("train", "--dataset", "digits", "--out", out, "--lr", "1e4", *QUICK) == 1
-    assert "has diverged" in capsys.readouterr().err
+    message = r"the training loss of epoch \d is (nan|inf) in batch \d .*: the run has diverged"
+    assert re.search(message, capsys.readouterr().err)
     assert not (out / "history.json").exists()
 
 

@@ -41,18 +41,15 @@ def test_evaluation_counts_each_image_once_whatever_the_batch_size(digits, batch
     assert evaluate(net, test_iter) == pytest.approx(expected, rel=1e-6)
 
 
-def test_large_batches_are_validated_as_they_come():
+@pytest.mark.parametrize(
+    ("n", "batch_size", "seen"),
+    [(3000, 1500, [1500, 1500]), (2500, 100, [1000, 1000, 500]), (350, 100, [350])],
+)
+def test_batches_are_validated_in_large_ones(n, batch_size, seen):
     net = Watched()
     net.initialize()
-    evaluate(net, mx.io.NDArrayIter(nd.zeros((3000, 784)), batch_size=1500))
-    assert [n for n, _ in net.seen] == [1500, 1500]
-
-
-def test_small_batches_are_validated_together():
-    net = Watched()
-    net.initialize()
-    evaluate(net, mx.io.NDArrayIter(nd.zeros((2500, 784)), batch_size=100))
-    assert [n for n, _ in net.seen] == [1000, 1000, 500]
+    evaluate(net, mx.io.NDArrayIter(nd.zeros((n, 784)), batch_size=batch_size))
+    assert [n for n, _ in net.seen] == seen
 
 
 def test_means_are_taken_in_double_precision():

@@ -190,29 +190,35 @@ def test_a_parameter_that_two_blocks_share_may_be_in_the_file_once(tmp_path):
         check_parameters(path, sharing())
 
 
-def test_a_shape_that_fits_as_far_as_it_goes_is_named_in_the_error(saved):
-    arrays = nd.load(str(saved))
-    arrays[LAST] = arrays[LAST].reshape((784, 1))
-    refuse(saved, arrays, r"decoder.1.bias: expected \(784,\) float32, found \(784, 1\) float32")
+def with_number(array, number):
+    array[5] = number
+    return array
 
 
-def test_another_type_is_named_in_the_error(saved):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda bias: bias.reshape((784, 1)),
+            r"expected \(784,\) float32, found \(784, 1\) float32",
+        ),
+        (lambda bias: bias.astype("float64"), r"expected \(784,\) float32, found \(784,\) float64"),
+        (lambda bias: with_number(bias, np.nan), "expected finite numbers, found nan"),
+        (lambda bias: with_number(bias, np.inf), "expected finite numbers, found inf"),
+        (lambda bias: with_number(bias, -np.inf), "expected finite numbers, found -inf"),
+    ],
+    ids=["longer shape", "type", "nan", "inf", "-inf"],
+)
+def test_an_array_that_does_not_fit_is_named_in_the_error(saved, change, message):
     arrays = nd.load(str(saved))
-    arrays[LAST] = arrays[LAST].astype("float64")
-    refuse(saved, arrays, r"expected \(784,\) float32, found \(784,\) float64")
+    arrays[LAST] = change(arrays[LAST])
+    refuse(saved, arrays, f"decoder.1.bias: {message}")
 
 
 def test_missing_and_extra_names_are_named_in_the_error(saved):
     arrays = nd.load(str(saved))
     arrays["decoder.1.bisa"] = arrays.pop(LAST)
     refuse(saved, arrays, "expected decoder.1.bias, not found in it; found decoder.1.bisa")
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_numbers_that_are_not_finite_are_named_in_the_error(saved, bad):
-    arrays = nd.load(str(saved))
-    arrays[LAST][5] = bad
-    refuse(saved, arrays, f"decoder.1.bias: expected finite numbers, found {bad}")
 
 
 def test_gluons_own_allowances_are_made(net, saved):

@@ -25,9 +25,9 @@ def mu():
     return np.random.standard_normal((50, 2))
 
 
-def numbered(n, side=4):
-    """Images that are all of one grey each, 0, 1 / n, 2 / n, ..."""
-    return np.repeat(np.arange(n) / n, side * side).reshape(n, side * side)
+def numbered(n):
+    """Images of 4x4 pixels that are all of one grey each, 0, 1 / n, 2 / n, ..."""
+    return np.repeat(np.arange(n) / n, 16).reshape(n, 16)
 
 
 @pytest.fixture

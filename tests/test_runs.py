@@ -89,10 +89,14 @@ def stop_after(monkeypatch, epochs, folder, words=("--dataset", "digits", *QUICK
 # Going on
 
 
-def test_a_stopped_run_goes_on_to_the_same_end(stopped, done, capsys):
-    assert train(stopped, "--resume") == 0
-    assert "Resuming after 1 of 3 epochs" in capsys.readouterr().out
-    assert contents(stopped) == contents(done)
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_a_run_goes_on_to_the_same_end_wherever_it_was_stopped(
+    tmp_path, monkeypatch, done, epochs, capsys
+):
+    stop_after(monkeypatch, epochs, tmp_path / "run")
+    assert train(tmp_path / "run", "--resume") == 0
+    assert f"Resuming after {epochs} of 3 epochs" in capsys.readouterr().out
+    assert contents(tmp_path / "run") == contents(done)
 
 
 def test_a_shuffled_run_goes_on_to_the_same_end_as_well(tmp_path, monkeypatch, done):
@@ -111,13 +115,6 @@ def test_runs_of_other_kinds_go_on_to_the_same_end(tmp_path, monkeypatch, flags)
     assert train(tmp_path / "stopped", "--resume") == 0
     assert train(tmp_path / "whole", *words) == 0
     assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
-
-
-@pytest.mark.parametrize("epochs", [1, 2, 3])
-def test_it_does_so_wherever_it_was_stopped(tmp_path, monkeypatch, done, epochs):
-    stop_after(monkeypatch, epochs, tmp_path / "run")
-    assert train(tmp_path / "run", "--resume") == 0
-    assert contents(tmp_path / "run") == contents(done)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +172,7 @@ def test_data_that_moved_can_be_named(tmp_path, digits_folder, digits, capsys):
         write(tmp_path / part, idx_files({**digits, part: 1 - digits[part]}))
     before = snapshot(out)
     assert train(out, "--resume") == 2
-    assert "no such folder" in capsys.readouterr().err
+    assert f"in {digits_folder}, found no such folder" in capsys.readouterr().err
     for part in ("train_data", "test_data"):
         assert train(out, "--resume", "--data-dir", tmp_path / part) == 2
         assert "was trained on other images than those of" in capsys.readouterr().err
