@@ -127,6 +127,35 @@ def test_no_setting_is_left_behind_for_other_programs():
     assert setting == "None"
 
 
+def libgomp_settings(**environment):
+    """What libgomp, which computes MXNet's threads, says of itself when the package loads it."""
+    keep = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_"))}
+    return subprocess.run(
+        [sys.executable, "-c", "import vae_gluon, os; print(os.environ.get('GOMP_SPINCOUNT'))"],
+        env=keep | {"OMP_DISPLAY_ENV": "verbose"} | environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+
+@linux
+def test_threads_that_wait_go_to_sleep():
+    told = libgomp_settings()
+    assert f"GOMP_SPINCOUNT = '{threads.SPINS}'" in told.stderr
+    assert told.stdout == "None\n"
+
+
+@linux
+def test_how_to_wait_is_up_to_the_user():
+    told = libgomp_settings(GOMP_SPINCOUNT="77")
+    assert "GOMP_SPINCOUNT = '77'" in told.stderr
+    assert told.stdout == "77\n"
+    told = libgomp_settings(OMP_WAIT_POLICY="PASSIVE")
+    assert "GOMP_SPINCOUNT = '0'" in told.stderr
+    assert told.stdout == "None\n"
+
+
 @linux
 def test_number_set_by_the_user_stands():
     single, _ = count("import vae_gluon;", OMP_NUM_THREADS="1")

@@ -1,12 +1,14 @@
-"""How many threads MXNet computes on: one for each physical core that this process may use.
+"""How MXNet computes on this machine's cores: on all of them, and giving way to other programs.
 
-MXNet decides this when it is loaded. By default it takes half the processors it sees, which is
-right where each core shows up as two of them, and leaves half the machine idle elsewhere. So mxnet
-is loaded with the right number in ``MXNET_OMP_MAX_THREADS``, which only MXNet reads and which is
-removed afterwards.
+MXNet decides how many threads it has when it is loaded. By default it takes half the processors it
+sees, which is right where each core shows up as two of them, and leaves half the machine idle
+elsewhere. Its threads wait for each other by spinning, for as long as it takes: beside other work
+on the same cores an epoch takes twenty times as long. So mxnet is loaded with a thread for each
+physical core that this process may use, and with threads that go to sleep after SPINS.
 
-A number that the user has set, in ``OMP_NUM_THREADS`` or ``MXNET_OMP_MAX_THREADS``, is respected.
-Where mxnet was imported first it is too late (``too_late`` says so).
+Both are told by environment variables, which are removed afterwards: other libraries read them too.
+What the user has set in one of SETTINGS or WAITING is respected. Where mxnet was imported first it
+is too late (``too_late`` says so).
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SETTINGS = ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS")
+WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+SPINS = 3000  # some ten microseconds; see benchmarks/README.md
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -85,14 +89,18 @@ def _read(path: str | Path) -> str:
 @contextmanager
 def every_core() -> Iterator[None]:
     """Let mxnet, imported within the block, compute on every core."""
+    settings = {}
     cores = _cores_to_set()
     if cores is not None:
-        os.environ["MXNET_OMP_MAX_THREADS"] = str(cores)
+        settings["MXNET_OMP_MAX_THREADS"] = str(cores)
+    if not any(name in os.environ for name in WAITING):
+        settings["GOMP_SPINCOUNT"] = str(SPINS)
+    os.environ.update(settings)
     try:
         yield
     finally:
-        if cores is not None:
-            del os.environ["MXNET_OMP_MAX_THREADS"]
+        for name in settings:
+            del os.environ[name]
 
 
 def too_late() -> str | None:
