@@ -9,7 +9,7 @@ import time
 import mxnet as mx
 import numpy as np
 import pytest
-from mxnet import autograd, nd
+from mxnet import autograd, gluon, nd
 from plain_nets import Constant, Watched, parameters
 
 import vae_gluon
@@ -279,6 +279,39 @@ def test_a_validation_loss_that_is_not_finite_is_named(digits):
     digits["test_data"][:, 0, 0, 0] = 1
     with pytest.raises(FloatingPointError, match="validation loss of epoch 0 is inf in batch 0"):
         train(Late(), *mnist_iterators(digits), epochs=2, progress=False)
+
+
+class Overflowing(gluon.HybridBlock):
+    """Its losses and gradients are finite; the squares of its gradients are not."""
+
+    def __init__(self):
+        super().__init__()
+        with self.name_scope():
+            self.layer = gluon.nn.Dense(1, in_units=784)
+
+    def hybrid_forward(self, F, x):
+        return 1e25 * F.reshape(self.layer(x), shape=(-1,))
+
+
+def test_a_run_stops_when_a_moment_is_not_finite(digits):
+    kept = []
+    message = "the second moment of layer.weight is not finite after the training of epoch 0"
+    with pytest.raises(FloatingPointError, match=message):
+        train(
+            Overflowing(),
+            *mnist_iterators(digits),
+            epochs=2,
+            progress=False,
+            after_epoch=kept.append,
+        )
+    assert kept == []
+
+
+def test_a_run_stops_when_a_parameter_is_not_finite(digits, net):
+    net.encoder[0].bias.data()[3] = np.nan  # relu makes 0 of it
+    message = "^encoder.0.bias is not finite after the training of epoch 0: the run has diverged"
+    with pytest.raises(FloatingPointError, match=message):
+        train(net, *mnist_iterators(digits), epochs=2, progress=False)
 
 
 @pytest.mark.parametrize("batch", [1, 4, 6, 7])

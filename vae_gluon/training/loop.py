@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import mxnet as mx
+import numpy as np
 from mxnet import gluon
 
 from vae_gluon._checks import check_integer
@@ -143,7 +144,7 @@ def train(
         another net, ``seed`` is out of range, an iterator gives no images, or a pixel is not in
         [0, 1].
     FloatingPointError
-        If a loss is not finite. The message names the epoch and the batch.
+        If a loss, a parameter or a moment of Adam is not finite. The message names it and when.
 
     Examples
     --------
@@ -179,6 +180,7 @@ def train(
             begin = time.perf_counter()
             losses = Losses(f"training loss of epoch {epoch}", after_batch)
             training = train_epoch(net, trainer, train_iter, losses, binarize, kvstore)
+            _check_finite(net, _moments(net, trainer), f"after the training of epoch {epoch}")
             losses = Losses(f"validation loss of epoch {epoch}", after_batch)
             validation = validate(net, val_iter, losses, binarize, kvstore)
             _append(history, training, validation, time.perf_counter() - begin)
@@ -268,10 +270,34 @@ def _append(
 
 def _state(net: mx.gluon.Block, trainer: gluon.Trainer, history: History) -> TrainingState:
     """Return the state of a run after an epoch."""
-    adam = trainer.optimizer
-    names = _names(net)
-    moments = {names[id(adam.param_dict[index])]: pair for index, pair in adam.moments.items()}
-    return TrainingState(History(*map(list, history)), adam.num_update, moments)
+    copied = History(*map(list, history))
+    return TrainingState(copied, trainer.optimizer.num_update, _moments(net, trainer))
+
+
+def _moments(
+    net: mx.gluon.Block, trainer: gluon.Trainer
+) -> dict[str, tuple[mx.nd.NDArray, mx.nd.NDArray]]:
+    """Return Adam's two moments of each parameter, arrays of its shape, by its name."""
+    adam, names = trainer.optimizer, _names(net)
+    return {names[id(adam.param_dict[index])]: pair for index, pair in adam.moments.items()}
+
+
+def _check_finite(
+    net: mx.gluon.Block, moments: Mapping[str, tuple[mx.nd.NDArray, mx.nd.NDArray]], when: str
+) -> None:
+    """Raise a FloatingPointError unless all parameters and moments are finite.
+
+    The losses do not tell: MXNet's relu makes 0 of NaN, and weights whose second moment is
+    infinite stand still.
+    """
+    for name, parameter in named_parameters(net).items():
+        arrays = [parameter.data(parameter.list_ctx()[0]), *moments.get(name, ())]
+        for what, array in zip(("", "the first moment of ", "the second moment of "), arrays):
+            if not np.isfinite(array.asnumpy()).all():
+                raise FloatingPointError(
+                    f"{what}{name} is not finite {when}: the run has diverged, a smaller learning "
+                    "rate may help"
+                )
 
 
 def _shuffle_again(
