@@ -92,7 +92,7 @@ define install
 endef
 
 $(VENV)/installed: pyproject.toml | $(BIN)/pip
-	$(call install)
+	$(call install,[fast])
 
 $(VENV)/installed-%: pyproject.toml | $(BIN)/pip
 	$(call install,[$*])

@@ -1,11 +1,15 @@
 """Adam without denormal numbers: MXNet's weights to the last bit, at one speed."""
 
+import pickle
+
 import mxnet as mx
 import numpy as np
 import pytest
 from mxnet import gluon
 
-from vae_gluon.training.adam import SWEEP_EVERY, Adam
+from vae_gluon import VAE, load_checkpoint, mnist_iterators, save_checkpoint, seed, train
+from vae_gluon.training import adam, adam_loop
+from vae_gluon.training.adam import COMPILE_AFTER, SWEEP_EVERY, Adam
 
 SMALLEST_NORMAL = np.finfo(np.float32).tiny
 
@@ -70,8 +74,8 @@ def test_no_moment_is_ever_denormal():
 def test_second_moments_are_swept_too():
     gradients = [mx.nd.array([4900, 6000])] + [mx.nd.zeros((2,))] * (SWEEP_EVERY - 1)
     variances = []
-    for adam in (Adam(beta2=0.5), mx.optimizer.Adam(beta2=0.5)):
-        updater, weight = mx.optimizer.get_updater(adam), mx.nd.zeros((2,))
+    for optimizer in (Adam(beta2=0.5), mx.optimizer.Adam(beta2=0.5)):
+        updater, weight = mx.optimizer.get_updater(optimizer), mx.nd.zeros((2,))
         for gradient in gradients:
             updater(0, gradient, weight)
         variances.append(updater.states[0][1].asnumpy())
@@ -111,3 +115,161 @@ def test_trainer_takes_it_and_keeps_its_state(tmp_path):
     its_trainer.load_states(str(tmp_path / "states"))
     step(again, its_trainer, 3)
     assert (again.weight.data() == net.weight.data()).asnumpy().all()
+
+
+# The compiled loop
+
+
+@pytest.fixture
+def compiled():
+    """Wait until the loop is compiled, which otherwise happens beside a training."""
+    pytest.importorskip("numba")
+    if adam_loop.compilation().result() is None:
+        pytest.skip("the loop is for x86-64")
+
+
+@pytest.fixture
+def calls(compiled, monkeypatch):
+    """The updates by the loop: the settings of each."""
+    calls = []
+    call = adam_loop.AdamLoop.__call__
+    monkeypatch.setattr(
+        adam_loop.AdamLoop,
+        "__call__",
+        lambda loop, **settings: calls.append(settings) or call(loop, **settings),
+    )
+    return calls
+
+
+def everything(weight, moments):
+    """The bytes of a weight and its moments, which tell 0 from -0."""
+    return weight.tobytes() + b"".join(moment.asnumpy().tobytes() for moment in moments)
+
+
+def without_loop(monkeypatch):
+    monkeypatch.setattr(adam, "make_loop", lambda arrays: None)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"learning_rate": 0.1},
+        {"beta1": 0.5},
+        {"beta2": 0.9},
+        {"epsilon": 1e-3},
+        {"wd": 0.01},
+        {"rescale_grad": 0.01},
+    ],
+    ids=str,
+)
+def test_the_loop_gives_the_operators_bits(calls, monkeypatch, settings):
+    ours = run(Adam(**settings), steps=2 * SWEEP_EVERY + 10)
+    assert len(calls) == 2 * SWEEP_EVERY + 10 - COMPILE_AFTER
+    without_loop(monkeypatch)
+    theirs = run(Adam(**settings), steps=2 * SWEEP_EVERY + 10)
+    assert everything(*ours) == everything(*theirs)
+
+
+def test_numbers_that_are_not_finite_are_the_operators_too(calls, monkeypatch):
+    gradients = [1e30, -1e30, np.inf, np.nan, -0.0, 1e-40, 0, 1]
+
+    def update():
+        updater = mx.optimizer.get_updater(Adam(begin_num_update=COMPILE_AFTER))
+        weight = mx.nd.arange(8)
+        for _ in range(3):
+            updater(0, mx.nd.array(gradients), weight)
+        return np.stack([weight.asnumpy(), *(moment.asnumpy() for moment in updater.states[0])])
+
+    ours = update()
+    assert len(calls) == 3
+    without_loop(monkeypatch)
+    np.testing.assert_array_equal(ours, update())
+
+
+@pytest.mark.parametrize(
+    ("settings", "shape", "dtype"),
+    [
+        ({"clip_gradient": 0.5}, (4, 3), "float32"),
+        ({}, (4, 3), "float64"),
+        ({}, (4, 3, 2, 2), "float32"),
+    ],
+)
+def test_other_updates_are_left_to_the_operator(calls, settings, shape, dtype):
+    updater = mx.optimizer.get_updater(Adam(begin_num_update=COMPILE_AFTER, **settings))
+    weight = mx.nd.ones(shape, dtype=dtype)
+    updater(0, mx.nd.ones(shape, dtype=dtype), weight)
+    assert calls == []
+    np.testing.assert_allclose(
+        weight.asnumpy(),
+        1 - 0.001 * (1 - 0.999**101) ** 0.5 / (1 - 0.9**101) * 0.1 / 0.001**0.5,
+        rtol=1e-3,
+    )
+
+
+def test_sparse_gradients_are_left_to_the_operator(calls):
+    updater = mx.optimizer.get_updater(Adam(begin_num_update=COMPILE_AFTER))
+    weight = mx.nd.ones((4, 3))
+    updater(0, mx.nd.ones((4, 3)).tostype("row_sparse"), weight)
+    assert calls == []
+
+
+def test_it_is_not_compiled_for_a_short_run(monkeypatch):
+    asked = []
+    monkeypatch.setattr(adam, "make_loop", asked.append)
+    run(Adam(), steps=COMPILE_AFTER)
+    assert asked == []
+    run(Adam(), steps=COMPILE_AFTER + 1)
+    assert len(asked) == 1
+
+
+def test_a_training_gives_the_same_bits_with_and_without_it(tmp_path, digits, calls, monkeypatch):
+    """Also one that is begun with it and goes on without it, and the other way round."""
+
+    def run(first, second):
+        """Train for an epoch, and another one resumed; return the bytes of the checkpoint."""
+        path, net = tmp_path / "checkpoint", VAE(n_hidden=16)
+        for epochs, loop in ((1, first), (2, second)):
+            with monkeypatch.context() as patch:
+                if not loop:
+                    without_loop(patch)
+                seed(1)
+                iterators = mnist_iterators(digits, batch_size=4)
+                start = load_checkpoint(path, net)[0] if epochs == 2 else None
+                train(
+                    net,
+                    *iterators,
+                    epochs,
+                    progress=False,
+                    seed=1,
+                    start=start,
+                    after_epoch=lambda state: save_checkpoint(
+                        path, net, state._replace(history=state.history._replace(seconds=[0.0]))
+                    ),
+                )
+        return load_arrays(path)
+
+    def load_arrays(path):
+        with np.load(path) as arrays:
+            return {name: arrays[name].tobytes() for name in arrays if "seconds" not in name}
+
+    whole = run(True, True)
+    assert len(calls) == (300 - COMPILE_AFTER) * 8
+    for first, second in ((True, False), (False, True), (False, False)):
+        assert run(first, second) == whole
+
+
+def test_an_adam_that_uses_it_can_be_pickled(calls):
+    optimizer = Adam(begin_num_update=COMPILE_AFTER)
+    mx.optimizer.get_updater(optimizer)(0, mx.nd.ones((2, 2)), mx.nd.ones((2, 2)))
+    assert len(calls) == 1
+    assert pickle.loads(pickle.dumps(optimizer)).beta1 == optimizer.beta1
+
+
+def test_arrays_that_are_replaced_are_followed(calls):
+    updater = mx.optimizer.get_updater(Adam(begin_num_update=COMPILE_AFTER))
+    weights = [mx.nd.ones((2, 2)) for _ in range(2)]
+    for weight in weights:
+        updater(0, mx.nd.ones((2, 2)), weight)
+        assert (weight < 1).asnumpy().all()
+    assert len(calls) == 2

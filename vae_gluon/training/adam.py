@@ -9,6 +9,8 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 
+from vae_gluon.training.adam_loop import AdamLoop, make_loop
+
 # The defaults of the operator adam_update.
 DEFAULTS = {
     "rescale_grad": 1,
@@ -26,6 +28,8 @@ DEFAULTS = {
 SWEEP_EVERY = 150
 FIRST_LIMIT = 1e-30
 SECOND_LIMIT = 2e-38
+
+COMPILE_AFTER = 100  # updates: a shorter run is over before the loop is compiled
 
 
 class Adam(mx.optimizer.Adam):
@@ -71,6 +75,7 @@ class Adam(mx.optimizer.Adam):
         super().__init__(*args, **settings)
         self.moments: dict[int, tuple[mx.nd.NDArray, mx.nd.NDArray]] = {}
         self._begin = dict(moments or {})
+        self._loops: dict[int, AdamLoop | None] = {}
 
     def create_state(
         self, index: int, weight: mx.nd.NDArray
@@ -95,24 +100,43 @@ class Adam(mx.optimizer.Adam):
         """
         self._update_count(index)
         t = self._index_update_count[index]
-        lr = self._get_lr(index) * math.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
         settings = {
-            "rescale_grad": self.rescale_grad,
-            "wd": self._get_wd(index),
+            "lr": self._get_lr(index) * math.sqrt(1 - self.beta2**t) / (1 - self.beta1**t),
             "beta1": self.beta1,
             "beta2": self.beta2,
             "epsilon": self.epsilon,
-            "clip_gradient": self.clip_gradient or -1,
-            "lazy_update": self.lazy_update,
+            "wd": self._get_wd(index),
+            "rescale_grad": self.rescale_grad,
         }
-        # Settings are passed to the operator as text. Leaving out those at their defaults saves a
-        # third of Python's time for a call.
-        settings = {name: value for name, value in settings.items() if value != DEFAULTS[name]}
         mean, variance = state
-        mx.nd.adam_update(weight, grad, mean, variance, out=weight, lr=lr, **settings)
+        loop = self._loop(index, (weight, grad, mean, variance))
+        if loop:
+            loop(**settings)
+        else:
+            settings["clip_gradient"] = self.clip_gradient or -1
+            settings["lazy_update"] = self.lazy_update
+            # Settings are passed to the operator as text. Leaving out those at their defaults
+            # saves a third of Python's time for a call.
+            settings = {
+                name: value for name, value in settings.items() if value != DEFAULTS.get(name)
+            }
+            mx.nd.adam_update(weight, grad, mean, variance, out=weight, **settings)
         if t % SWEEP_EVERY == 0:
             _sweep(mean, FIRST_LIMIT)
             _sweep(variance, SECOND_LIMIT)
+
+    def _loop(self, index: int, arrays: tuple[mx.nd.NDArray, ...]) -> AdamLoop | None:
+        """Return the compiled update of a weight, its gradient and moments, if there is one."""
+        if self._index_update_count[index] <= COMPILE_AFTER or self.clip_gradient:
+            return None
+        loop = self._loops.get(index)
+        if loop is None or any(one is not other for one, other in zip(arrays, loop.arrays)):
+            loop = self._loops[index] = make_loop(arrays)
+        return loop
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the compiled updates, of this process alone."""
+        return {**super().__getstate__(), "_loops": {}}
 
 
 def _sweep(moment: mx.nd.NDArray, limit: float) -> None:

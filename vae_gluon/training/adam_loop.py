@@ -1,0 +1,143 @@
+"""Adam's update as one loop over a parameter's numbers, which numba compiles.
+
+MXNet's operator ``adam_update`` computes one number at a time. The loop takes about a sixth of its
+time, and gives the same bits: it computes in the operator's order, rounding after each step.
+Without numba (the extra ``fast``) the operator does it all.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import platform
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+from mxnet.base import _LIB, check_call
+
+
+class Job(ctypes.Structure):
+    """What one update computes with, as the loop finds it in memory."""
+
+    _fields_ = (
+        ("weight", ctypes.c_void_p),
+        ("grad", ctypes.c_void_p),
+        ("mean", ctypes.c_void_p),
+        ("variance", ctypes.c_void_p),
+        ("size", ctypes.c_int64),
+        ("lr", ctypes.c_float),
+        ("beta1", ctypes.c_float),
+        ("beta2", ctypes.c_float),
+        ("epsilon", ctypes.c_float),
+        ("wd", ctypes.c_float),
+        ("rescale_grad", ctypes.c_float),
+    )
+
+
+def _update(context: Any, job: Any) -> None:
+    """Update each weight and its two moments: a function of C, given to MXNet's engine."""
+    weight, grad, mean, variance, size, lr, beta1, beta2, epsilon, wd, rescale_grad = job[0]
+    one = np.float32(1)
+    for i in range(size):
+        g = rescale_grad * grad[i] + wd * weight[i]
+        mean[i] = beta1 * mean[i] + (one - beta1) * g
+        variance[i] = beta2 * variance[i] + ((one - beta2) * g) * g
+        weight[i] -= lr * mean[i] / (np.sqrt(variance[i]) + epsilon)
+
+
+def _compile() -> Any:
+    """Compile the loop, in half a second; return it, or None if it cannot be had."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return None  # MXNet's operator for other processors was compiled to round less often
+    try:
+        from numba import cfunc, types
+    except Exception:  # it is not there, or refuses this NumPy
+        return None
+    numbers = types.CPointer(types.float32)
+    job = types.Tuple([numbers] * 4 + [types.int64] + [types.float32] * 6)
+    signature = types.void(types.voidptr, types.CPointer(job))
+    return cfunc(signature, error_model="numpy")(_update)
+
+
+@functools.cache
+def compilation() -> Future[Any]:
+    """Begin to compile the loop, beside a training that goes on with MXNet's operator."""
+    return ThreadPoolExecutor(max_workers=1).submit(_compile)
+
+
+class _Context(ctypes.Structure):
+    _fields_ = (("device_type", ctypes.c_int32), ("device_id", ctypes.c_int32))
+
+
+CPU = _Context(mx.Context.devstr2type["cpu"], 0)
+
+# Python's allocator, for memory that MXNet's engine frees once an update is computed.
+_allocate = ctypes.pythonapi.PyMem_RawMalloc
+_allocate.restype, _allocate.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+_free = ctypes.cast(ctypes.pythonapi.PyMem_RawFree, ctypes.c_void_p)
+
+
+class AdamLoop:
+    """The compiled update of one parameter.
+
+    Calling it gives the update to MXNet's engine, which calls the loop once what came before is
+    computed. So the arrays are used as an operator would use them.
+
+    Parameters
+    ----------
+    arrays : tuple of NDArray
+        The weight, its gradient, and the gradient's mean and variance, all of one shape.
+    """
+
+    def __init__(self, arrays: tuple[mx.nd.NDArray, ...]) -> None:
+        weight, grad, mean, variance = self.arrays = arrays
+        self._job = Job(*map(_address, arrays), weight.size)
+        self._read = _handles(grad)
+        self._written = _handles(weight, mean, variance)
+
+    def __call__(self, **settings: float) -> None:
+        """Update with the settings of ``adam_update``, the last fields of a Job."""
+        for name, value in settings.items():
+            setattr(self._job, name, value)
+        job = _allocate(ctypes.sizeof(Job))
+        ctypes.memmove(job, ctypes.byref(self._job), ctypes.sizeof(Job))
+        check_call(
+            _LIB.MXEnginePushSyncND(
+                ctypes.c_void_p(compilation().result().address),
+                ctypes.c_void_p(job),
+                _free,
+                ctypes.byref(CPU),
+                *self._read,
+                *self._written,
+                None,
+                0,
+                b"adam_update",
+            )
+        )
+
+
+def make_loop(arrays: tuple[mx.nd.NDArray, ...]) -> AdamLoop | None:
+    """Return the update of such arrays, None if it is not compiled, or not for them."""
+    weight, grad, *_ = arrays
+    usable = (
+        # Convolutions keep their weights, of four dimensions, in an order of their own at times.
+        len(weight.shape) <= 2
+        and weight.context.device_type == "cpu"
+        and all(array.dtype == np.float32 and array.stype == "default" for array in (weight, grad))
+        and compilation().done()
+        and compilation().result()
+    )
+    return AdamLoop(arrays) if usable else None
+
+
+def _address(array: mx.nd.NDArray) -> int | None:
+    """Return where the numbers of an array, of any shape, are in memory."""
+    address = ctypes.c_void_p()
+    check_call(_LIB.MXNDArrayGetData(array.handle, ctypes.byref(address)))
+    return address.value
+
+
+def _handles(*arrays: mx.nd.NDArray) -> tuple[Any, int]:
+    return (ctypes.c_void_p * len(arrays))(*(array.handle for array in arrays)), len(arrays)
