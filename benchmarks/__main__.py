@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import measures, report
-from benchmarks.race import Task, race
+from benchmarks.race import Task, busy_loops, race
 from vae_gluon import MNISTUnavailableError, make_digits
 from vae_gluon.data import find_mnist, read_mnist
 from vae_gluon.mxnet_today import usable_cores
@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 CONTENDERS = {
     "tutorial": "tutorial:contend",
     "package": "package:contend",
+    "package without numba": "package:contend_without_numba",
     "PyTorch eager": "pytorch:contend",
     "PyTorch fused Adam": "pytorch:contend_fused",
     "PyTorch compiled": "pytorch:contend_compiled",
@@ -28,7 +29,12 @@ CONTENDERS = {
     "products alone (PyTorch)": "floor:contend_pytorch",
 }
 IN_SWEEPS = ["package", "tutorial", "PyTorch eager", "PyTorch fused Adam"]
-PARTS = ["race", "sweeps", "startup", "throughput", "endurance"]
+BESIDE_OTHERS = {
+    "package": "package:contend",
+    "package on one thread": "package_on_one_thread:contend",
+    "PyTorch fused Adam": "pytorch:contend_fused",
+}
+PARTS = ["race", "sweeps", "busy", "startup", "throughput", "endurance"]
 
 
 def main() -> None:
@@ -53,6 +59,8 @@ def main() -> None:
             results[part] = [asdict(result) for result in race(CONTENDERS, task)]
         elif part == "sweeps":
             results[part] = sweeps(mnist, cores)
+        elif part == "busy":
+            results[part] = busy(mnist, cores)
         elif part == "startup":
             results[part] = measures.startup(cores, folder)
         elif part == "throughput":
@@ -115,6 +123,20 @@ def sweeps(mnist, cores, epochs=5):
                 result.name: float(np.median(result.seconds)) / len(task.train) * 1e6
                 for result in race(contenders, task)
             }
+    return taken
+
+
+def busy(mnist, cores, epochs=4):
+    """Race on few images beside other programs; return milliseconds a step, validation included."""
+    taken = {}
+    for n_cores in range(1, cores + 1):
+        task = make_task(mnist, epochs, n_cores, train=6000, test=1000)
+        for n_loops in (0, 1, 2, 4):
+            with busy_loops(n_loops, n_cores):
+                taken[f"{n_cores}, {n_loops}"] = {
+                    result.name: float(np.median(result.seconds)) / 60 * 1e3
+                    for result in race(BESIDE_OTHERS, task)
+                }
     return taken
 
 

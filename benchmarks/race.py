@@ -8,6 +8,8 @@ import pickle
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -115,11 +117,34 @@ def _run_rounds(runners, epochs, warm_up):
             setattr(runner.result, key, value)
 
 
-def _start(name, contender, path, cores):
+@contextmanager
+def busy_loops(n: int, cores: int) -> Iterator[None]:
+    """Keep the cores that contenders may use busy with ``n`` other programs."""
+    cpus = _cpus(cores)
+    loops = [
+        subprocess.Popen(
+            [sys.executable, "-c", "while True: pass"],
+            preexec_fn=lambda: os.sched_setaffinity(0, cpus),
+        )
+        for _ in range(n)
+    ]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def _cpus(cores):
     # Here, because contenders without MXNet import this module as well, for their Task.
     from vae_gluon.mxnet_today import one_cpu_per_core
 
-    cpus = one_cpu_per_core()[:cores]
+    return one_cpu_per_core()[:cores]
+
+
+def _start(name, contender, path, cores):
+    cpus = _cpus(cores)
     log = tempfile.TemporaryFile("w+")  # noqa: SIM115  read when the process has failed
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.worker", contender, str(path)],

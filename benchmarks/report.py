@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 BASE = "package"
 RIVALS = {  # the columns of the race: a short name for each
     "tutorial": "tutorial",
+    "package without numba": "without numba",
     "PyTorch eager": "PyTorch eager",
     "PyTorch fused Adam": "fused Adam",
     "PyTorch compiled": "compiled",
@@ -29,6 +30,9 @@ def text(results: dict) -> str:
     for what, sweep in results.get("sweeps", {}).items():
         parts.append(f"\n## By {what}: time of an image, in the package's\n\n")
         parts.append(sweep_table(what, sweep))
+    if "busy" in results:
+        parts.append("\n## Beside other programs: milliseconds a step, validation included\n\n")
+        parts.append(busy_table(results["busy"]))
     if "startup" in results:
         rows = [[name, f"{taken:.2f}"] for name, taken in results["startup"].items()]
         parts.append("\n## Before the first epoch\n\n" + table(["what", "seconds"], rows))
@@ -80,6 +84,16 @@ def sweep_table(what: str, sweep: dict[str, dict[str, float]]) -> str:
         for point, taken in sweep.items()
     ]
     return table([what, *names], rows)
+
+
+def busy_table(busy: dict[str, dict[str, float]]) -> str:
+    """Lay out the time of a step beside each number of busy loops."""
+    names = list(next(iter(busy.values())))
+    rows = [
+        [*point.split(", "), *(f"{taken.get(name, float('nan')):.1f}" for name in names)]
+        for point, taken in busy.items()
+    ]
+    return table(["cores", "busy loops", *names], rows)
 
 
 def endurance(lasting: dict) -> str:

@@ -2,19 +2,20 @@
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
 from benchmarks import report
 from benchmarks.__main__ import CONTENDERS, make_task
-from benchmarks.race import race
+from benchmarks.race import busy_loops, race
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="sets the affinity of processes")
 
 
 @needs_linux
 def test_a_race_goes_on_without_those_that_fail(digits, capfd, tmp_path):
-    names = ["tutorial", "package", "products alone (MXNet)"]
+    names = ["tutorial", "package", "package without numba", "products alone (MXNet)"]
     contenders = {name: CONTENDERS[name] for name in names} | {"nobody": "tutorial:nobody"}
     task = make_task(digits, epochs=4, cores=1, train=600, test=200, n_hidden=16, n_layers=1)
     results = [asdict(result) for result in race(contenders, task)]
@@ -24,12 +25,13 @@ def test_a_race_goes_on_without_those_that_fail(digits, capfd, tmp_path):
         assert len(result["seconds"]) == 3  # the first round warms up
         assert result["library"] == "mxnet 1.9.1"
         assert result["peak"] > 2**20
-    tutorial, package, _ = (result["losses"] for result in results)
+    tutorial, package, without, _ = (result["losses"] for result in results)
     assert len(tutorial) == len(package) == 4
+    assert without == package
     for theirs, ours in zip(tutorial, package):
         assert ours == pytest.approx(theirs, rel=0.1)  # another draw of weights and noise
     table = report.race_table(results)
-    assert table.count("\n") == 2 + 3
+    assert table.count("\n") == 2 + 4
     report.plot({"race": results}, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 1000
 
@@ -37,6 +39,25 @@ def test_a_race_goes_on_without_those_that_fail(digits, capfd, tmp_path):
 def test_ratios_are_of_the_rounds():
     median, lower, upper = report.ratios([2, 3, 9, 4, 5], [1, 1, 3, 1, 1])
     assert (lower, median, upper) == (3, 3, 4)
+
+
+@needs_linux
+def test_busy_loops_end_with_the_block():
+    with busy_loops(2, cores=1):
+        assert len(loops_running()) == 2
+    assert loops_running() == []
+
+
+def loops_running():
+    """The busy loops that this process has started and not yet ended."""
+    children = Path("/proc/self/task").glob("*/children")
+    pids = [pid for path in children for pid in path.read_text().split()]
+    return [pid for pid in pids if b"while True" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def test_steps_beside_busy_loops_are_a_row_for_each_number():
+    table = report.busy_table({"2, 4": {"package": 2.04, "PyTorch fused Adam": 5.0}})
+    assert table.splitlines()[2] == "| 2 | 4 | 2.0 | 5.0 |"
 
 
 def test_sweeps_are_multiples_of_the_package():

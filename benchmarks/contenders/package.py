@@ -1,5 +1,7 @@
 """The package: ``train`` on a hybridized ``VAE``, nothing that its users do not call."""
 
+import sys
+
 import vae_gluon  # before mxnet, which it loads on every core
 
 # isort: split
@@ -26,3 +28,9 @@ def contend(task, turn):
     train_iter.turn = turn
     history = vae_gluon.train(net, train_iter, test_iter, epochs=task.epochs, progress=False)
     return list(zip(history.train, history.val))
+
+
+def contend_without_numba(task, turn):
+    """The package without its extra ``fast``."""
+    sys.modules["numba"] = None  # as if it were not installed
+    return contend(task, turn)
