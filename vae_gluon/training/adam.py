@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -130,7 +131,7 @@ class Adam(mx.optimizer.Adam):
         if self._index_update_count[index] <= COMPILE_AFTER or self.clip_gradient:
             return None
         loop = self._loops.get(index)
-        if loop is None or any(one is not other for one, other in zip(arrays, loop.arrays)):
+        if loop is None or not all(map(operator.is_, arrays, loop.arrays)):
             loop = self._loops[index] = make_loop(arrays)
         return loop
 

@@ -93,6 +93,7 @@ class AdamLoop:
 
     def __init__(self, arrays: tuple[mx.nd.NDArray, ...]) -> None:
         weight, grad, mean, variance = self.arrays = arrays
+        self._function = ctypes.c_void_p(compilation().result().address)
         self._job = Job(*map(_address, arrays), weight.size)
         self._read = _handles(grad)
         self._written = _handles(weight, mean, variance)
@@ -105,7 +106,7 @@ class AdamLoop:
         ctypes.memmove(job, ctypes.byref(self._job), ctypes.sizeof(Job))
         check_call(
             _LIB.MXEnginePushSyncND(
-                ctypes.c_void_p(compilation().result().address),
+                self._function,
                 ctypes.c_void_p(job),
                 _free,
                 ctypes.byref(CPU),
