@@ -54,6 +54,13 @@ def _bare_machine(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("MXNET_GLUON_REPO", "http://127.0.0.1:9")  # the port that discards
 
 
+@pytest.fixture
+def terminal(capsys, monkeypatch):
+    """What is printed, where a bar can be drawn."""
+    monkeypatch.setattr("vae_gluon._progress.IN_NOTEBOOK", True)
+    return capsys
+
+
 @pytest.fixture(scope="session")
 def strict():
     """Words for Python that make warnings errors."""

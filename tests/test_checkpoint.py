@@ -232,7 +232,7 @@ NUMBERS = np.zeros(5, "f4")
     [
         ({BIAS: None}, "expected parameters/decoder.1.bias, not found in it"),
         ({"first_moments__decoder.1.bias": None}, "expected first_moments/decoder.1.bias, not f"),
-        ({"more": NUMBERS}, "found more, not expected"),
+        ({"more": NUMBERS}, "found 'more', not expected"),
         ({BIAS: NUMBERS[:4]}, r"decoder.1.bias: expected \(5,\) float32, found \(4,\) float32"),
         ({BIAS: NUMBERS.astype("f8")}, r"expected \(5,\) float32, found \(5,\) float64"),
         ({BIAS: NUMBERS + np.nan}, "decoder.1.bias: expected finite numbers, found nan"),

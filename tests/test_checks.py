@@ -33,7 +33,8 @@ def test_the_least_can_be_another():
         (np.nan, "NaN"),
         (1.001, "from 0 to 1.001"),
         (-0.01, "from -0.01 to 0"),
-        (255, "from 0 to 255"),
+        (255, "from 0 to 255; divide bytes by 255"),
+        (np.nextafter(np.float32(1), np.float32(2)), "from 0 to 1.0000001"),
     ],
 )
 @pytest.mark.parametrize("place", [0, 391, 783])

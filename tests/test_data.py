@@ -133,7 +133,10 @@ def test_a_batch_size_that_is_no_positive_integer_is_refused(digits, batch_size)
 
 def test_images_without_their_labels_are_refused(digits):
     wrong = dict(digits, train_label=digits["train_label"][:-1])
-    with pytest.raises(ValueError, match="train: expected 600 labels, got 599"):
+    with pytest.raises(
+        ValueError,
+        match=r"train_label: expected 600 numbers, got an array of shape \(599,\) of int8",
+    ):
         mnist_iterators(wrong)
 
 

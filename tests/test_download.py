@@ -77,11 +77,11 @@ def packed(contents, monkeypatch):
     return files
 
 
-def test_download_fills_mxnets_cache(mirror, cache, packed, capsys):
+def test_download_fills_mxnets_cache(mirror, cache, packed, terminal):
     mirror(packed)
     assert load_mnist()["test_label"][0] == 9
     assert sorted(path.name for path in cache.iterdir()) == sorted(packed)
-    out, err = capsys.readouterr()
+    out, err = terminal.readouterr()
     assert out == ""
     assert "MNIST from" in err  # the bar
     mirror({})  # now nothing need be asked for

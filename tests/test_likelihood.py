@@ -129,11 +129,11 @@ def test_memory_does_not_grow_with_k(trained, digits):
         log_likelihood(trained, first(digits, 1), k=100_000, progress=False)
 
 
-def test_a_bar_counts_images(trained, digits, capsys):
+def test_a_bar_counts_images(trained, digits, terminal):
     log_likelihood(trained, first(digits), k=10)
-    assert "20/20" in capsys.readouterr().err
+    assert "20/20" in terminal.readouterr().err
     log_likelihood(trained, first(digits), k=10, progress=False)
-    assert capsys.readouterr().err == ""
+    assert terminal.readouterr().err == ""
 
 
 def test_units_that_do_not_move_with_the_data_are_not_active(digits):

@@ -218,7 +218,7 @@ def test_an_array_that_does_not_fit_is_named_in_the_error(saved, change, message
 def test_missing_and_extra_names_are_named_in_the_error(saved):
     arrays = nd.load(str(saved))
     arrays["decoder.1.bisa"] = arrays.pop(LAST)
-    refuse(saved, arrays, "expected decoder.1.bias, not found in it; found decoder.1.bisa")
+    refuse(saved, arrays, "expected decoder.1.bias, not found in it; found 'decoder.1.bisa'")
 
 
 def test_gluons_own_allowances_are_made(net, saved):

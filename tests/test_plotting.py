@@ -232,7 +232,9 @@ def test_digits_are_drawn_mixed_so_that_none_covers_the_others(mu):
 def test_means_that_are_no_plane_are_refused(plot):
     with pytest.raises(ValueError, match=r"two dimensions, \(N, 2\), got \(50, 3\)"):
         plot(np.zeros((50, 3)), LABELS)
-    with pytest.raises(ValueError, match="50 labels, one for each point, got 49"):
+    with pytest.raises(
+        ValueError, match=r"50 labels, one for each point, got labels of shape \(49,\)"
+    ):
         plot(np.zeros((50, 2)), LABELS[:49])
     for label in (10, -1):
         with pytest.raises(ValueError, match=f"labels from 0 to 9, got {label}"):

@@ -6,7 +6,6 @@ import pytest
 
 import vae_gluon
 from vae_gluon.model.devices import context_of, default_context, gpu_exists
-from vae_gluon.training.seeds import SEED_LIMIT
 
 
 def test_context_is_the_gpu_if_there_is_one():
@@ -66,7 +65,7 @@ def test_seed_repeats_both_generators():
     assert other[1] != first[1]
 
 
-@pytest.mark.parametrize("number", [-1, SEED_LIMIT, 1.5, None, True])
+@pytest.mark.parametrize("number", [-1, 2**31, 1.5, None, True])
 def test_seeds_that_mxnet_cannot_take_are_refused(number):
     with pytest.raises(ValueError, match=f"expected .*(least 0|below 2147483648), got {number}"):
         vae_gluon.seed(number)

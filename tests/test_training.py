@@ -15,7 +15,7 @@ from plain_nets import Constant, Watched, parameters
 import vae_gluon
 from vae_gluon import VAE, History, TrainingState, evaluate, load_mnist, mnist_iterators, train
 from vae_gluon.training import loop as training
-from vae_gluon.training.seeds import SEED_LIMIT, seed_epoch
+from vae_gluon.training.seeds import seed_epoch
 
 
 def small_net():
@@ -203,9 +203,9 @@ def test_any_iterator_trains(digits):
     assert math.isfinite(history.train[0])
 
 
-def test_progress_is_a_bar_with_lines_and_the_time(digits, capsys):
+def test_progress_is_a_bar_with_lines_and_the_time(digits, terminal):
     history = train(small_net(), *mnist_iterators(digits), epochs=20)
-    out, err = capsys.readouterr()
+    out, err = terminal.readouterr()
     losses = [(f"{one:.2f}", f"{other:.2f}") for one, other in zip(history.train, history.val)]
     assert out.strip().splitlines() == [
         *(
@@ -214,16 +214,40 @@ def test_progress_is_a_bar_with_lines_and_the_time(digits, capsys):
         ),
         f"Time elapsed: {sum(history.seconds):.2f}s",
     ]
-    assert "20/20" in err
+    assert "20.0/20" in err
     assert "train={}, val={}".format(*losses[-1]) in err
 
 
-def test_the_time_of_a_resumed_run_is_that_of_all_its_epochs(net, digits, capsys):
+@pytest.mark.parametrize("disabled", [False, True])
+def test_a_log_has_the_lines_alone(digits, capsys, monkeypatch, disabled):
+    if disabled:
+        monkeypatch.setenv("TQDM_DISABLE", "1")
+    train(small_net(), *mnist_iterators(digits), epochs=1)
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["Epoch", "Time"]
+    assert err == ""
+
+
+def test_the_bar_moves_within_an_epoch(digits, monkeypatch):
+    seen = []
+
+    class Bar(training.tqdm):
+        def update(self, n=1):
+            super().update(n)
+            seen.append(self.n)
+
+    monkeypatch.setattr(training, "make_bar", lambda shown, **settings: Bar(**settings))
+    train(small_net(), *mnist_iterators(digits), epochs=2)  # six batches and one of validation
+    one = [1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 0.99, 0.99, 1]
+    assert seen == pytest.approx([*one, *(1 + n for n in one)])
+
+
+def test_the_time_of_a_resumed_run_is_that_of_all_its_epochs(net, digits, terminal):
     state = TrainingState(History([1.0] * 2, [2.0] * 2, [3.0, 0.5], [], []), 12, moments_of(net))
     train(net, *mnist_iterators(digits), epochs=2, start=state)
-    out, err = capsys.readouterr()
+    out, err = terminal.readouterr()
     assert "Time elapsed: 3.50s, earlier epochs included\n" in out
-    assert "2/2" in err
+    assert "2.0/2" in err
 
 
 @pytest.mark.parametrize("epochs", [1, 9, 10, 19, 50, 101])
@@ -308,10 +332,61 @@ def test_a_run_stops_when_a_moment_is_not_finite(digits):
 
 
 def test_a_run_stops_when_a_parameter_is_not_finite(digits, net):
-    net.encoder[0].bias.data()[3] = np.nan  # relu makes 0 of it
-    message = "^encoder.0.bias is not finite after the training of epoch 0: the run has diverged"
+    def spoil(state):
+        net.encoder[0].bias.data()[3] = np.nan  # relu makes 0 of it
+
+    message = "^encoder.0.bias is not finite after the training of epoch 1: the run has diverged"
     with pytest.raises(FloatingPointError, match=message):
+        train(net, *mnist_iterators(digits), epochs=3, progress=False, after_epoch=spoil)
+
+
+def test_a_net_that_is_not_finite_is_told_so_before_it_is_trained(digits, net):
+    net.encoder[0].bias.data()[3] = np.inf
+    message = "finite parameters, found inf in encoder.0.bias: .* initialize it again"
+    with pytest.raises(ValueError, match=message):
         train(net, *mnist_iterators(digits), epochs=2, progress=False)
+
+
+def test_gradients_that_accumulate_are_refused(digits, net):
+    net.decoder[0].weight.grad_req = "add"
+    with pytest.raises(ValueError, match=r"grad_req='add' for decoder\.0\.weight"):
+        train(net, *mnist_iterators(digits), epochs=1, progress=False)
+
+
+def test_a_net_without_anything_to_train_is_refused(digits, net):
+    net.collect_params().setattr("grad_req", "null")
+    with pytest.raises(ValueError, match="expected a parameter to train"):
+        train(net, *mnist_iterators(digits), epochs=1, progress=False)
+
+
+def test_frozen_parameters_stay_as_they_are(digits, net):
+    net.encoder.collect_params().setattr("grad_req", "null")
+    before = net.encoder[0].weight.data().asnumpy()
+    train(net, *mnist_iterators(digits), epochs=1, progress=False)
+    np.testing.assert_array_equal(net.encoder[0].weight.data().asnumpy(), before)
+
+
+def test_a_net_of_double_precision_trains_like_one_of_single(digits):
+    def history(dtype):
+        vae_gluon.seed(1)
+        net = VAE(n_hidden=16)
+        net.initialize(mx.init.Xavier())
+        net.cast(dtype)
+        arrays = {name: array.astype(dtype) for name, array in digits.items()}
+        return train(net, *mnist_iterators(arrays), epochs=2, progress=False)
+
+    assert history("float64").val == pytest.approx(history("float32").val, rel=0.02)
+
+
+def test_numpys_arrays_in_mxnet_are_refused(digits, net):
+    mx.npx.set_np()
+    try:
+        with pytest.raises(ValueError, match=r"set_np\(\) is on: call mx.npx.reset_np"):
+            train(net, *mnist_iterators(digits), epochs=1, progress=False)
+        with pytest.raises(ValueError, match=r"set_np\(\) is on: call mx.npx.reset_np"):
+            vae_gluon.encode(net, digits["test_data"])
+    finally:
+        mx.npx.reset_np()
 
 
 @pytest.mark.parametrize("batch", [1, 4, 6, 7])
@@ -365,7 +440,7 @@ def test_each_epoch_has_noise_of_its_own(digits, monkeypatch):
         for epoch in range(50):
             seed_epoch(number, epoch)
     assert len(set(seeds)) == len(seeds) == 2 * 49
-    assert all(0 <= seed < SEED_LIMIT for seed in seeds)
+    assert all(0 <= seed < 2**31 for seed in seeds)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**31, 1.5])

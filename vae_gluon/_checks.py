@@ -8,6 +8,9 @@ from numbers import Integral
 import mxnet as mx
 import numpy as np
 
+LIMIT = 2**31  # MXNet takes integers of 32 bits, with a sign
+MAX_QUOTED = 80  # characters
+
 
 def as_array(values: object) -> np.ndarray:
     """Return ``values``, of any shape, as a NumPy array.
@@ -18,12 +21,23 @@ def as_array(values: object) -> np.ndarray:
 
 
 def check_integer(name: str, value: int, least: int = 1) -> None:
-    """Raise a ValueError unless ``value`` is an integer of at least ``least``.
+    """Raise a ValueError unless ``value`` is an integer from ``least`` to below LIMIT.
 
     NumPy's integers are accepted, booleans are not.
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(f"expected {name} to be an integer of at least {least}, got {value!r}")
+    if value >= LIMIT:
+        raise ValueError(f"expected {name} to be an integer below {LIMIT}, got {quoted(value)}")
+
+
+def quoted(value: object) -> str:
+    """Return what came from a file or a user as text for a message: short, and of one line."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write integers of more than 4,300 digits
+        text = f"a huge {type(value).__name__}"
+    return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 10]}...{text[-7:]}"
 
 
 def check_pixels(name: str, images: np.ndarray | mx.nd.NDArray) -> None:
@@ -33,5 +47,24 @@ def check_pixels(name: str, images: np.ndarray | mx.nd.NDArray) -> None:
     # Comparisons with NaN are false, so the test below is for what is good, not for what is bad.
     low, high = (as_array(end).item() for end in (images.min(), images.max()))
     if not (low >= 0 and high <= 1):
-        found = "NaN" if math.isnan(low) or math.isnan(high) else f"from {low:g} to {high:g}"
-        raise ValueError(f"{name}: expected pixels in [0, 1], got {found}")
+        nan = math.isnan(low) or math.isnan(high)
+        # With all digits of single precision, in which 1.0000001 is too much.
+        low, high = (str(np.float32(end)).removesuffix(".0") for end in (low, high))
+        found = "NaN" if nan else f"from {low} to {high}"
+        hint = "; divide bytes by 255" if (low, high) == ("0", "255") else ""
+        raise ValueError(f"{name}: expected pixels in [0, 1], got {found}{hint}")
+
+
+def check_numbers(name: str, numbers: np.ndarray) -> None:
+    """Raise a ValueError unless all numbers of an array, of any shape, are finite."""
+    bad = numbers[~np.isfinite(numbers)]
+    if bad.size:
+        raise ValueError(f"expected {name} of finite numbers, got {bad[0]} among them")
+
+
+def check_classic_arrays() -> None:
+    """Raise a ValueError if MXNet is to make its arrays like NumPy's, which the net cannot take."""
+    if mx.util.is_np_array() or mx.util.is_np_shape():
+        raise ValueError(
+            "expected MXNet's classic arrays, but mx.npx.set_np() is on: call mx.npx.reset_np()"
+        )

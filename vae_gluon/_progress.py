@@ -1,12 +1,21 @@
-"""The progress bar, in a notebook or a terminal."""
+"""The progress bar: in a notebook or a terminal, where it can be drawn over itself."""
 
 from __future__ import annotations
 
+import sys
 import warnings
+from typing import Any
 
 with warnings.catch_warnings():
     # In a notebook without ipywidgets tqdm warns, and then rightly draws its bar in text.
     warnings.filterwarnings("ignore", message="IProgress not found")
     from tqdm.auto import tqdm
 
-__all__ = ["tqdm"]
+IN_NOTEBOOK = any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__)
+
+
+def make_bar(shown: bool = True, **settings: Any) -> tqdm:
+    """Return a bar with these settings of tqdm, disabled where it would fill a log."""
+    drawn = shown and (IN_NOTEBOOK or sys.stderr.isatty())
+    # Enabled by default, and not by False, which overrides the TQDM_DISABLE of a user.
+    return tqdm(**settings) if drawn else tqdm(disable=True, **settings)

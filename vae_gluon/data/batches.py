@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import mxnet as mx
 import numpy as np
 
-from vae_gluon._checks import check_integer, check_pixels
+from vae_gluon._checks import as_array, check_integer, check_pixels
 
 # Of a data set, as mx.test_utils.get_mnist() names them.
 ARRAYS = ("train_data", "train_label", "test_data", "test_label")
@@ -25,7 +25,7 @@ def mnist_iterators(
     Parameters
     ----------
     mnist : dict
-        What ``load_mnist`` or ``make_digits`` returns.
+        What ``load_mnist`` or ``make_digits`` returns. The batches have the type of the images.
     batch_size : int, default 100
         Images in a batch. ``NDArrayIter`` pads a short last batch; ``train`` and ``evaluate``
         leave the padding out.
@@ -41,8 +41,8 @@ def mnist_iterators(
     Raises
     ------
     ValueError
-        If ``batch_size`` is not positive, a pixel is not in [0, 1], the labels are not as many
-        as the images, or ``mnist`` is not a dictionary of the four arrays.
+        If ``batch_size`` is not positive, a pixel is not in [0, 1], the labels are not numbers,
+        as many as the images, or ``mnist`` is not a dictionary of the four arrays.
     """
     check_integer("batch_size", batch_size)
     if not isinstance(mnist, dict) or not mnist.keys() >= set(ARRAYS):
@@ -53,13 +53,18 @@ def mnist_iterators(
         )
     iterators = []
     for part in ("train", "test"):
-        images, labels = mnist[f"{part}_data"], mnist[f"{part}_label"]
+        images, labels = as_array(mnist[f"{part}_data"]), as_array(mnist[f"{part}_label"])
         check_pixels(f"{part}_data", images)
-        if len(labels) != len(images):
-            raise ValueError(f"{part}: expected {len(images)} labels, got {len(labels)}")
+        if labels.shape[:1] != images.shape[:1] or labels.dtype.kind not in "biuf":
+            raise ValueError(
+                f"{part}_label: expected {len(images)} numbers, got an array of shape "
+                f"{labels.shape} of {labels.dtype}"
+            )
+        dtype = images.dtype if images.dtype.kind == "f" else "float32"
+        rows = mx.nd.array(images.reshape(len(images), -1), dtype=dtype)
         iterators.append(
             ImageIter(
-                data={"data": images.reshape(len(images), -1)},
+                data={"data": rows},
                 label={"label": labels},
                 batch_size=int(batch_size),
                 shuffle=shuffle and part == "train",
@@ -115,8 +120,9 @@ def check_iterator(name: str, data_iter: mx.io.DataIter) -> None:
         )
     if isinstance(data_iter, ImageIter):
         return
-    if isinstance(data_iter, mx.io.NDArrayIter):
-        check_pixels(name, data_iter.data[0][1])
+    images = data_iter.data[0][1] if isinstance(data_iter, mx.io.NDArrayIter) else None
+    if isinstance(images, mx.nd.NDArray):  # and not one of h5py's, which need not fit into memory
+        check_pixels(name, images)
         return
     for x in batches(data_iter, mx.cpu()):
         check_pixels(name, x)

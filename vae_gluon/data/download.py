@@ -10,7 +10,7 @@ from pathlib import Path
 
 import requests
 
-from vae_gluon._progress import tqdm
+from vae_gluon._progress import make_bar
 
 # The files by their names in the result of load_mnist, with the SHA-1 that MXNet
 # publishes for each (mxnet/gluon/data/vision/datasets.py).
@@ -66,7 +66,9 @@ def _fetch_all(mirror: str, arrivals: Path, patience: float) -> None:
     """Download from one mirror; raise a RequestException if it does not send the right files."""
     description = f"MNIST from {mirror}"
     with (
-        tqdm(total=DOWNLOAD_BYTES, unit="B", unit_scale=True, desc=description, leave=False) as bar,
+        make_bar(
+            total=DOWNLOAD_BYTES, unit="B", unit_scale=True, desc=description, leave=False
+        ) as bar,
         requests.Session() as session,
     ):
         for name, sha1 in FILES.values():

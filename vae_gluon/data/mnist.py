@@ -80,7 +80,7 @@ def find_mnist(root: str | os.PathLike[str] | None = None) -> dict[str, Path]:
     ``root``, the download and the errors about missing files are those of ``load_mnist``.
     """
     if root is not None:
-        folder = Path(root).expanduser()
+        folder = _expanded(root)
         paths = _files_in(folder)
         if not paths:
             found = "none of them" if folder.is_dir() else "no such folder"
@@ -88,12 +88,14 @@ def find_mnist(root: str | os.PathLike[str] | None = None) -> dict[str, Path]:
                 f"expected {NAMES} (each plain or .gz) in {folder}, found {found}"
             )
         return paths
-    cache = Path(mx.base.data_dir(), "datasets", "mnist").expanduser()
+    cache = _expanded(Path(mx.base.data_dir(), "datasets", "mnist"))
     looked_in = [*_named_folder(), cache]
     for folder in looked_in:
         paths = _files_in(folder)
         if paths:
             return paths
+    if cache.parts[0] == "~":
+        raise MNISTUnavailableError(looked_in, "this user has no home folder to keep it in")
     try:
         download_mnist(cache)
     except OSError as error:
@@ -117,11 +119,19 @@ def read_mnist(paths: dict[str, Path]) -> dict[str, np.ndarray]:
     return mnist
 
 
+def _expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with the home for ``~``; as it is, if nobody knows of such a home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def _named_folder() -> list[Path]:
     """Return the folder that ``VAE_GLUON_DATA`` names in a list, empty if it is not set."""
     if not os.environ.get("VAE_GLUON_DATA"):
         return []
-    folder = Path(os.environ["VAE_GLUON_DATA"]).expanduser()
+    folder = _expanded(os.environ["VAE_GLUON_DATA"])
     if not folder.is_dir():
         raise FileNotFoundError(f"VAE_GLUON_DATA names {folder}: no such folder")
     return [folder]

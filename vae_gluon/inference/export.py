@@ -25,7 +25,7 @@ import mxnet as mx
 import numpy as np
 
 from vae_gluon._files import replacing
-from vae_gluon.model import VAE, contexts_of, read_parameters, writing_parameters
+from vae_gluon.model import VAE, check_finite, contexts_of, read_parameters, writing_parameters
 from vae_gluon.mxnet_today import old_onnx
 
 PARTS = ("encoder", "decoder", "vae")
@@ -81,8 +81,9 @@ def export_onnx(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> Ex
     Raises
     ------
     ValueError
-        If the net is not initialized, there is no such part, or the net has a layer that MXNet's
-        converter does not know, or writes as ONNX does not allow. The message names it.
+        If the net is not initialized, a parameter is not finite, there is no such part, or the
+        net has a layer that MXNet's converter does not know, or writes as ONNX does not allow.
+        The message names it.
     ImportError
         If onnx is not installed.
     OSError
@@ -123,7 +124,7 @@ def export_symbol(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> 
     Raises
     ------
     ValueError
-        If the net is not initialized, or there is no such part.
+        If the net is not initialized, a parameter is not finite, or there is no such part.
     OSError
         If a file cannot be written.
     """
@@ -145,6 +146,7 @@ def export_symbol(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> 
 def _graph(net: VAE, part: str) -> _Graph:
     """Build the graph of a part."""
     contexts_of(net)  # raises if the net is not initialized
+    check_finite(net)
     x, z, eps = (mx.sym.var(name) for name in ("x", "z", "eps"))
     latent, pixels = net.n_latent, net.n_output
     if part == "encoder":

@@ -10,8 +10,14 @@ from collections.abc import Callable, Iterator
 import mxnet as mx
 import numpy as np
 
-from vae_gluon._checks import as_array, check_integer, check_pixels
-from vae_gluon.model import context_of
+from vae_gluon._checks import (
+    as_array,
+    check_classic_arrays,
+    check_integer,
+    check_numbers,
+    check_pixels,
+)
+from vae_gluon.model import GaussianSampler, check_finite, context_of
 
 BATCH_SIZE = 1000
 MAX_LIMIT = 5.0  # standard deviations; beyond, double precision is too coarse for the cdf
@@ -47,8 +53,10 @@ def decode(net: mx.gluon.Block, z: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If there are no codes, or they are not of n_latent dimensions.
+        If there are no codes, they are not finite, or not of n_latent dimensions.
     """
+    z = as_array(z)
+    check_numbers("latent codes", z)
     (images,) = _map(net, lambda batch: (net.decode(batch),), z)
     return images
 
@@ -56,15 +64,12 @@ def decode(net: mx.gluon.Block, z: np.ndarray) -> np.ndarray:
 def reconstruct(net: mx.gluon.Block, images: np.ndarray) -> np.ndarray:
     """Encode images, (N, ...), draw one z for each, and decode it: (N, n_output).
 
-    As in the tutorial these are the ``output`` of a call of the net, so they depend on MXNet's
-    seed.
+    With MXNet's seed set they are the ``output`` of a call of the net, as in the tutorial.
     """
-
-    def outputs(batch: mx.nd.NDArray) -> tuple[mx.nd.NDArray]:
-        net(batch)  # (N, n_output)
-        return (net.output,)
-
-    (reconstructions,) = _map(net, outputs, image_rows(images))
+    draw = GaussianSampler()
+    (reconstructions,) = _map(
+        net, lambda batch: (net.decode(draw(*net.encode(batch))),), image_rows(images)
+    )
     return reconstructions
 
 
@@ -130,6 +135,7 @@ def principal_components(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mu = as_array(mu).astype(float)
     if mu.ndim != 2 or min(mu.shape) < 2:
         raise ValueError(f"expected codes of shape (N, n_latent), both above 1, got {mu.shape}")
+    check_numbers("latent codes", mu)
     centred = mu - mu.mean(axis=0)
     variances, directions = np.linalg.eigh(centred.T @ centred / len(mu))  # ascending
     main = directions[:, :-3:-1]
@@ -188,10 +194,12 @@ def image_rows(images: np.ndarray) -> np.ndarray:
 
 
 def in_batches(net: mx.gluon.Block, rows: np.ndarray, batch_size: int) -> Iterator[mx.nd.NDArray]:
-    """Yield the rows of an array, (N, width), in batches, on the device of ``net``."""
-    ctx = context_of(net)
+    """Yield the rows of an array, (N, width), in batches, on the device of ``net``, of its type."""
+    check_classic_arrays()
+    ctx, dtype = context_of(net), next(iter(net.collect_params().values())).dtype
+    check_finite(net)
     for begin in range(0, len(rows), batch_size):
-        yield mx.nd.array(rows[begin : begin + batch_size], ctx=ctx, dtype=np.float32)
+        yield mx.nd.array(rows[begin : begin + batch_size], ctx=ctx, dtype=dtype)
 
 
 def _map(

@@ -9,7 +9,7 @@ import mxnet as mx
 import numpy as np
 
 from vae_gluon._checks import check_integer
-from vae_gluon._progress import tqdm
+from vae_gluon._progress import make_bar
 from vae_gluon.inference.latent import encode, image_rows, in_batches
 from vae_gluon.model import BernoulliNLL, GaussianKL, GaussianSampler
 
@@ -54,6 +54,8 @@ def elbo(net: mx.gluon.Block, images: np.ndarray) -> ELBO:
     ------
     ValueError
         If there are no images, or a pixel is not in [0, 1].
+    FloatingPointError
+        If a term is not finite.
     """
     sampler, bernoulli, gaussian = GaussianSampler(), BernoulliNLL(), GaussianKL()
     terms = []
@@ -62,6 +64,8 @@ def elbo(net: mx.gluon.Block, images: np.ndarray) -> ELBO:
         nll = bernoulli(net.decoder.logits(sampler(mu, lv)), x)  # (N,)
         terms.append((nll.asnumpy(), gaussian(mu, lv).asnumpy()))
     nll, kl = (float(np.concatenate(term).mean(dtype=float)) for term in zip(*terms))
+    _check_finite("reconstruction term", np.array(nll))
+    _check_finite("KL divergence", np.array(kl))
     return ELBO(-nll - kl, nll, kl)
 
 
@@ -98,17 +102,20 @@ def log_likelihood(
     ------
     ValueError
         If ``k`` is not a positive integer, there are no images, or a pixel is not in [0, 1].
+    FloatingPointError
+        If the bound of an image is not finite.
     """
     check_integer("k", k)
     rows = image_rows(images)
     bounds = []
-    with tqdm(total=len(rows), desc=f"k = {k}", unit="image", disable=not progress) as bar:
+    with make_bar(progress, total=len(rows), desc=f"k = {k}", unit="image") as bar:
         for x in in_batches(net, rows, max(1, ROWS // k)):
             mu, lv = net.encode(x)
             total = np.full(len(x), -np.inf)  # (N,)
             for n in _parts(k, max(1, ROWS // len(x))):
                 log_weights = _log_weights(net, x, mu, lv, n).asnumpy().astype(float)  # (N, n)
                 total = np.logaddexp(total, np.logaddexp.reduce(log_weights, axis=1))
+            _check_finite("log-likelihood", total)
             bounds.append(total - np.log(k))
             bar.update(len(x))
     return np.concatenate(bounds)
@@ -140,6 +147,15 @@ def active_units(net: mx.gluon.Block, images: np.ndarray) -> tuple[int, np.ndarr
     mu, _ = encode(net, images)
     variances = mu.var(axis=0, dtype=float)
     return int((variances > ACTIVE).sum()), variances
+
+
+def _check_finite(what: str, numbers: np.ndarray) -> None:
+    """Raise a FloatingPointError if one of the numbers, of any shape, is not finite."""
+    bad = numbers[~np.isfinite(numbers)]
+    if bad.size:
+        raise FloatingPointError(
+            f"the {what} is {bad[0]}: the parameters are too large for single precision"
+        )
 
 
 def _parts(k: int, size: int) -> Iterator[int]:

@@ -8,6 +8,7 @@ from vae_gluon.model.devices import (
     gpu_exists,
     read_contexts,
 )
+from vae_gluon.model.finite import check_finite
 from vae_gluon.model.losses import BernoulliNLL, GaussianKL
 from vae_gluon.model.parameter_files import (
     check_arrays,

@@ -20,9 +20,12 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 
+from vae_gluon._checks import quoted
+
 FILE_MAGIC = 0x112
-# What an array begins with: since MXNet 0.12 the first, with NumPy's shapes (since 1.6) the second.
-ARRAY_MAGICS = (0xF993FAC9, 0xF993FACA)
+# What an array begins with: the first, or, with NumPy's shapes, the second, which MXNet itself
+# reads only with them.
+ARRAY_MAGIC, NUMPY_MAGIC = 0xF993FAC9, 0xF993FACA
 DENSE = 0
 MAX_DIMS = 32
 # Types by their numbers in mshadow/base.h.
@@ -136,10 +139,10 @@ def _differences(
     """Say how arrays, of any shape, differ from what is expected: names, shapes, types, numbers."""
     missing = [name for name in expected if name not in arrays]
     if missing:
-        yield f"expected {', '.join(missing)}, not found in it"
+        yield f"expected {', '.join(missing[:3])}, not found in it"
     extra = [name for name in arrays if name not in expected]
     if extra:
-        yield f"found {', '.join(extra)}, not expected"
+        yield f"found {', '.join(map(quoted, extra[:3]))}, not expected"
     for name, array in arrays.items():
         if name not in expected:
             continue
@@ -181,6 +184,8 @@ def _parse(file: _Bytes) -> dict[str, np.ndarray]:
     (n_names,) = file.numbers("Q")
     if n_names != n_arrays:
         raise ValueError(f"expected a name for each of {n_arrays} arrays, found {n_names} names")
+    if n_arrays == 0:
+        raise ValueError("expected arrays, found none")
     names = [file.take(*file.numbers("Q")).decode() for _ in arrays]
     if len(set(names)) < len(names):
         raise ValueError("expected a name for each array, found one twice")
@@ -204,7 +209,9 @@ def _parse_array(file: _Bytes) -> np.ndarray:
 def _parse_shape(file: _Bytes) -> tuple[int, ...]:
     """Read what the next array begins with, up to its shape."""
     magic, storage, n_dims = file.numbers("Iii")
-    if magic not in ARRAY_MAGICS or storage != DENSE or not 0 < n_dims <= MAX_DIMS:
+    if magic == NUMPY_MAGIC:
+        raise ValueError("its arrays were saved with mx.npx.set_np() on: save them without it")
+    if magic != ARRAY_MAGIC or storage != DENSE or not 0 < n_dims <= MAX_DIMS:
         raise ValueError(
             f"expected a dense array of 1 to {MAX_DIMS} dimensions before byte {file.at}, "
             f"found storage type {storage}, {n_dims} dimensions and the magic number {magic:#x}"

@@ -14,6 +14,7 @@ from mxnet.gluon import nn
 
 from vae_gluon._checks import check_integer
 from vae_gluon.model.devices import contexts_of
+from vae_gluon.model.finite import check_finite
 from vae_gluon.model.losses import BernoulliNLL, GaussianKL
 from vae_gluon.model.parameter_files import check_parameters
 from vae_gluon.model.sampler import GaussianSampler
@@ -205,6 +206,11 @@ class VAE(gluon.HybridBlock):
         check_parameters(filename, self, allow_missing, ignore_extra, cast_dtype)
         options = (allow_missing, ignore_extra, cast_dtype, dtype_source)
         super().load_parameters(str(filename), ctx, *options)
+
+    def save_parameters(self, filename: str | os.PathLike[str], deduplicate: bool = False) -> None:
+        """Write the parameters as every Gluon block does; a ValueError if one is not finite."""
+        check_finite(self)
+        super().save_parameters(str(filename), deduplicate)
 
     def forward(self, x: mx.nd.NDArray) -> Any:
         """Map images, (N, n_output), to negative ELBOs, (N,); keep mu, the logits and the KL.

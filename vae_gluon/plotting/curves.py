@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
+from vae_gluon._checks import check_numbers
 from vae_gluon.plotting.axes import axes_or_new
 
 
@@ -72,6 +73,8 @@ def plot_elbo_terms(loss: Sequence[float], kl: Sequence[float], ax: Axes | None 
 
 def _plot_lines(lines: Mapping[str, np.ndarray], ylabel: str, ax: Axes | None) -> Axes:
     """Plot lines, (epochs,) each, against the epoch; their names are in the legend."""
+    for values in lines.values():
+        check_numbers("losses", values)
     ax = axes_or_new(ax, 6.4, 4.8)
     for name, values in lines.items():
         epochs = np.arange(1, len(values) + 1)

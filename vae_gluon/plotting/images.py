@@ -7,7 +7,7 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 
-from vae_gluon._checks import as_array
+from vae_gluon._checks import as_array, check_pixels
 from vae_gluon.plotting.axes import axes_or_new
 
 
@@ -17,7 +17,7 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
     Parameters
     ----------
     images : array
-        Square images, flat or not: (N, side * side), (N, side, side) or
+        Square images in [0, 1], flat or not: (N, side * side), (N, side, side) or
         (N, 1, side, side). N is a multiple of ``n_columns``.
     n_columns : int
         Images in a row.
@@ -32,7 +32,7 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the images are not square, or do not fill the rows.
+        If the images are not square, do not fill the rows, or a pixel is not in [0, 1].
     """
     images = as_array(images)
     n = len(images)
@@ -41,6 +41,7 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
         raise ValueError(f"expected square images, (N, side * side), got {images.shape}")
     if n_columns < 1 or n % n_columns:
         raise ValueError(f"expected images to fill rows of {n_columns}, got {n} of them")
+    check_pixels("images", images)
     padded = np.zeros((n, side + gap, side + gap), images.dtype)
     padded[:, :side, :side] = images.reshape(n, side, side)
     rows = padded.reshape(-1, n_columns, side + gap, side + gap)
@@ -50,8 +51,7 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
 
 def plot_samples(images: np.ndarray, ax: Axes | None = None) -> Axes:
     """Draw images, (N, ...), in one row."""
-    ax = axes_or_new(ax, 16, 2)
-    return _show(tile(images, len(images), gap=4), ax)
+    return _show(tile(images, len(images), gap=4), ax, 16, 2)
 
 
 def plot_grid(images: np.ndarray, ax: Axes | None = None) -> Axes:
@@ -65,8 +65,7 @@ def plot_grid(images: np.ndarray, ax: Axes | None = None) -> Axes:
     n = math.isqrt(len(images))
     if n * n != len(images):
         raise ValueError(f"expected a square number of images, got {len(images)}")
-    ax = axes_or_new(ax, 6, 6)
-    return _show(tile(images, n), ax)
+    return _show(tile(images, n), ax, 6, 6)
 
 
 def plot_interpolations(steps: np.ndarray, ax: Axes | None = None) -> Axes:
@@ -74,8 +73,7 @@ def plot_interpolations(steps: np.ndarray, ax: Axes | None = None) -> Axes:
     steps = as_array(steps)
     if steps.ndim != 3:
         raise ValueError(f"expected steps of shape (N, n, n_output), got {steps.shape}")
-    ax = axes_or_new(ax, 8, 4)
-    return _show(tile(steps.reshape(-1, steps.shape[2]), steps.shape[1], gap=2), ax)
+    return _show(tile(steps.reshape(-1, steps.shape[2]), steps.shape[1], gap=2), ax, 8, 4)
 
 
 def plot_reconstructions(
@@ -97,8 +95,7 @@ def plot_reconstructions(
     originals, reconstructions = (
         as_array(images).reshape(n, -1) for images in (originals, reconstructions)
     )
-    ax = axes_or_new(ax, 16, 3.4)
-    _show(tile(np.concatenate([originals, reconstructions]), n, gap=4), ax)
+    ax = _show(tile(np.concatenate([originals, reconstructions]), n, gap=4), ax, 16, 3.4)
     for fraction, name in ((0.75, "original"), (0.25, "reconstruction")):
         ax.text(
             -0.005, fraction, name, transform=ax.transAxes, rotation=90, ha="right", va="center"
@@ -106,8 +103,12 @@ def plot_reconstructions(
     return ax
 
 
-def _show(canvas: np.ndarray, ax: Axes) -> Axes:
-    """Draw a canvas, (height, width) in [0, 1], with 1 as black, without a frame."""
+def _show(canvas: np.ndarray, ax: Axes | None, width: float, height: float) -> Axes:
+    """Draw a canvas, (height, width) in [0, 1], with 1 as black, without a frame.
+
+    A new figure, of this size in inches, is made for images that have been checked.
+    """
+    ax = axes_or_new(ax, width, height)
     ax.imshow(canvas, cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
     ax.set_axis_off()
     return ax

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from scipy.special import ndtr
 
-from vae_gluon._checks import as_array
+from vae_gluon._checks import as_array, check_numbers, quoted
 from vae_gluon.plotting.axes import axes_or_new
 
 MARKER_AREA = 8
@@ -103,18 +103,22 @@ def _check_plane(
     points, labels = as_array(points), as_array(labels)
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"expected {what}, (N, 2), got {points.shape}")
-    if len(labels) != len(points):
-        raise ValueError(f"expected {len(points)} labels, one for each point, got {len(labels)}")
-    others = np.setdiff1d(labels, np.arange(N_CLASSES))
-    if others.size:
-        raise ValueError(f"expected labels from 0 to {N_CLASSES - 1}, got {others[0]}")
+    check_numbers(what, points)
+    if labels.shape != points.shape[:1]:
+        raise ValueError(
+            f"expected {len(points)} labels, one for each point, got labels of shape {labels.shape}"
+        )
+    others = {label for label in labels.tolist() if label not in range(N_CLASSES)}
+    if others:
+        found = ", ".join(sorted(map(quoted, others))[:3])
+        raise ValueError(f"expected labels from 0 to {N_CLASSES - 1}, got {found}")
     return points, labels.astype(int)
 
 
 def _scatter(points: np.ndarray, labels: np.ndarray, ax: Axes | None) -> Axes:
     """Draw points, (N, 2), in the colours of their labels, (N,)."""
     ax = axes_or_new(ax, 6.4, 5.6)
-    colours = plt.get_cmap("tab10")
+    colours = colormaps["tab10"]
     # In a random order, so that no digit covers the others.
     order = np.random.default_rng(0).permutation(len(points))
     x, y = points[order].T

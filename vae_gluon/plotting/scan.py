@@ -40,11 +40,12 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
     n = _check_grid(z)
     if len(images) != len(z):
         raise ValueError(f"expected {len(z)} images, one for each code, got {len(images)}")
-    ax = axes_or_new(ax, 8, 8)
     upwards = images.reshape(n, n, -1)[::-1].reshape(n * n, -1)  # the last row comes on top
+    canvas = tile(upwards, n)
+    ax = axes_or_new(ax, 8, 8)
     # Each image is one unit wide and high, and image i is centred at i.
     extent = (-0.5, n - 0.5, -0.5, n - 0.5)
-    ax.imshow(tile(upwards, n), cmap="Greys", vmin=0, vmax=1, extent=extent)
+    ax.imshow(canvas, cmap="Greys", vmin=0, vmax=1, extent=extent)
     ticks = np.unique(np.linspace(0, n - 1, N_TICKS).round().astype(int))
     ax.set_xticks(ticks, _labels(z[ticks, 0]))
     ax.set_yticks(ticks, _labels(z[ticks * n, 1]))

@@ -4,4 +4,4 @@ from vae_gluon.training.adam import Adam
 from vae_gluon.training.checkpoint import load_checkpoint, save_checkpoint
 from vae_gluon.training.epoch import evaluate, train_epoch
 from vae_gluon.training.loop import History, TrainingState, train
-from vae_gluon.training.seeds import SEED_LIMIT, seed
+from vae_gluon.training.seeds import seed

@@ -19,7 +19,7 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 
-from vae_gluon._checks import as_array
+from vae_gluon._checks import as_array, quoted
 from vae_gluon._files import replacing
 from vae_gluon.model import check_arrays, default_context, expected_array, named_parameters
 from vae_gluon.training.loop import History, TrainingState
@@ -206,11 +206,19 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         RuntimeError,  # encrypted
         EOFError,
         struct.error,
+        TypeError,  # a header that is Python, but no array's
         ValueError,
     ) as error:
         raise ValueError(
-            f"{path} is not a whole checkpoint: {error}; use a copy of it, or train from the start"
+            f"{path} is not a whole checkpoint: {_shortened(error)}; use a copy of it, or train "
+            "from the start"
         ) from error
+
+
+def _shortened(error: Exception) -> str:
+    """Return the message of an error, which may quote the file, as one short line."""
+    text = str(error)
+    return text if text.isprintable() and len(text) < 200 else quoted(text)
 
 
 def _parse(data: bytes) -> np.ndarray:

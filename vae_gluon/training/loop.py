@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import mxnet as mx
 import numpy as np
 from mxnet import gluon
 
-from vae_gluon._checks import check_integer
-from vae_gluon._progress import tqdm
+from vae_gluon._checks import check_classic_arrays, check_integer
+from vae_gluon._progress import make_bar, tqdm
 from vae_gluon.data import check_iterator
 from vae_gluon.distributed import TIMEOUT, Watch
-from vae_gluon.model import contexts_of, default_context, named_parameters
+from vae_gluon.model import check_finite, contexts_of, default_context, named_parameters
 from vae_gluon.mxnet_today import late_import
 from vae_gluon.training.adam import Adam
 from vae_gluon.training.epoch import Losses, train_epoch, validate
 from vae_gluon.training.interrupts import HeldInterrupt
 from vae_gluon.training.seeds import check_seed, seed_epoch
+
+# As tqdm's own, with tenths of an epoch.
+BAR = "{l_bar}{bar}| {n:.1f}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
 
 class History(NamedTuple):
@@ -105,7 +109,8 @@ def train(
     learning_rate : float, default 0.001
         Of Adam.
     progress : bool, default True
-        Show a bar, and print a line for each tenth of the run, for its end, and the time it took.
+        Show a bar, in a notebook or a terminal, and print a line for each tenth of the run, for its
+        end, and the time it took.
     binarize : bool, default False
         Train and validate on binary pixels, drawn anew for each batch: each is 1 with the
         probability that its grey gives (dynamic binarization, as in Burda et al.,
@@ -141,8 +146,9 @@ def train(
     ------
     ValueError
         If ``epochs`` or ``learning_rate`` is not positive, ``start`` has more epochs or is of
-        another net, ``seed`` is out of range, an iterator gives no images, or a pixel is not in
-        [0, 1].
+        another net, ``seed`` is out of range, an iterator gives no images, a pixel is not in
+        [0, 1], or the net has a parameter that is not finite or accumulates gradients, or none
+        to train.
     FloatingPointError
         If a loss, a parameter or a moment of Adam is not finite. The message names it and when.
 
@@ -157,6 +163,7 @@ def train(
     """
     _check(train_iter, val_iter, epochs, learning_rate, seed)
     _put_on_devices(net, ctx)
+    _check_net(net)
     trainer, history = _make_trainer(net, learning_rate, start, kvstore)
     rank = kvstore.rank if kvstore else 0
     done = len(history.train)
@@ -165,12 +172,15 @@ def train(
     if seed is not None:
         _shuffle_again((train_iter, val_iter), seed, done, rank)
 
-    bar = tqdm(total=epochs, initial=done, desc="epochs", unit="epoch", disable=not progress)
+    bar = make_bar(progress, total=epochs, initial=done, desc="epochs", bar_format=BAR)
+    share = _share_of_an_epoch(train_iter)
     with bar, HeldInterrupt() as held, Watch(timeout if kvstore else None) as watch:
 
         def after_batch() -> None:
             held.check()
             watch.beat()
+            # Below the next whole number, which the end of the epoch brings.
+            bar.update(min(share, max(0, epoch + 0.99 - bar.n)))
 
         if progress and late_import():
             bar.write(f"Note: {late_import()}")
@@ -180,14 +190,17 @@ def train(
             begin = time.perf_counter()
             losses = Losses(f"training loss of epoch {epoch}", after_batch)
             training = train_epoch(net, trainer, train_iter, losses, binarize, kvstore)
-            _check_finite(net, _moments(net, trainer), f"after the training of epoch {epoch}")
+            _check_still_finite(net, _moments(net, trainer), f"after the training of epoch {epoch}")
             losses = Losses(f"validation loss of epoch {epoch}", after_batch)
             validation = validate(net, val_iter, losses, binarize, kvstore)
             _append(history, training, validation, time.perf_counter() - begin)
             if after_epoch is not None:
                 after_epoch(_state(net, trainer, history))
-            _report(bar, epoch, epochs, history)
-        _report_time(bar, done, history)
+            bar.update(epoch + 1 - bar.n)
+            if progress:
+                _report(bar, epoch, epochs, history)
+        if progress:
+            _report_time(bar, done, history)
     return history
 
 
@@ -201,13 +214,26 @@ def _check(
     learning_rate: float,
     seed: int | None,
 ) -> None:
+    check_classic_arrays()
     check_iterator("train_iter", train_iter)
     check_iterator("val_iter", val_iter)
     check_integer("epochs", epochs)
-    if not 0 < learning_rate < float("inf"):
+    if not isinstance(learning_rate, Real) or not 0 < learning_rate < float("inf"):
         raise ValueError(f"expected a finite learning_rate above 0, got {learning_rate!r}")
     if seed is not None:
         check_seed(seed)
+
+
+def _check_net(net: mx.gluon.Block) -> None:
+    check_finite(net)
+    requests = {name: parameter.grad_req for name, parameter in named_parameters(net).items()}
+    adding = [name for name, request in requests.items() if request == "add"]
+    if adding:
+        raise ValueError(
+            f"expected gradients that each step writes anew, got grad_req='add' for {adding[0]}"
+        )
+    if set(requests.values()) == {"null"}:
+        raise ValueError("expected a parameter to train, got grad_req='null' for all of them")
 
 
 def _put_on_devices(net: mx.gluon.Block, ctx: mx.Context | list[mx.Context] | None) -> None:
@@ -282,7 +308,7 @@ def _moments(
     return {names[id(adam.param_dict[index])]: pair for index, pair in adam.moments.items()}
 
 
-def _check_finite(
+def _check_still_finite(
     net: mx.gluon.Block, moments: Mapping[str, tuple[mx.nd.NDArray, mx.nd.NDArray]], when: str
 ) -> None:
     """Raise a FloatingPointError unless all parameters and moments are finite.
@@ -311,18 +337,22 @@ def _shuffle_again(
                 data_iter.reset()
 
 
+def _share_of_an_epoch(train_iter: mx.io.DataIter) -> float:
+    """Return by how much a batch advances the bar: nothing, if it is not known beforehand."""
+    images, batch_size = getattr(train_iter, "num_data", 0), train_iter.batch_size
+    return batch_size / images if images else 0
+
+
 def _report(bar: tqdm, epoch: int, epochs: int, history: History) -> None:
-    """Advance the bar; print a line as each tenth of the run begins, and for the last epoch."""
+    """Put the losses at the bar; print a line as each tenth of the run begins, and at its end."""
     train_loss, val_loss = history.train[-1], history.val[-1]
-    bar.set_postfix(train=f"{train_loss:.2f}", val=f"{val_loss:.2f}", refresh=False)
-    bar.update()
+    bar.set_postfix(train=f"{train_loss:.2f}", val=f"{val_loss:.2f}")
     begins_tenth = 10 * epoch // epochs > 10 * (epoch - 1) // epochs
-    if not bar.disable and (begins_tenth or epoch == epochs - 1):
+    if begins_tenth or epoch == epochs - 1:
         bar.write(f"Epoch {epoch}, training loss {train_loss:.2f}, validation loss {val_loss:.2f}")
 
 
 def _report_time(bar: tqdm, done: int, history: History) -> None:
     """Print the time of all epochs."""
-    if not bar.disable:
-        before = ", earlier epochs included" if done else ""
-        bar.write(f"Time elapsed: {sum(history.seconds):.2f}s{before}")
+    before = ", earlier epochs included" if done else ""
+    bar.write(f"Time elapsed: {sum(history.seconds):.2f}s{before}")

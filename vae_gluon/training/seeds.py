@@ -5,21 +5,20 @@ from __future__ import annotations
 import mxnet as mx
 import numpy as np
 
-from vae_gluon._checks import check_integer
-
-SEED_LIMIT = 2**31  # MXNet takes a seed as a signed 32-bit integer
+from vae_gluon._checks import LIMIT, check_integer
 
 
 def seed(number: int) -> None:
     """Seed both generators that a run draws from.
 
     MXNet's generator draws the weights and the noise, NumPy's global one shuffles
-    ``NDArrayIter``. Seed them before making the iterators and the net.
+    ``NDArrayIter``. Seed them before making the iterators and the net. MXNet has a generator for
+    each thread: call this in the thread that trains.
 
     Parameters
     ----------
     number : int
-        From 0 to ``SEED_LIMIT - 1``, which is 2**31 - 1.
+        From 0 to 2**31 - 1.
 
     Raises
     ------
@@ -31,10 +30,8 @@ def seed(number: int) -> None:
 
 
 def check_seed(number: int) -> None:
-    """Raise a ValueError unless ``number`` is an integer from 0 to ``SEED_LIMIT - 1``."""
+    """Raise a ValueError unless ``number`` is an integer from 0 to 2**31 - 1."""
     check_integer("seed", number, least=0)
-    if number >= SEED_LIMIT:
-        raise ValueError(f"expected a seed below {SEED_LIMIT}, got {number}")
 
 
 def seed_epoch(number: int, epoch: int, rank: int = 0) -> None:
@@ -48,7 +45,7 @@ def seed_epoch(number: int, epoch: int, rank: int = 0) -> None:
     if epoch > 0 or rank > 0:
         # NumPy's way to mix numbers into one seed, so that neighbouring epochs are unrelated.
         numbers = np.random.SeedSequence([number, epoch, *([rank] if rank else [])])
-        _set(int(numbers.generate_state(1)[0]) % SEED_LIMIT)
+        _set(int(numbers.generate_state(1)[0]) % LIMIT)
 
 
 def _set(number: int) -> None:

@@ -1,0 +1,23 @@
+"""Parameters that are not finite, which results may hide: MXNet's relu makes 0 of NaN."""
+
+from __future__ import annotations
+
+import mxnet as mx
+import numpy as np
+
+from vae_gluon.model.parameter_files import named_parameters
+
+
+def check_finite(net: mx.gluon.Block) -> None:
+    """Raise a ValueError if a parameter of ``net`` holds a number that is not finite."""
+    for name, parameter in named_parameters(net).items():
+        try:
+            numbers = parameter.data(parameter.list_ctx()[0]).asnumpy()
+        except RuntimeError:  # it is not initialized, or not yet: its shape comes with the images
+            continue
+        bad = numbers[~np.isfinite(numbers)]
+        if bad.size:
+            raise ValueError(
+                f"expected a net of finite parameters, found {bad[0]} in {name}: its training has "
+                "diverged; initialize it again, or load other parameters"
+            )
