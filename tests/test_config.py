@@ -65,7 +65,7 @@ def test_an_option_that_an_older_run_does_not_have_has_its_default():
 
 def test_an_option_of_a_newer_version_is_named():
     content = {**PLAIN.to_json(), "wings": 2}
-    with pytest.raises(ValueError, match=r"config.json .* of this version: it has wings"):
+    with pytest.raises(ValueError, match=r"config.json .* of this version: it has 'wings'"):
         RunConfig.from_json(Path("config.json"), content)
 
 

@@ -95,7 +95,8 @@ def test_a_run_goes_on_to_the_same_end_wherever_it_was_stopped(
 ):
     stop_after(monkeypatch, epochs, tmp_path / "run")
     assert train(tmp_path / "run", "--resume") == 0
-    assert f"Resuming after {epochs} of 3 epochs" in capsys.readouterr().out
+    told = {3: "All of its 3 epochs are trained already"}
+    assert told.get(epochs, f"Resuming after {epochs} of 3 epochs") in capsys.readouterr().out
     assert contents(tmp_path / "run") == contents(done)
 
 
@@ -348,7 +349,7 @@ def test_damaged_files_raise_with_the_reason(copy, name, content, message, capsy
     ("name", "value", "message"),
     [
         ("n_layers", 10**9, "n_layers to be an integer of at least 0 and below 1000, found 10{9}"),
-        ("n_hidden", 10**12, "expected layers of fewer than 2147483647 weights"),
+        ("n_hidden", 10**9, "expected layers of fewer than 2147483647 weights"),
         ("n_hidden", "16", "n_hidden to be an integer of at least 1, found '16'"),
         ("n_hidden", 16.0, "n_hidden to be an integer of at least 1, found 16.0"),
         ("batch_size", True, "batch_size to be an integer of at least 1, found True"),

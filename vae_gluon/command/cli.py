@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,9 +13,16 @@ from typing import Any, NoReturn
 import mxnet as mx
 
 from vae_gluon import __version__
+from vae_gluon._checks import quoted
 from vae_gluon.command.config import COUNT, FLAG, OPTIONS, Kind
-from vae_gluon.command.errors import CommandError, DivergedRunError, InterruptedRunError
+from vae_gluon.command.errors import (
+    CommandError,
+    DivergedRunError,
+    InterruptedRunError,
+    PicturesError,
+)
 from vae_gluon.command.finished import run_evaluate, run_export, run_figures
+from vae_gluon.command.streams import lenient_output
 from vae_gluon.command.train import run_train
 from vae_gluon.distributed import LOOPBACK, ROLES, run_cluster
 from vae_gluon.inference import PARTS
@@ -30,11 +38,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 for success, 1 if the system refused something or the run diverged, 2 for
         bad input, 130 after Ctrl-C.
     """
+    with lenient_output():
+        return _run(argv)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
     try:
         return args.run(args) or 0
     except CommandError as error:
         message, code = f"error: {error}", 2
+    except PicturesError as error:
+        message, code = f"error: {error}", 1
     except DivergedRunError as error:
         message, code = f"error: {error}; {error.checkpoint} is from before", 1
     except (OSError, FloatingPointError) as error:
@@ -68,7 +83,9 @@ class _Parser(argparse.ArgumentParser):
         # A command refuses what it does not know itself, so that the error names its own --help.
         namespace, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+            close = difflib.get_close_matches(unknown[0], self._option_string_actions, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
         return namespace, unknown
 
     def error(self, message: str) -> NoReturn:
@@ -266,7 +283,7 @@ def _reader(kind: Kind) -> Callable[[str], Any]:
         except ValueError:
             value = None
         if not kind.allows(value):
-            raise argparse.ArgumentTypeError(f"expected {kind.expected}, got {word!r}")
+            raise argparse.ArgumentTypeError(f"expected {kind.expected}, got {quoted(word)}")
         return value
 
     return read

@@ -13,8 +13,8 @@ from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vae_gluon._checks import LIMIT, quoted
 from vae_gluon.model import VAE, conv_decoder, conv_encoder
-from vae_gluon.training import SEED_LIMIT
 
 
 class Kind(NamedTuple):
@@ -31,7 +31,7 @@ def integer(least: int, limit: int | None = None) -> Kind:
 
     def allows(value: Any) -> bool:
         is_integer = isinstance(value, int) and not isinstance(value, bool)
-        return is_integer and value >= least and (limit is None or value < limit)
+        return is_integer and least <= value < (limit or LIMIT)
 
     below = "" if limit is None else f" and below {limit}"
     return Kind(f"an integer of at least {least}{below}", allows, int)
@@ -108,7 +108,7 @@ class RunConfig:
     n_hidden: int = _option(400, COUNT, "units of each hidden layer")
     n_layers: int = _option(2, integer(0, 1000), "hidden layers of the encoder, and of the decoder")
     seed: int = _option(
-        1, integer(0, SEED_LIMIT), "of all random numbers: the same seed gives the same losses"
+        1, integer(0, LIMIT), "of all random numbers: the same seed gives the same losses"
     )
     checkpoint_every: int = _option(1, COUNT, "epochs between checkpoints", fixed=False)
     lr: float = _option(0.001, POSITIVE, "learning rate of Adam")
@@ -137,7 +137,7 @@ class RunConfig:
         for field in dataclasses.fields(cls):
             kind, given = field.metadata["kind"], field.name in content
             if (given or field.default is MISSING) and not kind.allows(content.get(field.name)):
-                found = repr(content[field.name])[:100] if given else "nothing"
+                found = quoted(content[field.name]) if given else "nothing"
                 raise ValueError(
                     f"{path} does not describe a run: expected {field.name} to be "
                     f"{kind.expected}, found {found}"
@@ -145,7 +145,7 @@ class RunConfig:
         unknown = content.keys() - {field.name for field in dataclasses.fields(cls)}
         if unknown:
             raise ValueError(
-                f"{path} does not describe a run of this version: it has {min(unknown)}"
+                f"{path} does not describe a run of this version: it has {quoted(min(unknown))}"
             )
         return cls(**content)
 

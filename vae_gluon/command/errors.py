@@ -28,6 +28,10 @@ class DivergedRunError(FloatingPointError):
         self.checkpoint = checkpoint
 
 
+class PicturesError(Exception):
+    """A run is complete but for its pictures, which could not be drawn."""
+
+
 @contextmanager
 def bad_input() -> Iterator[None]:
     """Turn errors about bad input into a CommandError."""

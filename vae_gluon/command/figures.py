@@ -106,7 +106,7 @@ def _figures(
 
     if net.n_latent == 2:
         yield from _plane_figures(net, mnist)
-    elif net.n_latent > 2:
+    elif net.n_latent > 2 and len(mnist["test_data"]) > 1:
         yield _components_figure(net, mnist)
 
 

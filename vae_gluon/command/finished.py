@@ -41,8 +41,9 @@ def run_evaluate(args: argparse.Namespace) -> None:
         "images": len(images),
         **_measure(run.net, images, args.k),
     }
+    print(_table(result), flush=True)  # first: it took minutes, and writing may fail
     write_json(args.folder / EVALUATION, result)
-    print(f"{_table(result)}\n{args.folder / EVALUATION}")
+    print(args.folder / EVALUATION)
 
 
 def run_export(args: argparse.Namespace) -> None:
@@ -69,7 +70,7 @@ def draw(
     seed: int,
     folder: Path,
 ) -> None:
-    """Draw the figures of a run, as ``draw_figures`` does, into its folder; print what is in it."""
+    """Draw the figures of a run, as ``draw_figures`` does, into its folder; print where."""
     # Imported here, so that an error in the options need not wait for matplotlib.
     from vae_gluon.command.figures import draw_figures
 
@@ -77,7 +78,7 @@ def draw(
     if net.n_latent != 2:
         instead = ": principal components instead" if net.n_latent > 2 else ""
         print(f"No pictures of a latent plane, n_latent is {net.n_latent}, not 2{instead}")
-    print(f"{folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+    print(f"Pictures, losses and parameters are in {folder}")
 
 
 def _measure(net: VAE, images: np.ndarray, k: int) -> dict[str, Any]:

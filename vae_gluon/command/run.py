@@ -36,7 +36,8 @@ class Run(NamedTuple):
     config: RunConfig
     mnist: dict[str, np.ndarray]
     net: VAE
-    start: TrainingState | None  # None if the run begins
+    start: TrainingState | None  # None if there is no checkpoint
+    resumed: bool
 
 
 class FinishedRun(NamedTuple):
@@ -77,7 +78,7 @@ def new_run(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
     if first:
         make_folder(folder)
         write_config(folder, config)
-    return Run(folder, config, mnist, net, None)
+    return Run(folder, config, mnist, net, None, resumed=False)
 
 
 def resumed_run(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
@@ -113,7 +114,7 @@ def resumed_run(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
         check_checkpoint(folder, config, kept, len(start.history.train))
     if is_first(kvstore):
         write_config(folder, config)
-    return Run(folder, config, mnist, net, start)
+    return Run(folder, config, mnist, net, start, resumed=True)
 
 
 def finished_run(folder: Path, data_dir: Path | None) -> FinishedRun:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vae_gluon._checks import quoted
 from vae_gluon._files import remove_partials, replacing
 from vae_gluon.command.config import RunConfig, is_finite
 from vae_gluon.training import History
@@ -15,6 +18,9 @@ CONFIG = "config.json"
 CHECKPOINT = "checkpoint.npz"
 HISTORY = "history.json"
 EVALUATION = "evaluation.json"
+MAX_LOSS = (
+    1e30  # far above what single precision allows, and below what an axis cannot be drawn for
+)
 
 
 def check_no_run(folder: Path) -> None:
@@ -29,6 +35,12 @@ def check_no_run(folder: Path) -> None:
 def make_folder(folder: Path) -> None:
     """Make the folder of a new run; raise a ValueError if it holds one, or cannot be a folder."""
     check_no_run(folder)
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:  # MXNet, which writes the parameters at the end, needs it
+        raise ValueError(
+            f"expected a folder whose name is UTF-8 text, got {os.fsencode(folder)!r}"
+        ) from error
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -64,7 +76,7 @@ def read_history(folder: Path) -> History:
     content = _read_json(path, missing)
     for name in History._fields:
         if not _is_losses(content.get(name)):
-            found = repr(content[name])[:100] if name in content else "nothing"
+            found = quoted(content[name]) if name in content else "nothing"
             raise ValueError(
                 f"{path} does not describe a run: expected {name} to be a list of finite numbers, "
                 f"one for each epoch, found {found}"
@@ -79,6 +91,12 @@ def read_history(folder: Path) -> History:
     return history
 
 
+def as_word(folder: Path) -> str:
+    """Return a folder as a word of a command line."""
+    text = str(folder)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)  # "-x" would be an option
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write ``content`` to a file, whole or not at all."""
     with replacing(path) as partial:
@@ -86,7 +104,9 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def _is_losses(value: Any) -> bool:
-    return isinstance(value, list) and len(value) > 0 and all(map(is_finite, value))
+    if not (isinstance(value, list) and value and all(map(is_finite, value))):
+        return False
+    return max(map(abs, value)) < MAX_LOSS
 
 
 def _read_json(path: Path, missing: str) -> dict[str, Any]:
@@ -134,7 +154,7 @@ def check_checkpoint(folder: Path, config: RunConfig, kept: Mapping[str, Any], d
         if kept[name] != value:
             raise ValueError(
                 f"{path} is of another run than {folder / CONFIG}: {name} is "
-                f"{kept[name]!r} in one and {value!r} in the other"
+                f"{quoted(kept[name])} in one and {quoted(value)} in the other"
             )
     if done > config.epochs:
         raise ValueError(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import mxnet as mx
@@ -16,11 +15,12 @@ from vae_gluon.command.errors import (
     CommandError,
     DivergedRunError,
     InterruptedRunError,
+    PicturesError,
     bad_input,
 )
 from vae_gluon.command.finished import draw
 from vae_gluon.command.run import Run, is_first, new_run, resumed_run
-from vae_gluon.command.run_files import CHECKPOINT, HISTORY, write_json
+from vae_gluon.command.run_files import CHECKPOINT, HISTORY, as_word, write_json
 from vae_gluon.data import mnist_iterators
 from vae_gluon.distributed import shard
 from vae_gluon.model import check_parameters, read_contexts, writing_parameters
@@ -36,16 +36,33 @@ def run_train(args: argparse.Namespace) -> None:
     first = is_first(kvstore)
     if first:
         _announce(run, kvstore)
-        # Imported here, so that an error in the options need not wait for matplotlib.
-        from vae_gluon.command.figures import draw_samples
-
-        draw_samples(run.mnist, run.config.seed, run.folder)
+        _draw_samples(run)
     with _ended_early(run):
         history = _train(run, kvstore)
         if first:
             _save_parameters(run.net, run.folder / f"{run.config.net_name}.params")
             write_json(run.folder / HISTORY, history._asdict())
-            draw(run.net, run.mnist, history, run.config.seed, run.folder)
+            _draw(run, history)
+
+
+def _draw_samples(run: Run) -> None:
+    """Draw the picture that is there before the training; what stops it is told after that."""
+    with suppress(Exception):
+        # Imported here, so that an error in the options need not wait for matplotlib.
+        from vae_gluon.command.figures import draw_samples
+
+        draw_samples(run.mnist, run.config.seed, run.folder)
+
+
+def _draw(run: Run, history: History) -> None:
+    """Draw the figures of a run whose other files are written."""
+    try:
+        draw(run.net, run.mnist, history, run.config.seed, run.folder)
+    except Exception as error:  # matplotlib's fonts, cache or settings, the disk
+        raise PicturesError(
+            f"the run is complete, but its pictures could not be drawn ({error}): "
+            f"vae-gluon figures {as_word(run.folder)} draws them"
+        ) from error
 
 
 def _connect(args: argparse.Namespace) -> mx.kv.KVStore | None:
@@ -70,8 +87,13 @@ def _announce(run: Run, kvstore: mx.kv.KVStore | None) -> None:
         f"validating on {len(run.mnist['test_data'])}, on {run.config.context}{workers}, "
         f"into {run.folder}"
     )
-    if run.start:
-        print(f"Resuming after {len(run.start.history.train)} of {run.config.epochs} epochs")
+    done, epochs = len(run.start.history.train) if run.start else 0, run.config.epochs
+    if done == epochs:
+        print(f"All of its {epochs} epochs are trained already: a larger --epochs makes it longer")
+    elif run.start:
+        print(f"Resuming after {done} of {epochs} epochs")
+    elif run.resumed:
+        print("It has no checkpoint yet: beginning with the first epoch")
 
 
 def _train(run: Run, kvstore: mx.kv.KVStore | None) -> History:
@@ -114,7 +136,7 @@ def _ended_early(run: Run) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         cluster = "cluster " if run.config.n_workers > 1 else ""
-        words = f"vae-gluon {cluster}train --resume --out {shlex.quote(str(run.folder))}"
+        words = f"vae-gluon {cluster}train --resume --out {as_word(run.folder)}"
         raise InterruptedRunError(checkpoint.exists(), words) from None
     except FloatingPointError as error:
         if not checkpoint.exists():

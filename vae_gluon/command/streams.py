@@ -1,0 +1,56 @@
+"""What the command says, and where: saying it is never what ends a training."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+
+class _Lenient:
+    """A stream that drops what it cannot write, to a closed pipe, a full disk, a lost terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except OSError:
+            self._give_up()
+        except UnicodeEncodeError:  # a folder's name, where output is ASCII
+            encoding = self._stream.encoding
+            self.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Write to nowhere from now on, what is still in the stream's buffer included."""
+        with suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def lenient_output() -> Iterator[None]:
+    """Let nothing that is printed within the block raise an error."""
+    before = sys.stdout, sys.stderr
+    # Python has None in the place of a stream that was closed when it was started.
+    sys.stdout, sys.stderr = (_Lenient(s or open(os.devnull, "w")) for s in before)  # noqa: SIM115
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        sys.stdout, sys.stderr = before
