@@ -12,13 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-IMPORTS = """
+IMPORT = """
 import time
 begun = time.perf_counter()
-import mxnet
-between = time.perf_counter()
 import vae_gluon
-print(between - begun, time.perf_counter() - between)
+print(time.perf_counter() - begun)
 """
 FIRST_STEP = """
 import numpy as np
@@ -45,15 +43,15 @@ def medians(codes: dict[str, str], rounds: int) -> dict[str, float]:
 def startup(cores: int, data_dir: Path | None, rounds: int = 7) -> dict[str, float]:
     """Seconds from the start of Python: to an import, to the first step; and to read MNIST."""
     taken = [
-        subprocess.run([sys.executable, "-c", IMPORTS], check=True, capture_output=True, text=True)
+        subprocess.run([sys.executable, "-c", IMPORT], check=True, capture_output=True, text=True)
         for _ in range(rounds)
     ]
-    imports = np.median([[float(part) for part in run.stdout.split()] for run in taken], axis=0)
+    imports = statistics.median(float(run.stdout) for run in taken)
     steps = medians(
         {name: FIRST_STEP.format(module=module, cores=cores) for name, module in STARTERS.items()},
         rounds,
     )
-    result = {"import mxnet": imports[0], "import vae_gluon, on top of mxnet": imports[1]}
+    result = {"import vae_gluon, and mxnet with it": imports}
     result |= {f"start to first step, {name}": taken for name, taken in steps.items()}
     if data_dir is not None:
         from vae_gluon import load_mnist
