@@ -8,7 +8,7 @@ from typing import NamedTuple
 import mxnet as mx
 import numpy as np
 
-from vae_gluon._checks import check_integer
+from vae_gluon._checks import check_integer, first_not_finite
 from vae_gluon._progress import make_bar
 from vae_gluon.inference.latent import encode, image_rows, in_batches
 from vae_gluon.model import BernoulliNLL, GaussianKL, GaussianSampler
@@ -151,10 +151,10 @@ def active_units(net: mx.gluon.Block, images: np.ndarray) -> tuple[int, np.ndarr
 
 def _check_finite(what: str, numbers: np.ndarray) -> None:
     """Raise a FloatingPointError if one of the numbers, of any shape, is not finite."""
-    bad = numbers[~np.isfinite(numbers)]
-    if bad.size:
+    bad = first_not_finite(numbers)
+    if bad is not None:
         raise FloatingPointError(
-            f"the {what} is {bad[0]}: the parameters are too large for single precision"
+            f"the {what} is {bad}: the parameters are too large for single precision"
         )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import mxnet as mx
-import numpy as np
 
+from vae_gluon._checks import first_not_finite
 from vae_gluon.model.parameter_files import named_parameters
 
 
@@ -15,9 +15,9 @@ def check_finite(net: mx.gluon.Block) -> None:
             numbers = parameter.data(parameter.list_ctx()[0]).asnumpy()
         except RuntimeError:  # it is not initialized, or not yet: its shape comes with the images
             continue
-        bad = numbers[~np.isfinite(numbers)]
-        if bad.size:
+        bad = first_not_finite(numbers)
+        if bad is not None:
             raise ValueError(
-                f"expected a net of finite parameters, found {bad[0]} in {name}: its training has "
+                f"expected a net of finite parameters, found {bad} in {name}: its training has "
                 "diverged; initialize it again, or load other parameters"
             )

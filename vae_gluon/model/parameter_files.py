@@ -20,7 +20,7 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 
-from vae_gluon._checks import quoted
+from vae_gluon._checks import first_not_finite, quoted
 
 FILE_MAGIC = 0x112
 # What an array begins with: the first, or, with NumPy's shapes, the second, which MXNet itself
@@ -150,8 +150,10 @@ def _differences(
         fits = len(shape) == array.ndim and all(n in (0, m) for n, m in zip(shape, array.shape))
         if (shape and not fits) or not (cast_dtype or array.dtype == dtype):
             yield f"{name}: expected {shape} {dtype}, found {array.shape} {array.dtype}"
-        elif not np.isfinite(array).all():
-            yield f"{name}: expected finite numbers, found {array[~np.isfinite(array)][0]}"
+            continue
+        bad = first_not_finite(array)
+        if bad is not None:
+            yield f"{name}: expected finite numbers, found {bad}"
 
 
 class _Bytes:

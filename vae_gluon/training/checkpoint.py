@@ -19,7 +19,7 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 
-from vae_gluon._checks import as_array, quoted
+from vae_gluon._checks import as_array, first_not_finite, quoted
 from vae_gluon._files import replacing
 from vae_gluon.model import check_arrays, default_context, expected_array, named_parameters
 from vae_gluon.training.loop import History, TrainingState
@@ -64,7 +64,7 @@ def save_checkpoint(
         for prefix, moment in zip(MOMENTS, moments):
             arrays[prefix + name] = as_array(moment)
     for name, array in arrays.items():
-        if not np.isfinite(array).all():
+        if first_not_finite(array) is not None:
             raise FloatingPointError(f"{name} is not finite: the run has diverged")
     for name, numbers in zip(HISTORY, state.history):
         arrays[name] = np.array(numbers, HISTORY[name])

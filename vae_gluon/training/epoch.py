@@ -9,6 +9,7 @@ import numpy as np
 from mxnet import autograd, gluon
 from mxnet.gluon.utils import split_and_load
 
+from vae_gluon._checks import first_not_finite
 from vae_gluon.data import batches, check_iterator, draw_pixels
 from vae_gluon.distributed import share_weights, total
 from vae_gluon.model import contexts_of
@@ -133,10 +134,10 @@ class Losses:
 
     def _check(self, loss: np.ndarray) -> None:
         """Raise a FloatingPointError if the loss of a batch, (N,), is not finite."""
-        bad = loss[~np.isfinite(loss)]
-        if len(bad):
+        bad = first_not_finite(loss)
+        if bad is not None:
             raise FloatingPointError(
-                f"the {self.name} is {bad[0]} in batch {len(self._fetched) - 1} "
+                f"the {self.name} is {bad} in batch {len(self._fetched) - 1} "
                 f"(of {len(loss)} images): the run has diverged, a smaller learning rate may help"
             )
 

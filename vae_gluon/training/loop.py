@@ -8,10 +8,9 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import mxnet as mx
-import numpy as np
 from mxnet import gluon
 
-from vae_gluon._checks import check_classic_arrays, check_integer
+from vae_gluon._checks import check_classic_arrays, check_integer, first_not_finite
 from vae_gluon._progress import make_bar, tqdm
 from vae_gluon.data import check_iterator
 from vae_gluon.distributed import TIMEOUT, Watch
@@ -319,7 +318,7 @@ def _check_still_finite(
     for name, parameter in named_parameters(net).items():
         arrays = [parameter.data(parameter.list_ctx()[0]), *moments.get(name, ())]
         for what, array in zip(("", "the first moment of ", "the second moment of "), arrays):
-            if not np.isfinite(array.asnumpy()).all():
+            if first_not_finite(array.asnumpy()) is not None:
                 raise FloatingPointError(
                     f"{what}{name} is not finite {when}: the run has diverged, a smaller learning "
                     "rate may help"
