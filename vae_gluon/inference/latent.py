@@ -17,7 +17,7 @@ from vae_gluon._checks import (
     check_numbers,
     check_pixels,
 )
-from vae_gluon.model import GaussianSampler, check_finite, context_of
+from vae_gluon.model import GaussianSampler, check_finite, context_of, dtype_of
 
 BATCH_SIZE = 1000
 MAX_LIMIT = 5.0  # standard deviations; beyond, double precision is too coarse for the cdf
@@ -196,7 +196,7 @@ def image_rows(images: np.ndarray) -> np.ndarray:
 def in_batches(net: mx.gluon.Block, rows: np.ndarray, batch_size: int) -> Iterator[mx.nd.NDArray]:
     """Yield the rows of an array, (N, width), in batches, on the device of ``net``, of its type."""
     check_classic_arrays()
-    ctx, dtype = context_of(net), next(iter(net.collect_params().values())).dtype
+    ctx, dtype = context_of(net), dtype_of(net)
     check_finite(net)
     for begin in range(0, len(rows), batch_size):
         yield mx.nd.array(rows[begin : begin + batch_size], ctx=ctx, dtype=dtype)

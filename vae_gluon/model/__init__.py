@@ -5,6 +5,7 @@ from vae_gluon.model.devices import (
     context_of,
     contexts_of,
     default_context,
+    dtype_of,
     gpu_exists,
     read_contexts,
 )

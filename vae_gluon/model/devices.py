@@ -1,10 +1,11 @@
-"""Where to compute: which devices there are, and which hold a net."""
+"""Where to compute: which devices there are, which hold a net, and in which type."""
 
 from __future__ import annotations
 
 import re
 
 import mxnet as mx
+import numpy as np
 
 
 def gpu_exists() -> bool:
@@ -64,6 +65,11 @@ def context_of(net: mx.gluon.Block) -> mx.Context:
         If ``net`` has not been initialized.
     """
     return contexts_of(net)[0]
+
+
+def dtype_of(net: mx.gluon.Block) -> np.dtype:
+    """Return the type of the parameters of ``net``."""
+    return np.dtype(next(iter(net.collect_params().values())).dtype)
 
 
 def contexts_of(net: mx.gluon.Block) -> list[mx.Context]:

@@ -13,7 +13,7 @@ from mxnet import autograd, gluon
 from mxnet.gluon import nn
 
 from vae_gluon._checks import check_integer
-from vae_gluon.model.devices import contexts_of
+from vae_gluon.model.devices import contexts_of, dtype_of
 from vae_gluon.model.finite import check_finite
 from vae_gluon.model.losses import BernoulliNLL, GaussianKL
 from vae_gluon.model.parameter_files import check_parameters
@@ -272,7 +272,7 @@ class VAE(gluon.HybridBlock):
         except RuntimeError as error:  # the base of MXNetError
             # Compared only after a failure: looking up the type takes too long for every call.
             contexts_of(self)  # raises an error of its own if the net is not initialized
-            dtype = np.dtype(next(iter(self.collect_params().values())).dtype)
+            dtype = dtype_of(self)
             if array.dtype == dtype:
                 raise
             raise ValueError(
