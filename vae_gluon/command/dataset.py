@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_gluon.data import NAMES, MNISTUnavailableError, find_mnist, make_digits, read_mnist
+from vae_gluon.data import MNISTUnavailableError, find_mnist, make_digits, read_mnist
 
 RULE = "=" * 80
 
@@ -37,11 +37,7 @@ def load_data(
         paths = find_mnist(data_dir)
         return "mnist", paths["train_data"].parent, read_mnist(paths)
     except MNISTUnavailableError as error:
-        message = (
-            f"MNIST is not in {' or '.join(map(str, error.looked_in))}, and could not be "
-            f"downloaded: {error.reason}. Put {NAMES} (each plain or .gz) into one folder and name "
-            "it, by --data-dir or VAE_GLUON_DATA"
-        )
+        message = f"{error.problem} --data-dir or VAE_GLUON_DATA"
         if dataset == "mnist":
             raise FileNotFoundError(f"{message}; or train with --dataset digits") from error
         _say_that_digits_stand_in(message)
