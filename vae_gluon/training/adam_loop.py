@@ -123,12 +123,13 @@ def make_loop(arrays: tuple[mx.nd.NDArray, ...]) -> AdamLoop | None:
     """Return the update of such arrays, None if it is not compiled, or not for them."""
     weight, grad, *_ = arrays
     usable = (
-        # Convolutions keep their weights, of four dimensions, in an order of their own at times.
-        len(weight.shape) <= 2
-        and weight.context.device_type == "cpu"
-        and all(array.dtype == np.float32 and array.stype == "default" for array in (weight, grad))
+        # First what is asked at every update where there is no numba.
+        weight.context.device_type == "cpu"
         and compilation().done()
         and compilation().result()
+        # Convolutions keep their weights, of four dimensions, in an order of their own at times.
+        and len(weight.shape) <= 2
+        and all(array.dtype == np.float32 and array.stype == "default" for array in (weight, grad))
     )
     return AdamLoop(arrays) if usable else None
 
