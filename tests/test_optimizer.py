@@ -12,6 +12,15 @@ from vae_gluon.training import adam, adam_loop
 from vae_gluon.training.adam import COMPILE_AFTER, SWEEP_EVERY, Adam
 
 SMALLEST_NORMAL = np.finfo(np.float32).tiny
+SETTINGS = [
+    {},
+    {"learning_rate": 0.1},
+    {"beta1": 0.5},
+    {"beta2": 0.9},
+    {"epsilon": 1e-3},
+    {"wd": 0.01},
+    {"rescale_grad": 0.01},
+]
 
 
 def run(optimizer, steps, fades_after=3, dtype="float32"):
@@ -34,17 +43,7 @@ def denormals(array):
 
 @pytest.mark.parametrize(
     "settings",
-    [
-        {},
-        {"learning_rate": 0.1},
-        {"beta1": 0.5},
-        {"beta2": 0.9},
-        {"epsilon": 1e-3},
-        {"wd": 0.01},
-        {"rescale_grad": 0.01},
-        {"clip_gradient": 0.5},
-        {"lazy_update": False},
-    ],
+    [*SETTINGS, {"clip_gradient": 0.5}, {"lazy_update": False}],
     ids=str,
 )
 def test_weights_are_those_of_mxnets_adam_to_the_last_bit(settings):
@@ -152,15 +151,7 @@ def without_loop(monkeypatch):
 
 @pytest.mark.parametrize(
     "settings",
-    [
-        {},
-        {"learning_rate": 0.1},
-        {"beta1": 0.5},
-        {"beta2": 0.9},
-        {"epsilon": 1e-3},
-        {"wd": 0.01},
-        {"rescale_grad": 0.01},
-    ],
+    SETTINGS,
     ids=str,
 )
 def test_the_loop_gives_the_operators_bits(calls, monkeypatch, settings):

@@ -1,4 +1,4 @@
-"""The package: ``train`` on a hybridized ``VAE``, nothing that its users do not call."""
+"""The package: ``train`` on a hybridized ``VAE``, in epochs later than the first."""
 
 import sys
 

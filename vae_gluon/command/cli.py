@@ -48,11 +48,9 @@ def _run(argv: Sequence[str] | None) -> int:
         return args.run(args) or 0
     except CommandError as error:
         message, code = f"error: {error}", 2
-    except PicturesError as error:
-        message, code = f"error: {error}", 1
     except DivergedRunError as error:
         message, code = f"error: {error}; {error.checkpoint} is from before", 1
-    except (OSError, FloatingPointError) as error:
+    except (OSError, FloatingPointError, PicturesError) as error:
         message, code = f"error: {error}", 1
     except mx.base.MXNetError as error:
         # The message is in the last line, below a stack trace.

@@ -37,7 +37,6 @@ class Run(NamedTuple):
     mnist: dict[str, np.ndarray]
     net: VAE
     start: TrainingState | None  # None if there is no checkpoint
-    resumed: bool
 
 
 class FinishedRun(NamedTuple):
@@ -78,7 +77,7 @@ def new_run(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
     if first:
         make_folder(folder)
         write_config(folder, config)
-    return Run(folder, config, mnist, net, None, resumed=False)
+    return Run(folder, config, mnist, net, None)
 
 
 def resumed_run(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
@@ -114,7 +113,7 @@ def resumed_run(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
         check_checkpoint(folder, config, kept, len(start.history.train))
     if is_first(kvstore):
         write_config(folder, config)
-    return Run(folder, config, mnist, net, start, resumed=True)
+    return Run(folder, config, mnist, net, start)
 
 
 def finished_run(folder: Path, data_dir: Path | None) -> FinishedRun:

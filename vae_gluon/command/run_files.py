@@ -18,9 +18,7 @@ CONFIG = "config.json"
 CHECKPOINT = "checkpoint.npz"
 HISTORY = "history.json"
 EVALUATION = "evaluation.json"
-MAX_LOSS = (
-    1e30  # far above what single precision allows, and below what an axis cannot be drawn for
-)
+MAX_LOSS = 1e30  # matplotlib cannot mark an axis that reaches the largest of a float's numbers
 
 
 def check_no_run(folder: Path) -> None:

@@ -35,7 +35,7 @@ def run_train(args: argparse.Namespace) -> None:
     run.net.hybridize(static_alloc=True, static_shape=True)
     first = is_first(kvstore)
     if first:
-        _announce(run, kvstore)
+        _announce(run, kvstore, args.resume)
         _draw_samples(run)
     with _ended_early(run):
         history = _train(run, kvstore)
@@ -80,7 +80,7 @@ def _connect(args: argparse.Namespace) -> mx.kv.KVStore | None:
     return args.connected
 
 
-def _announce(run: Run, kvstore: mx.kv.KVStore | None) -> None:
+def _announce(run: Run, kvstore: mx.kv.KVStore | None, resumed: bool) -> None:
     workers = f", by {kvstore.num_workers} workers" if kvstore else ""
     print(
         f"Training on {len(run.mnist['train_data'])} images of {run.config.dataset}, "
@@ -92,7 +92,7 @@ def _announce(run: Run, kvstore: mx.kv.KVStore | None) -> None:
         print(f"All of its {epochs} epochs are trained already: a larger --epochs makes it longer")
     elif run.start:
         print(f"Resuming after {done} of {epochs} epochs")
-    elif run.resumed:
+    elif resumed:
         print("It has no checkpoint yet: beginning with the first epoch")
 
 

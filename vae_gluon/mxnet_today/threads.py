@@ -88,7 +88,7 @@ def _read(path: str | Path) -> str:
 
 @contextmanager
 def every_core() -> Iterator[None]:
-    """Let mxnet, imported within the block, compute on every core."""
+    """Let mxnet, imported within the block, compute on every core, and its threads go to sleep."""
     settings = {}
     cores = _cores_to_set()
     if cores is not None:
