@@ -70,6 +70,7 @@ def test_train_writes_the_whole_run(tmp_path, digits_folder, capsys):
     out = tmp_path / "run"
     assert run("train", "--data-dir", digits_folder, "--out", out, *QUICK) == 0
     assert {path.name for path in out.iterdir()} == {
+        ".lock",
         "vae_gluon_2d1l16h.params",
         "checkpoint.npz",
         "config.json",
@@ -83,6 +84,8 @@ def test_train_writes_the_whole_run(tmp_path, digits_folder, capsys):
         "2d_latent_space_scan_for_generation.png",
     }
     history = read(out / "history.json")
+    assert history.pop("config") == read(out / "config.json")
+    assert isinstance(history.pop("parameters_crc32"), int)
     assert {key: len(numbers) for key, numbers in history.items()} == {
         "train": 2,
         "val": 2,

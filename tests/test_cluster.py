@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from vae_gluon.distributed.cluster import run_cluster
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux does")
 
 WORKER = """
-import sys, zlib
+import pathlib, pickle, sys, zlib
 import vae_gluon  # first: on Python 3.12 mxnet cannot be imported without it
 import mxnet as mx
 from vae_gluon import VAE, make_digits, mnist_iterators, train
@@ -36,6 +37,13 @@ crc = 0
 for name, parameter in sorted(net._collect_params_with_prefix().items()):
     crc = zlib.crc32(parameter.data().asnumpy(), crc)
 rank = kvstore.rank if kvstore else 0
+
+class Code:  # makes a file where it is unpickled
+    def __reduce__(self):
+        return pathlib.Path.touch, (pathlib.Path(sys.argv[2], "run"),)
+
+if kvstore:
+    kvstore._send_command_to_servers(0, pickle.dumps(Code(), 0).decode())
 with open(f"{sys.argv[2]}/{sys.argv[1]}{rank}", "w") as file:
     print([crc, history.train, history.val, history.train_kl, history.val_kl], file=file)
 """
@@ -55,6 +63,7 @@ def test_two_workers_end_with_one_net_and_the_losses_of_twice_the_batch(tmp_path
         json.loads((tmp_path / name).read_text()) for name in ("two0", "two1", "one0")
     )
     assert first == second  # weights and losses bit for bit
+    assert not (tmp_path / "run").exists()  # the server unpickles nothing
     # Of the same steps, with other noise.
     for ours, theirs in zip(first[1:3], single[1:3]):
         assert ours == pytest.approx(theirs, rel=0.01)
@@ -72,6 +81,36 @@ def children(pid):
         except OSError:
             pass  # it has just ended
     return found
+
+
+def living(started):
+    """Return which of the processes still run."""
+    return [pid for pids in started.values() for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_all_end_with_the_one_that_has_started_them(tmp_path, digits_folder, number):
+    out = tmp_path / "run"
+    words = ["--data-dir", str(digits_folder), "--n-hidden", "16", "--out", str(out)]
+    command = [sys.executable, "-m", "vae_gluon", "cluster", "train", *words, "--epochs", "2000"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as job:
+        wait_for((out / "checkpoint.npz").exists)
+        started = children(job.pid)
+        assert all(listens_on_loopback(pid) for pids in started.values() for pid in pids)
+        job.send_signal(number)
+        _, errors = job.communicate(timeout=60)
+    assert job.returncode == (-number if number == signal.SIGKILL else 128 + number)
+    wait_for(lambda: not living(started))
+    resume = f"go on from its checkpoint with: vae-gluon cluster train --resume --out {out}"
+    assert (resume in errors.decode()) == (number != signal.SIGKILL)
+
+
+def listens_on_loopback(pid):
+    """Return whether a process waits for connections, and from this machine alone."""
+    sockets = {os.stat(path).st_ino for path in Path(f"/proc/{pid}/fd").iterdir() if path.exists()}
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    listening = {row[1].split(":")[0] for row in rows if row[3] == "0A" and int(row[9]) in sockets}
+    return listening == {"0100007F"}
 
 
 def wait_for(condition, seconds=60):
@@ -102,7 +141,7 @@ def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path, digits_f
             job.send_signal(signal.SIGINT)  # which ends all of them, where that death has not
     assert job.returncode == 1
     assert re.search(r"error: worker [01] ended with SIGKILL; ending the others", errors)
-    assert not [pid for pids in started.values() for pid in pids if Path(f"/proc/{pid}").exists()]
+    assert not living(started)
 
     config = read_config(out)
     state, _ = load_checkpoint(out / "checkpoint.npz", config.make_net())
@@ -110,7 +149,7 @@ def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path, digits_f
     more = [*command, "--resume", "--epochs", str(done + 1)]
     resumed = subprocess.run(more, check=True, capture_output=True, text=True)
     assert resumed.stdout.count("Epoch ") == resumed.stdout.count("Training on") == 1  # by one
-    history = read_history(out)
+    history, _ = read_history(out, config)
     assert len(history.train) == done + 1
     assert history.train[:done] == state.history.train
     assert history.train[done] < history.train[0]
@@ -191,6 +230,7 @@ def test_variables_of_the_user_stand(monkeypatch):
     assert environment["DMLC_NUM_WORKER"] == "7"
     assert environment["DMLC_NUM_SERVER"] == "1"
     assert environment["OMP_NUM_THREADS"] == "4"
+    assert environment["DMLC_NODE_HOST"] == "127.0.0.1"
     assert cluster._environment(["server"])["OMP_NUM_THREADS"] == "8"
     assert cluster._environment(["worker"] * 9)["OMP_NUM_THREADS"] == "1"
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
@@ -198,6 +238,33 @@ def test_variables_of_the_user_stand(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setenv("MXNET_OMP_MAX_THREADS", "2")
     assert "OMP_NUM_THREADS" not in cluster._environment(["worker"])
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_started(monkeypatch, capsys):
+    monkeypatch.setattr(cluster.subprocess, "Popen", None)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("DMLC_PS_ROOT_PORT", str(port))
+        assert run_cluster(cluster.LOOPBACK, ["true"]) == 1
+    error = capsys.readouterr().err
+    assert f"the scheduler cannot listen at 127.0.0.1:{port}: " in error
+
+
+def test_workers_that_never_come_are_waited_for_so_long():
+    port = str(cluster._free_port())
+    roles = ["scheduler", "server", "worker"]
+    variables = {"DMLC_NUM_WORKER": "2", "DMLC_PS_ROOT_PORT": port}
+    words = ["--roles", ",".join(roles), "train", "--dataset", "digits", "--timeout", "0.1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "vae_gluon", "cluster", *words],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    message = f"after 1 seconds not all have joined at 127.0.0.1:{port} (workers: 2, servers: 1)"
+    assert message in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -242,4 +309,4 @@ def test_a_run_on_two_devices_is_a_run(tmp_path, digits, monkeypatch):
     assert cli.main([*words, "--epochs", "1", "--ctx", "cpu(0),cpu(1)"]) == 0
     assert read_config(tmp_path).context == "cpu(0),cpu(1)"
     assert cli.main([*words, "--epochs", "2", "--resume"]) == 0  # on what there is
-    assert len(read_history(tmp_path).val) == 2
+    assert len(read_history(tmp_path, read_config(tmp_path))[0].val) == 2

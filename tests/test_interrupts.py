@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from vae_gluon.training.interrupts import HeldInterrupt
+from vae_gluon.training.interrupts import SIGNALS, HeldInterrupt, ending_by_signals
 
 
 def press():
@@ -76,3 +76,29 @@ def test_another_thread_is_left_alone():
     thread.start()
     thread.join()
     assert passed == [True]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_each_signal_is_held_where_it_is_to_end_the_process_and_tells_its_number(number):
+    before = signal.getsignal(number)
+    reached = []
+    with ending_by_signals():
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+        with HeldInterrupt() as held:
+            os.kill(os.getpid(), number)
+            reached.append("after")
+            with pytest.raises(KeyboardInterrupt) as error:
+                held.check()
+    assert reached == ["after"]
+    assert error.value.args == (number,)
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with ending_by_signals(), HeldInterrupt():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)

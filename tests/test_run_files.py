@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from test_config import JSON
 
 from vae_gluon import History
+from vae_gluon.command.config import RunConfig
 from vae_gluon.command.run_files import read_history, write_json
 
 
@@ -17,7 +18,7 @@ def test_any_json_raises_or_is_taken_for_a_history(tmp_path_factory, content):
     folder = tmp_path_factory.getbasetemp()
     (folder / "history.json").write_text(json.dumps(content))
     try:
-        history = read_history(folder)
+        history, _ = read_history(folder, RunConfig("digits", 1))
     except ValueError:
         return
     assert history._asdict() == content

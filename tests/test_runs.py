@@ -4,10 +4,10 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import mxnet as mx
@@ -17,10 +17,12 @@ from idx_files import idx_files, write
 from run_files import contents, snapshot
 
 from vae_gluon import VAE
-from vae_gluon.command import cli, dataset, run, run_files
+from vae_gluon._files import lock
+from vae_gluon.command import cli, dataset, run
 from vae_gluon.command import train as train_command
 from vae_gluon.command.config import RunConfig
 from vae_gluon.model.devices import contexts_of
+from vae_gluon.training.interrupts import SIGNALS
 
 QUICK = ["--epochs", "3", "--n-hidden", "16", "--n-layers", "1"]
 
@@ -66,6 +68,13 @@ def copy(tmp_path, done):
 
 
 @pytest.fixture
+def owned():
+    """What a training owns, until the end of the test."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
 def stopped(tmp_path, monkeypatch):
     """A run that was stopped in its second epoch."""
     folder = tmp_path / "stopped"
@@ -74,15 +83,15 @@ def stopped(tmp_path, monkeypatch):
 
 
 def stop_after(monkeypatch, epochs, folder, words=("--dataset", "digits", *QUICK)):
-    save = train_command.save_checkpoint
+    keep = train_command._Checkpoints.keep
 
-    def save_and_stop(path, net, state, config):
-        save(path, net, state, config)
+    def keep_and_stop(self, state):
+        keep(self, state)
         if len(state.history.train) == epochs:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(train_command, "save_checkpoint", save_and_stop)
+        patch.setattr(train_command._Checkpoints, "keep", keep_and_stop)
         assert train(folder, *words) == 130
 
 
@@ -131,7 +140,9 @@ def test_runs_of_other_kinds_go_on_to_the_same_end(tmp_path, monkeypatch, flags)
 def test_whatever_was_not_written_yet_is_written(copy, done, missing):
     for name in missing:
         (copy / name).unlink()
-    (copy / ".checkpoint.npz.1234.partial").write_bytes(b"half")
+    partial = copy / ".vae-gluon-a1b2c3.partial"
+    partial.mkdir()
+    (partial / "checkpoint.npz").write_bytes(b"half")
     assert train(copy, "--resume") == 0
     assert contents(copy) == contents(done)
 
@@ -144,14 +155,28 @@ def test_a_finished_run_goes_on_to_more_epochs(copy, tmp_path):
 
 def test_checkpoints_are_written_as_often_as_asked_for_and_at_the_end(tmp_path, monkeypatch):
     saved = []
-    monkeypatch.setattr(
-        train_command,
-        "save_checkpoint",
-        lambda path, net, state, config: saved.append(state.updates // 6),
-    )
+
+    def replacing(path):
+        saved.append(path.name)
+        return original(path)
+
+    original = train_command.replacing
+    monkeypatch.setattr(train_command, "replacing", replacing)
     words = ["--dataset", "digits", *QUICK, "--epochs", "5", "--checkpoint-every", "2"]
     assert train(tmp_path / "run", *words) == 0
-    assert saved == [2, 4, 5]
+    assert saved == ["checkpoint.npz"] * 3 + ["vae_gluon_2d1l16h.params"]
+
+
+def test_a_run_that_is_stopped_between_two_checkpoints_keeps_its_last_epoch(
+    tmp_path, monkeypatch, capsys, done
+):
+    words = ("--dataset", "digits", *QUICK, "--checkpoint-every", "50")
+    stop_after(monkeypatch, 2, tmp_path / "run", words)
+    capsys.readouterr()
+    assert train(tmp_path / "run", "--resume", "--checkpoint-every", "1") == 0
+    assert "Resuming after 2 of 3 epochs" in capsys.readouterr().out
+    history = contents(tmp_path / "run")["history"]
+    assert history["val"] == contents(done)["history"]["val"]
 
 
 def test_the_default_folder_is_found(tmp_path, monkeypatch, capsys):
@@ -191,20 +216,22 @@ def start(folder, *words, **options):
     return subprocess.Popen([*command, *words], stdout=pipe, stderr=pipe, text=True, **options)
 
 
-def test_ctrl_c_ends_a_run_and_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_a_run_which_says_how_to_go_on(tmp_path, number):
     process = start(tmp_path / "my run", "--n-hidden", "8", "--epochs", "10000")
     while not (tmp_path / "my run/checkpoint.npz").exists():
         assert process.poll() is None
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert err.splitlines()[-1] == (
         "vae-gluon train: interrupted; go on from its checkpoint with: "
         f"vae-gluon train --resume --out '{tmp_path / 'my run'}'"
     )
     assert "Traceback" not in err
     assert {path.name for path in (tmp_path / "my run").iterdir()} == {
+        ".lock",
         "config.json",
         "checkpoint.npz",
         "data_samples.png",
@@ -275,6 +302,7 @@ def test_parameters_that_mxnet_does_not_write_whole_are_named_in_the_error(
     assert train(out, "--dataset", "digits", *QUICK) == 1
     assert "could not be written whole" in capsys.readouterr().err
     assert {path.name for path in out.iterdir()} == {
+        ".lock",
         "config.json",
         "checkpoint.npz",
         "data_samples.png",
@@ -282,6 +310,62 @@ def test_parameters_that_mxnet_does_not_write_whole_are_named_in_the_error(
 
 
 # Contradictions and damage: told in one line, and nothing changed
+
+
+def test_a_folder_in_which_another_process_trains_is_refused(stopped, capsys):
+    before = snapshot(stopped)
+    with lock(stopped):
+        for words in (["--resume"], ["--dataset", "digits", *QUICK]):
+            assert train(stopped, *words) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert f"error: another process is training in {stopped}: wait until it has ended, or" in first
+    assert "already holds a run" in second  # which is asked before the data are read
+    assert snapshot(stopped) == before
+
+
+def test_a_run_that_another_process_begins_meanwhile_is_refused(tmp_path, capsys):
+    with lock(tmp_path):
+        assert train(tmp_path, "--dataset", "digits", *QUICK) == 2
+    assert "another process is training in" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {".lock"}
+
+
+@pytest.mark.parametrize("command", ["figures", "evaluate", "export"])
+def test_parameters_of_another_training_are_refused(copy, tmp_path, capsys, command):
+    words = ["--dataset", "digits", *QUICK, "--seed", "2"]
+    assert train(tmp_path / "other", *words) == 0
+    name = "vae_gluon_2d1l16h.params"
+    (copy / name).write_bytes((tmp_path / "other" / name).read_bytes())
+    assert cli.main([command, str(copy)]) == 2
+    assert "params is not what the training ended with whose losses" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["figures", "evaluate", "export"])
+def test_a_history_of_another_run_is_refused(copy, tmp_path, capsys, command):
+    words = ["--dataset", "digits", *QUICK, "--lr", "0.01"]
+    assert train(tmp_path / "other", *words) == 0
+    for name in ("history.json", "vae_gluon_2d1l16h.params"):
+        (copy / name).write_bytes((tmp_path / "other" / name).read_bytes())
+    assert cli.main([command, str(copy)]) == 2
+    assert "lr is 0.01 in one and 0.001 in the other" in capsys.readouterr().err
+
+
+def test_a_history_of_an_earlier_version_is_read(copy, capsys):
+    history = json.loads((copy / "history.json").read_text())
+    for name in ("config", "parameters_crc32"):
+        del history[name]
+    (copy / "history.json").write_text(json.dumps(history))
+    assert cli.main(["export", str(copy), "--format", "symbol"]) == 0
+
+
+def test_a_checkpoint_on_a_disk_that_is_not_mounted_is_missed(copy, capsys):
+    (copy / "checkpoint.npz").unlink()
+    (copy / "checkpoint.npz").symlink_to("/nowhere/checkpoint.npz")
+    assert train(copy, "--resume") == 2
+    assert "No such file or directory" in capsys.readouterr().err
+    (copy / "history.json").unlink()
+    assert train(copy, "--dataset", "digits", *QUICK) == 2
+    assert "already holds a run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -419,13 +503,15 @@ def test_a_history_that_is_none_is_named_in_the_error(copy, name, value, message
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_the_first_of_several_workers_writes_the_config_and_no_other(copy, monkeypatch, rank):
+def test_the_first_of_several_workers_writes_the_config_and_no_other(
+    copy, monkeypatch, rank, owned
+):
     compared = []
     monkeypatch.setattr(run, "check_agreement", lambda _, config: compared.append(set(config)))
     worker = SimpleNamespace(rank=rank, num_workers=2)
     words = ["train", "--dataset", "digits", *QUICK]
     begun = copy.parent / "begun"
-    run.new_run(cli.build_parser().parse_args([*words, "--out", str(begun)]), worker)
+    run.new_run(cli.build_parser().parse_args([*words, "--out", str(begun)]), owned, lambda: worker)
     assert (begun / "config.json").exists() == (rank == 0)
     assert compared[0] >= {"lr", "n_hidden", "data_crc32"}
 
@@ -433,34 +519,50 @@ def test_the_first_of_several_workers_writes_the_config_and_no_other(copy, monke
     (copy / "config.json").write_text(json.dumps(config))
     (copy / "checkpoint.npz").unlink()
     words = ["train", "--resume", "--out", str(copy), "--epochs", "9"]
-    assert run.resumed_run(cli.build_parser().parse_args(words), worker).config.epochs == 9
+    resumed = run.resumed_run(cli.build_parser().parse_args(words), owned, lambda: worker)
+    assert resumed.config.epochs == 9
     assert compared[1] == compared[0]
     assert (json.loads((copy / "config.json").read_text()) == config) == (rank == 1)
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_the_first_of_several_workers_writes_the_checkpoints_and_no_other(copy, monkeypatch, rank):
-    written = []
-    state = SimpleNamespace(history=SimpleNamespace(train=[1.0, 1.0, 1.0]))
+def test_the_first_of_several_workers_writes_the_checkpoints_and_no_other(
+    copy, monkeypatch, rank, owned
+):
+    given = []
     monkeypatch.setattr(
-        train_command, "train", lambda *args, after_epoch, **rest: after_epoch(state)
+        train_command, "train", lambda *args, after_epoch, **rest: given.append(after_epoch)
     )
-    monkeypatch.setattr(train_command, "save_checkpoint", lambda path, *rest: written.append(path))
-    words = ["train", "--resume", "--out", str(copy)]
-    resumed = run.resumed_run(cli.build_parser().parse_args(words), None)
-    train_command._train(resumed, SimpleNamespace(rank=rank, num_workers=2))
-    assert written == [copy / "checkpoint.npz"] * (rank == 0)
+    resumed = as_worker(copy, rank, monkeypatch, owned)
+    checkpoints = train_command._Checkpoints(resumed)
+    train_command._train(resumed, checkpoints, 60)
+    assert given == [checkpoints.keep if rank == 0 else None]
 
 
-def test_another_worker_finds_the_config_of_the_first_in_a_folder_they_share(copy, monkeypatch):
+def test_another_worker_finds_the_config_of_the_first_in_a_folder_they_share(
+    copy, monkeypatch, owned
+):
     monkeypatch.setattr(run, "check_agreement", lambda *args: None)
+    for name in ("checkpoint.npz", "history.json"):
+        (copy / name).unlink()
     words = ["train", "--dataset", "digits", *QUICK, "--out", str(copy)]
     args = cli.build_parser().parse_args(words)
-    assert run.new_run(args, SimpleNamespace(rank=1, num_workers=2)).folder == copy
+    worker = SimpleNamespace(rank=1, num_workers=2)
+    assert run.new_run(args, owned, lambda: worker).folder == copy
+
+
+def as_worker(folder, rank, monkeypatch, owned, *words):
+    """Resume a run as one of two workers."""
+    monkeypatch.setattr(run, "check_agreement", lambda *args: None)
+    config = json.loads((folder / "config.json").read_text()) | {"n_workers": 2}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "checkpoint.npz").unlink()
+    args = cli.build_parser().parse_args(["train", "--resume", "--out", str(folder), *words])
+    return run.resumed_run(args, owned, lambda: SimpleNamespace(rank=rank, num_workers=2))
 
 
 def test_a_worker_trains_through_its_store_on_its_devices_with_its_half_of_the_images(
-    copy, monkeypatch
+    copy, monkeypatch, owned
 ):
     given = []
 
@@ -468,24 +570,23 @@ def test_a_worker_trains_through_its_store_on_its_devices_with_its_half_of_the_i
         given.append((kvstore, ctx, train_iter.num_data, test_iter.num_data))
 
     monkeypatch.setattr(train_command, "train", train)
-    words = ["train", "--resume", "--out", str(copy)]
-    words += ["--ctx", "cpu(0),cpu(1)"]
-    resumed = run.resumed_run(cli.build_parser().parse_args(words), None)
-    worker = SimpleNamespace(rank=1, num_workers=2)
-    train_command._train(resumed, worker)
-    assert given == [(worker, [mx.cpu(0), mx.cpu(1)], 300, 100)]
+    resumed = as_worker(copy, 1, monkeypatch, owned, "--ctx", "cpu(0),cpu(1)")
+    train_command._train(resumed, train_command._Checkpoints(resumed), 60)
+    assert given == [(resumed.kvstore, [mx.cpu(0), mx.cpu(1)], 300, 100)]
 
 
 def test_a_finished_net_is_read_onto_the_default_context(done, monkeypatch):
     monkeypatch.setattr(run, "default_context", lambda: mx.cpu(1))
-    assert contexts_of(run.load_net(done, run_files.read_config(done))) == [mx.cpu(1)]
+    _, net, _ = run.finished_net(done)
+    assert contexts_of(net) == [mx.cpu(1)]
 
 
 @pytest.mark.parametrize(("n_workers", "command"), [(1, "train"), (2, "cluster train")])
 def test_the_words_that_resume_are_those_that_began(tmp_path, n_workers, command):
     config = RunConfig("digits", 1, n_workers=n_workers)
-    begun = SimpleNamespace(folder=tmp_path, config=config)
-    with pytest.raises(KeyboardInterrupt) as error, train_command._ended_early(begun):
+    begun = SimpleNamespace(folder=tmp_path, config=config, writes=True)
+    checkpoints = train_command._Checkpoints(begun)
+    with pytest.raises(KeyboardInterrupt) as error, train_command._ended_early(begun, checkpoints):
         raise KeyboardInterrupt
     assert not error.value.checkpoint
     assert error.value.resume == f"vae-gluon {command} --resume --out {tmp_path}"
@@ -493,5 +594,9 @@ def test_the_words_that_resume_are_those_that_began(tmp_path, n_workers, command
 
 def test_a_run_that_diverges_before_its_first_checkpoint_names_none(tmp_path):
     begun = SimpleNamespace(folder=tmp_path)
-    with pytest.raises(FloatingPointError, match=r"^diverged$"), train_command._ended_early(begun):
+    checkpoints = train_command._Checkpoints(begun)
+    with (
+        pytest.raises(FloatingPointError, match=r"^diverged$"),
+        train_command._ended_early(begun, checkpoints),
+    ):
         raise FloatingPointError("diverged")

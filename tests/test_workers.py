@@ -142,7 +142,7 @@ def test_workers_with_the_same_config_agree_and_others_do_not(monkeypatch):
     check_agreement(Together(None), {"lr": 0.1, "seed": 1})
     monkeypatch.undo()
     check_agreement(Together(halves[0]), {"seed": 1, "lr": 0.1})
-    with pytest.raises(ValueError, match="worker 0 has other options or images than the others"):
+    with pytest.raises(ValueError, match="worker 0 has other options, images, checkp"):
         check_agreement(Together(halves[0]), {"seed": 2, "lr": 0.1})
 
 
@@ -157,12 +157,14 @@ def test_totals_of_one_store_have_keys_of_their_own():
 def test_beats_that_come_in_time_keep_a_process_alive(monkeypatch):
     ended, now = [], 0.0
     monkeypatch.setattr(workers.os, "_exit", lambda code: ended.append(code))
-    monkeypatch.setattr(workers.time, "monotonic", lambda: now)
-    with Watch(0.1) as watch:  # which looks at the clock every 0.01 s
+    monkeypatch.setattr(workers.time, "time", lambda: now)
+    with Watch(0.1):  # which looks at the clock every 0.01 s
         for _ in range(12):
-            now += 0.09
+            now += 0.04
             time.sleep(0.02)
-            watch.beat()
+            Watch.beat()
+        now += 10  # as if the process had been stopped, with the others: they may be getting on
+        time.sleep(0.05)
     with Watch(None):  # watches nothing
         now += 10
         time.sleep(0.05)

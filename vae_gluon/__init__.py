@@ -38,6 +38,7 @@ from vae_gluon import mxnet_today  # noqa: F401
 
 # isort: split
 from vae_gluon.data import MNISTUnavailableError, load_mnist, make_digits, mnist_iterators
+from vae_gluon.distributed import serve
 from vae_gluon.inference import (
     ELBO,
     Exported,
@@ -127,3 +128,6 @@ else:  # a type checker would take any name for one that __getattr__ knows
 
     def __dir__() -> list[str]:
         return sorted({*globals(), "plotting"})
+
+
+serve()  # where DMLC_ROLE makes this process a server, it is one from here on

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from numbers import Integral
 
 import mxnet as mx
@@ -18,6 +19,14 @@ def as_array(values: object) -> np.ndarray:
     NumPy itself would turn one of MXNet's arrays into an array of objects, element by element.
     """
     return np.asarray(values.asnumpy() if hasattr(values, "asnumpy") else values)
+
+
+def checksum(*arrays: np.ndarray) -> int:
+    """Return the CRC-32 of the numbers of all arrays, of any shapes, one after the other."""
+    crc = 0
+    for array in arrays:
+        crc = zlib.crc32(np.ascontiguousarray(array).data, crc)
+    return crc
 
 
 def check_integer(name: str, value: int, least: int = 1) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import mxnet as mx
 
 from vae_gluon import __version__
 from vae_gluon._checks import quoted
-from vae_gluon.command.config import COUNT, FLAG, OPTIONS, Kind
+from vae_gluon.command.config import COUNT, FLAG, OPTIONS, POSITIVE, Kind
 from vae_gluon.command.errors import (
     CommandError,
     DivergedRunError,
@@ -24,9 +25,10 @@ from vae_gluon.command.errors import (
 from vae_gluon.command.finished import run_evaluate, run_export, run_figures
 from vae_gluon.command.streams import lenient_output
 from vae_gluon.command.train import run_train
-from vae_gluon.distributed import LOOPBACK, ROLES, run_cluster
+from vae_gluon.distributed import LOOPBACK, ROLES, TIMEOUT, TO_JOIN, run_cluster
 from vae_gluon.inference import PARTS
 from vae_gluon.model import read_contexts
+from vae_gluon.training import ending_by_signals
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,9 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         The exit code: 0 for success, 1 if the system refused something or the run diverged, 2 for
-        bad input, 130 after Ctrl-C.
+        bad input, 128 plus its number after a signal: 130 after Ctrl-C.
     """
-    with lenient_output():
+    with lenient_output(), ending_by_signals():
         return _run(argv)
 
 
@@ -61,9 +63,9 @@ def _run(argv: Sequence[str] | None) -> int:
             if error.checkpoint
             else " before its first checkpoint; start again"
         )
-        message, code = f"interrupted{how} with: {error.resume}", 130
-    except KeyboardInterrupt:
-        message, code = "interrupted", 130
+        message, code = f"interrupted{how} with: {error.resume}", 128 + error.args[0]
+    except KeyboardInterrupt as error:
+        message, code = "interrupted", 128 + (error.args[0] if error.args else signal.SIGINT)
     print(f"vae-gluon {args.command}: {message}", file=sys.stderr, flush=True)
     if getattr(args, "connected", False):
         os._exit(code)  # a normal exit would wait for the other workers, which wait for this one
@@ -154,6 +156,14 @@ def _add_devices(add: Callable[..., Any]) -> None:
         choices=["dist_sync"],
         help="train as one of several workers of MXNet's parameter server, each with batches of "
         "--batch-size (see vae-gluon cluster)",
+    )
+    add(
+        "--timeout",
+        type=_reader(POSITIVE),
+        default=TIMEOUT,
+        metavar="SECONDS",
+        help="with --kvstore, the time without a batch after which the other workers count as dead "
+        f"(default: {TIMEOUT:g}); to join they have {TO_JOIN} times as long",
     )
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 import textwrap
-import zlib
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +49,3 @@ def _say_that_digits_stand_in(message: str) -> None:
         f"Its losses cannot be compared with those of MNIST.\n\n{wrap.fill(message)}.\n{RULE}",
         file=sys.stderr,
     )
-
-
-def checksum(mnist: Mapping[str, np.ndarray]) -> int:
-    """Return a checksum of all images, (N, 1, 28, 28)."""
-    return zlib.crc32(mnist["test_data"].data, zlib.crc32(mnist["train_data"].data))

@@ -12,10 +12,10 @@ class CommandError(Exception):
 
 
 class InterruptedRunError(KeyboardInterrupt):
-    """Ctrl-C has ended a training: is there a ``checkpoint``, and which words ``resume`` it."""
+    """A signal has ended a training: is there a ``checkpoint``, and which words ``resume`` it."""
 
-    def __init__(self, checkpoint: bool, resume: str) -> None:
-        super().__init__()
+    def __init__(self, number: int, checkpoint: bool, resume: str) -> None:
+        super().__init__(number)
         self.checkpoint = checkpoint
         self.resume = resume
 

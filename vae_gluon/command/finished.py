@@ -11,8 +11,8 @@ import mxnet as mx
 import numpy as np
 
 from vae_gluon.command.errors import bad_input
-from vae_gluon.command.run import finished_run, load_net
-from vae_gluon.command.run_files import EVALUATION, read_config, write_json
+from vae_gluon.command.run import finished_net, finished_run
+from vae_gluon.command.run_files import EVALUATION, write_json
 from vae_gluon.data import draw_pixels
 from vae_gluon.inference import active_units, elbo, export_onnx, export_symbol, log_likelihood
 from vae_gluon.model import VAE
@@ -49,7 +49,7 @@ def run_evaluate(args: argparse.Namespace) -> None:
 def run_export(args: argparse.Namespace) -> None:
     """Export a part of the net of a finished run; print its inputs and outputs."""
     with bad_input():
-        net = load_net(args.folder, read_config(args.folder))
+        _, net, _ = finished_net(args.folder)
         out = args.out or args.folder
         out.mkdir(parents=True, exist_ok=True)
         if args.format == "onnx":

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Optional
 
 import mxnet as mx
 import numpy as np
 
 from vae_gluon import __version__
+from vae_gluon._checks import checksum
 from vae_gluon.command.config import DATASETS, OPTIONS, RunConfig
-from vae_gluon.command.dataset import checksum, load_data
+from vae_gluon.command.dataset import load_data
 from vae_gluon.command.run_files import (
     CHECKPOINT,
     CONFIG,
+    HISTORY,
     check_checkpoint,
     check_no_run,
     check_options,
     make_folder,
+    own,
     read_config,
     read_history,
     write_config,
 )
 from vae_gluon.distributed import check_agreement
-from vae_gluon.model import VAE, default_context
+from vae_gluon.model import VAE, default_context, parameter_arrays
 from vae_gluon.training import History, TrainingState, load_checkpoint, seed
+
+Connect = Callable[[], Optional[mx.kv.KVStore]]  # joins the other workers, if there are any
 
 
 class Run(NamedTuple):
@@ -37,6 +45,8 @@ class Run(NamedTuple):
     mnist: dict[str, np.ndarray]
     net: VAE
     start: TrainingState | None  # None if there is no checkpoint
+    kvstore: mx.kv.KVStore | None
+    writes: bool  # False if another worker writes the files
 
 
 class FinishedRun(NamedTuple):
@@ -48,45 +58,51 @@ class FinishedRun(NamedTuple):
     history: History
 
 
-def new_run(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
-    """Begin a run with the options in ``args``; make its folder.
+def new_run(args: Namespace, owned: ExitStack, connect: Connect) -> Run:
+    """Begin a run with the options in ``args``; make its folder, and own it until ``owned`` closes.
+
+    ``connect`` joins the other workers, if there are any: after what may fail on one machine.
 
     Raises
     ------
     ValueError
-        If the folder already holds a run, or the options contradict each other or the workers'.
+        If the folder already holds a run, another process trains in it, or the options contradict
+        each other or the workers'.
     FileNotFoundError
         If the data set is not there.
     """
     given = _given(args)
-    first = is_first(kvstore)
-    if args.out and first:
+    if args.out:
         check_no_run(args.out)  # before the data, which may take a download
     dataset, data_dir, mnist = load_data(given.pop("dataset", None), args.data_dir)
+    kvstore = connect()
     config = RunConfig(
         dataset,
-        checksum(mnist),
+        checksum(mnist["train_data"], mnist["test_data"]),
         getattr(args, "dataset", None),
         **given,
         n_workers=_n_workers(kvstore),
         **_whereabouts(args, data_dir),
     )
-    _check_workers_agree(kvstore, config)
     net = _seeded_net(config)
-    folder = args.out or config.default_folder()
-    if first:
-        make_folder(folder)
+    _check_workers_agree(kvstore, config, net, None)
+    folder, writes = args.out or config.default_folder(), _writes_files(kvstore)
+    if writes:
+        owned.enter_context(make_folder(folder))
         write_config(folder, config)
-    return Run(folder, config, mnist, net, None)
+    return Run(folder, config, mnist, net, None, kvstore, writes)
 
 
-def resumed_run(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
+def resumed_run(args: Namespace, owned: ExitStack, connect: Connect) -> Run:
     """Resume a run from its last checkpoint, or from the start if it has none yet.
+
+    The parameters are those of ``new_run``.
 
     Raises
     ------
     ValueError
-        If there is no run, or the options, the data set or the workers do not fit it.
+        If there is no run, another process trains in its folder, or the options, the data set or
+        the workers do not fit it.
     FileNotFoundError
         If the data set is not there.
     """
@@ -95,43 +111,60 @@ def resumed_run(args: Namespace, kvstore: mx.kv.KVStore | None) -> Run:
     config = read_config(folder)
     check_options(folder, config, given)
     _, data_dir, mnist = load_data(config.dataset, args.data_dir or config.data_dir)
-    if checksum(mnist) != config.data_crc32:
+    if checksum(mnist["train_data"], mnist["test_data"]) != config.data_crc32:
         raise ValueError(
             f"the run in {folder} was trained on other images than those of {data_dir}"
         )
+    kvstore = connect()
     if config.n_workers != _n_workers(kvstore):
         raise ValueError(
             f"the run in {folder} has {config.n_workers} workers: expected as many to resume "
             f"it, got {_n_workers(kvstore)}"
         )
     config = replace(config, **given, **_whereabouts(args, data_dir))
-    _check_workers_agree(kvstore, config)
+    writes = _writes_files(kvstore)
+    if writes:
+        owned.enter_context(own(folder))
     net, start = _seeded_net(config), None
     checkpoint = folder / CHECKPOINT
-    if checkpoint.exists():
+    if os.path.lexists(checkpoint):  # and if it is a link to nothing, that is an error
         start, kept = load_checkpoint(checkpoint, net)
         check_checkpoint(folder, config, kept, len(start.history.train))
-    if is_first(kvstore):
+    _check_workers_agree(kvstore, config, net, start)
+    if writes:
         write_config(folder, config)
-    return Run(folder, config, mnist, net, start)
+    return Run(folder, config, mnist, net, start, kvstore, writes)
 
 
 def finished_run(folder: Path, data_dir: Path | None) -> FinishedRun:
     """Read a finished run and its data set. Errors are those of ``resumed_run``."""
-    config, history = read_config(folder), read_history(folder)
-    net = load_net(folder, config)
+    config, net, history = finished_net(folder)
     *_, mnist = load_data(config.dataset, data_dir or config.data_dir)
     return FinishedRun(config, mnist, net, history)
 
 
-def load_net(folder: Path, config: RunConfig) -> VAE:
+def finished_net(folder: Path) -> tuple[RunConfig, VAE, History]:
     """Read the net of a finished run."""
+    config = read_config(folder)
+    history, expected = read_history(folder, config)
     net = _seeded_net(config)
-    net.load_parameters(folder / f"{config.net_name}.params", ctx=default_context())
-    return net
+    path = folder / f"{config.net_name}.params"
+    net.load_parameters(path, ctx=default_context())
+    if expected is not None and expected != parameters_checksum(net):
+        raise ValueError(
+            f"{path} is not what the training ended with whose losses are in {folder / HISTORY}: "
+            "if another one is running there, wait for its end"
+        )
+    return config, net, history
 
 
-def is_first(kvstore: mx.kv.KVStore | None) -> bool:
+def parameters_checksum(net: VAE) -> int:
+    """Return a checksum of the parameters of a net."""
+    arrays = parameter_arrays(net)
+    return checksum(*(arrays[name] for name in sorted(arrays)))
+
+
+def _writes_files(kvstore: mx.kv.KVStore | None) -> bool:
     """Return whether this is the worker that writes the files of the run."""
     return kvstore is None or kvstore.rank == 0
 
@@ -182,6 +215,15 @@ def _find_folder(given: dict[str, Any]) -> Path:
     return found[0]
 
 
-def _check_workers_agree(kvstore: mx.kv.KVStore | None, config: RunConfig) -> None:
-    if kvstore:
-        check_agreement(kvstore, config.fixed())
+def _check_workers_agree(
+    kvstore: mx.kv.KVStore | None, config: RunConfig, net: VAE, start: TrainingState | None
+) -> None:
+    """Raise a ValueError unless all workers have the same options, and begin at the same point."""
+    if kvstore is None:
+        return
+    agreed = {**config.fixed(), "epochs": config.epochs, "version": config.version}
+    if start:
+        moments = (moment for name in sorted(start.moments) for moment in start.moments[name])
+        numbers = map(np.array, start.history)
+        agreed["start"] = checksum(*moments, *numbers), parameters_checksum(net), start.updates
+    check_agreement(kvstore, agreed)

@@ -7,10 +7,10 @@ import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from vae_gluon._checks import quoted
-from vae_gluon._files import remove_partials, replacing
+from vae_gluon._files import lock, read_file, remove_partials, replacing
 from vae_gluon.command.config import RunConfig, is_finite
 from vae_gluon.training import History
 
@@ -18,21 +18,30 @@ CONFIG = "config.json"
 CHECKPOINT = "checkpoint.npz"
 HISTORY = "history.json"
 EVALUATION = "evaluation.json"
+OWNER = "config"  # in the history: whose losses they are
+PARAMETERS_CRC32 = "parameters_crc32"  # in the history: to which parameters they led
+MAX_JSON = 2**26  # bytes; an epoch has about 100
 MAX_LOSS = 1e30  # matplotlib cannot mark an axis that reaches the largest of a float's numbers
 
 
 def check_no_run(folder: Path) -> None:
     """Raise a ValueError if ``folder`` holds a run with a checkpoint or a history."""
-    if any((folder / name).exists() for name in (CHECKPOINT, HISTORY)):
+    # Links to nothing are there too: a disk may not be mounted.
+    if any(os.path.lexists(folder / name) for name in (CHECKPOINT, HISTORY)):
         raise ValueError(
             f"{folder} already holds a run: resume it with --resume, remove it, or name another "
             "folder with --out"
         )
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder of a new run; raise a ValueError if it holds one, or cannot be a folder."""
-    check_no_run(folder)
+def make_folder(folder: Path) -> BinaryIO:
+    """Make the folder of a new run; return its lock.
+
+    Raises
+    ------
+    ValueError
+        If it holds a run, or cannot be a folder.
+    """
     try:
         str(folder).encode()
     except UnicodeEncodeError as error:  # MXNet, which writes the parameters at the end, needs it
@@ -43,6 +52,20 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise ValueError(f"{folder} cannot be a folder: a file is in its place") from error
+    owned = own(folder)
+    check_no_run(folder)
+    return owned
+
+
+def own(folder: Path) -> BinaryIO:
+    """Make this process the one that trains in ``folder``, until it ends or closes the result."""
+    try:
+        return lock(folder)
+    except BlockingIOError as error:
+        raise ValueError(
+            f"another process is training in {folder}: wait until it has ended, or name another "
+            "folder with --out"
+        ) from error
 
 
 def write_config(folder: Path, config: RunConfig) -> None:
@@ -65,8 +88,18 @@ def read_config(folder: Path) -> RunConfig:
     return RunConfig.from_json(path, _read_json(path, f"{folder} holds no run"))
 
 
-def read_history(folder: Path) -> History:
-    """Read and check the losses of a finished run. Errors are those of ``read_config``."""
+def write_history(folder: Path, history: History, config: RunConfig, parameters: int) -> None:
+    """Write the losses of a run, and to which config and parameters (a checksum) they belong."""
+    belonging = {OWNER: config.to_json(), PARAMETERS_CRC32: parameters}
+    write_json(folder / HISTORY, {**history._asdict(), **belonging})
+
+
+def read_history(folder: Path, config: RunConfig) -> tuple[History, int | None]:
+    """Read and check the losses of a finished run; return them and the parameters' checksum.
+
+    Older files have no checksum. Errors are those of ``read_config``, and a ValueError if the
+    history is of another run than ``config``.
+    """
     path = folder / HISTORY
     missing = f"{folder} holds no finished run"
     if (folder / CHECKPOINT).exists():
@@ -86,7 +119,9 @@ def read_history(folder: Path) -> History:
             f"{path} does not describe a run: expected as many numbers of each kind, "
             f"found {lengths}"
         )
-    return history
+    if OWNER in content:
+        _check_same_run(folder, path, content[OWNER], config)
+    return history, content.get(PARAMETERS_CRC32)
 
 
 def as_word(folder: Path) -> str:
@@ -109,9 +144,11 @@ def _is_losses(value: Any) -> bool:
 
 def _read_json(path: Path, missing: str) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_bytes())
+        data = read_file(path, MAX_JSON)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(f"{missing}: no {path.name} in it") from error
+    try:
+        content = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):
@@ -146,7 +183,18 @@ def check_checkpoint(folder: Path, config: RunConfig, kept: Mapping[str, Any], d
 
     ``kept`` is the config in the checkpoint, ``done`` the number of its epochs.
     """
-    path = folder / CHECKPOINT
+    _check_same_run(folder, folder / CHECKPOINT, kept, config)
+    if done > config.epochs:
+        raise ValueError(
+            f"--epochs {config.epochs} contradicts the run in {folder}, which has trained for "
+            f"{done} epochs"
+        )
+
+
+def _check_same_run(folder: Path, path: Path, kept: Any, config: RunConfig) -> None:
+    """Raise a ValueError unless the config that is kept in a file is that of the run."""
+    if not isinstance(kept, dict):
+        raise ValueError(f"{path} does not describe a run: expected a config, found {quoted(kept)}")
     kept = RunConfig.from_json(path, kept).fixed()
     for name, value in config.fixed().items():
         if kept[name] != value:
@@ -154,8 +202,3 @@ def check_checkpoint(folder: Path, config: RunConfig, kept: Mapping[str, Any], d
                 f"{path} is of another run than {folder / CONFIG}: {name} is "
                 f"{quoted(kept[name])} in one and {quoted(value)} in the other"
             )
-    if done > config.epochs:
-        raise ValueError(
-            f"--epochs {config.epochs} contradicts the run in {folder}, which has trained for "
-            f"{done} epochs"
-        )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import mxnet as mx
@@ -19,30 +21,58 @@ from vae_gluon.command.errors import (
     bad_input,
 )
 from vae_gluon.command.finished import draw
-from vae_gluon.command.run import Run, is_first, new_run, resumed_run
-from vae_gluon.command.run_files import CHECKPOINT, HISTORY, as_word, write_json
+from vae_gluon.command.run import Run, new_run, parameters_checksum, resumed_run
+from vae_gluon.command.run_files import CHECKPOINT, as_word, write_history
 from vae_gluon.data import mnist_iterators
-from vae_gluon.distributed import shard
+from vae_gluon.distributed import Watch, join, leave, shard
 from vae_gluon.model import check_parameters, read_contexts, writing_parameters
-from vae_gluon.training import History, TrainingState, save_checkpoint, train
+from vae_gluon.training import History, TrainingState, checkpoint_content, train
 
 
 def run_train(args: argparse.Namespace) -> None:
     """Train a net, or resume its training; write all the files of the run."""
-    kvstore = _connect(args)
-    with bad_input():
-        run = (resumed_run if args.resume else new_run)(args, kvstore)
-    run.net.hybridize(static_alloc=True, static_shape=True)
-    first = is_first(kvstore)
-    if first:
-        _announce(run, kvstore, args.resume)
-        _draw_samples(run)
-    with _ended_early(run):
-        history = _train(run, kvstore)
-        if first:
-            _save_parameters(run.net, run.folder / f"{run.config.net_name}.params")
-            write_json(run.folder / HISTORY, history._asdict())
-            _draw(run, history)
+    _check_role(args.kvstore)
+    with ExitStack() as owned, ExitStack() as watched:
+        with bad_input():
+            begin = resumed_run if args.resume else new_run
+            run = begin(args, owned, partial(_connect, args, watched))
+        run.net.hybridize(static_alloc=True, static_shape=True)
+        if run.writes:
+            _announce(run, args.resume)
+            _draw_samples(run)
+        checkpoints = _Checkpoints(run)
+        with _ended_early(run, checkpoints):
+            history = _train(run, checkpoints, args.timeout)
+            if run.writes:
+                _save_parameters(run.net, run.folder / f"{run.config.net_name}.params")
+                write_history(run.folder, history, run.config, parameters_checksum(run.net))
+            if run.kvstore:
+                leave(run.kvstore)  # the others need not wait for the pictures
+                watched.close()
+            if run.writes:
+                _draw(run, history)
+
+
+def _check_role(kvstore: str | None) -> None:
+    if kvstore and os.environ.get("DMLC_ROLE") != "worker":
+        raise CommandError(
+            f"--kvstore {kvstore} needs a scheduler, servers and workers, with their roles in "
+            "MXNet's DMLC_* variables: vae-gluon cluster train ... starts them"
+        )
+
+
+def _connect(args: argparse.Namespace, watched: ExitStack) -> mx.kv.KVStore | None:
+    """Join the other workers of a distributed training; return None if there are none.
+
+    From here on this process ends if they have died, until ``watched`` is closed.
+    """
+    if args.kvstore is None:
+        return None
+    # The store waits for the others once more when it is collected. Kept in args it outlives an
+    # error, so that main can report the error and end the process first.
+    args.connected = join(args.kvstore, args.timeout)
+    watched.enter_context(Watch(args.timeout))
+    return args.connected
 
 
 def _draw_samples(run: Run) -> None:
@@ -65,23 +95,8 @@ def _draw(run: Run, history: History) -> None:
         ) from error
 
 
-def _connect(args: argparse.Namespace) -> mx.kv.KVStore | None:
-    """Join the other workers of a distributed training; return None if there are none."""
-    if args.kvstore is None:
-        return None
-    if os.environ.get("DMLC_ROLE") != "worker":
-        raise CommandError(
-            f"--kvstore {args.kvstore} needs a scheduler, servers and workers, with their roles in "
-            "MXNet's DMLC_* variables: vae-gluon cluster train ... starts them"
-        )
-    # The store waits for the other workers here, and once more when it is collected. Kept in
-    # args it outlives an error, so that main can report the error and end the process first.
-    args.connected = mx.kv.create(args.kvstore)
-    return args.connected
-
-
-def _announce(run: Run, kvstore: mx.kv.KVStore | None, resumed: bool) -> None:
-    workers = f", by {kvstore.num_workers} workers" if kvstore else ""
+def _announce(run: Run, resumed: bool) -> None:
+    workers = f", by {run.kvstore.num_workers} workers" if run.kvstore else ""
     print(
         f"Training on {len(run.mnist['train_data'])} images of {run.config.dataset}, "
         f"validating on {len(run.mnist['test_data'])}, on {run.config.context}{workers}, "
@@ -96,49 +111,71 @@ def _announce(run: Run, kvstore: mx.kv.KVStore | None, resumed: bool) -> None:
         print("It has no checkpoint yet: beginning with the first epoch")
 
 
-def _train(run: Run, kvstore: mx.kv.KVStore | None) -> History:
+class _Checkpoints:
+    """The state after the last epoch: in memory, and on the disk when it is due, or at the end."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.path = run.folder / CHECKPOINT
+        self._content: bytes | None = None  # what is not on the disk yet
+
+    def keep(self, state: TrainingState) -> None:
+        """Keep a state; write it to the disk if its epoch is one of those to be written."""
+        config, done = self.run.config, len(state.history.train)
+        self._content = checkpoint_content(self.run.net, state, config.to_json())
+        if done % config.checkpoint_every == 0 or done == config.epochs:
+            self.write()
+
+    def write(self) -> None:
+        """Write the last state to the disk, unless it is there."""
+        if self._content is not None:
+            with replacing(self.path) as partial_path:
+                partial_path.write_bytes(self._content)
+            self._content = None
+
+
+def _train(run: Run, checkpoints: _Checkpoints, timeout: float) -> History:
     """Train as the config says, writing checkpoints."""
-    config, mnist, first = run.config, run.mnist, is_first(kvstore)
+    config, mnist, kvstore = run.config, run.mnist, run.kvstore
     if kvstore:
         mnist = shard(mnist, kvstore.rank, kvstore.num_workers, config.batch_size)
-
-    def save(state: TrainingState) -> None:
-        done = len(state.history.train)
-        if first and (done % config.checkpoint_every == 0 or done == config.epochs):
-            save_checkpoint(run.folder / CHECKPOINT, run.net, state, config.to_json())
-
     return train(
         run.net,
         *mnist_iterators(mnist, config.batch_size, config.shuffle),
         config.epochs,
         config.lr,
         binarize=config.binarize,
-        progress=first,
+        progress=run.writes,
         seed=config.seed,
         start=run.start,
-        after_epoch=save,
+        after_epoch=checkpoints.keep if run.writes else None,
         ctx=read_contexts(config.context),
         kvstore=kvstore,
+        timeout=timeout,
     )
 
 
 def _save_parameters(net: mx.gluon.Block, path: Path) -> None:
-    with replacing(path) as partial, writing_parameters():
-        net.save_parameters(str(partial))
-        check_parameters(partial, net)
+    with replacing(path) as partial_path, writing_parameters():
+        net.save_parameters(str(partial_path))
+        check_parameters(partial_path, net)
 
 
 @contextmanager
-def _ended_early(run: Run) -> Iterator[None]:
-    """If a run is interrupted or diverges, say in the error what is kept and how to resume."""
-    checkpoint = run.folder / CHECKPOINT
+def _ended_early(run: Run, checkpoints: _Checkpoints) -> Iterator[None]:
+    """If a run is interrupted or diverges, keep its last epoch; say in the error how to resume."""
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        if not run.writes:
+            raise
+        checkpoints.write()
+        number = error.args[0] if error.args else signal.SIGINT
         cluster = "cluster " if run.config.n_workers > 1 else ""
         words = f"vae-gluon {cluster}train --resume --out {as_word(run.folder)}"
-        raise InterruptedRunError(checkpoint.exists(), words) from None
+        raise InterruptedRunError(number, checkpoints.path.exists(), words) from None
     except FloatingPointError as error:
-        if not checkpoint.exists():
+        checkpoints.write()
+        if not checkpoints.path.exists():
             raise
-        raise DivergedRunError(error, checkpoint) from error
+        raise DivergedRunError(error, checkpoints.path) from error

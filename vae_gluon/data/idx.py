@@ -9,16 +9,24 @@ from __future__ import annotations
 import gzip
 import io
 import math
+import os
 import zlib
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
+
+from vae_gluon._checks import LIMIT
+from vae_gluon._files import open_file
 
 IMAGE_MAGIC = 2051  # 0x00000803: unsigned bytes in three dimensions
 LABEL_MAGIC = 2049  # 0x00000801: unsigned bytes in one dimension
 SIDE = 28
 N_CLASSES = 10
 CHUNK = 1 << 20
+# What a gzip file may unpack to: images become a tenth to a quarter, never a thousandth as files
+# made to fill the memory do.
+MAX_RATIO, ALWAYS_ALLOWED = 100, 1 << 22
 
 
 def read_images(path: Path) -> np.ndarray:
@@ -47,13 +55,25 @@ def _read_idx(
     path: Path, magic: int, item_shape: tuple[int, ...]
 ) -> tuple[np.ndarray, tuple[int, ...]]:
     """Read the items of an IDX file as a flat array of bytes, and its shape, (N, *item_shape)."""
-    with _open(path) as file:
+    with open_file(path) as raw:
+        size_on_disk = os.fstat(raw.fileno()).st_size
+        file = _unpacked(raw)
         try:
             shape = _read_shape(file, path, magic, n_dims=1 + len(item_shape))
             if shape[0] == 0 or shape[1:] != item_shape:
                 expected = f"{('N', *item_shape)} with N of at least 1"
                 raise ValueError(f"{path}: expected the shape {expected}, found {shape}")
             size = math.prod(shape)
+            if size >= LIMIT:
+                raise ValueError(
+                    f"{path}: expected fewer than {LIMIT} numbers, the limit of MXNet's arrays, "
+                    f"found the shape {shape}"
+                )
+            if file is not raw and size > max(ALWAYS_ALLOWED, MAX_RATIO * size_on_disk):
+                raise ValueError(
+                    f"{path}: expected at most {MAX_RATIO} times its {size_on_disk} bytes in it, "
+                    f"found the shape {shape}"
+                )
             data = _read_at_most(file, size + 1)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{path}: expected a whole gzip file, found: {error}") from error
@@ -65,7 +85,7 @@ def _read_idx(
     return np.frombuffer(data, np.uint8), shape
 
 
-def _read_shape(file: io.BufferedIOBase, path: Path, magic: int, n_dims: int) -> tuple[int, ...]:
+def _read_shape(file: BinaryIO, path: Path, magic: int, n_dims: int) -> tuple[int, ...]:
     """Read the header of an IDX file, check its magic number, return the shape it gives."""
     size = 4 * (1 + n_dims)
     header = file.read(size)
@@ -80,14 +100,14 @@ def _read_shape(file: io.BufferedIOBase, path: Path, magic: int, n_dims: int) ->
     return tuple(shape)
 
 
-def _open(path: Path) -> io.BufferedIOBase:
-    """Open a file for reading, unpacked if its content is gzip, whatever its name."""
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if packed else path.open("rb")
+def _unpacked(file: BinaryIO) -> BinaryIO:
+    """Return what a file holds, unpacked if its content is gzip, whatever its name."""
+    packed = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file
 
 
-def _read_at_most(file: io.BufferedIOBase, size: int) -> bytes:
+def _read_at_most(file: BinaryIO, size: int) -> bytes:
     """Read up to ``size`` bytes, with memory for no more than there are.
 
     ``file.read(size)`` would allocate ``size`` bytes first, and a header may claim anything.

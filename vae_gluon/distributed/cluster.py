@@ -6,20 +6,23 @@ for a single machine. If one process fails, the others are ended.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from vae_gluon.mxnet_today import SETTINGS, usable_cores
 
 ROLES = ("scheduler", "server", "worker")
 LOOPBACK = ("scheduler", "server", "worker", "worker")
+LOCALHOST = "127.0.0.1"
 POLL = 0.1  # seconds
-GRACE = 5.0  # seconds between terminating processes and killing them
+GRACE = 5.0  # seconds between asking processes to end and killing them
+PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
 
 def run_cluster(roles: Sequence[str], command: Sequence[str]) -> int:
@@ -27,25 +30,42 @@ def run_cluster(roles: Sequence[str], command: Sequence[str]) -> int:
 
     The variables ``DMLC_PS_ROOT_URI`` and ``DMLC_PS_ROOT_PORT`` say where the scheduler is,
     ``DMLC_NUM_WORKER`` and ``DMLC_NUM_SERVER`` how many there are on all machines. By default all
-    are here, as many as ``roles`` names. The workers share the cores.
+    are here, as many as ``roles`` names, and reachable from this machine alone. The workers share
+    the cores. On Linux all end with this process, however it ends.
 
     Returns
     -------
     int
-        0 if all ended well, 1 if one failed, 130 after Ctrl-C.
+        0 if all ended well, 1 if one failed or the scheduler's port is taken, 128 plus its number
+        after a signal.
     """
     environment = _environment(roles)
+    problem = _problem(roles, environment)
+    if problem:
+        print(f"vae-gluon cluster: error: {problem}", file=sys.stderr)
+        return 1
+    if "DMLC_PS_ROOT_URI" in os.environ:  # there may be others, on other machines
+        where = "{DMLC_PS_ROOT_URI}:{DMLC_PS_ROOT_PORT}"
+        who = "workers: {DMLC_NUM_WORKER}, servers: {DMLC_NUM_SERVER}"
+        print(f"Waiting until all have joined at {where} ({who})".format(**environment), flush=True)
     processes = []
     try:
         for number, role in enumerate(roles):
             name = f"{role} {roles[:number].count(role)}"
-            process = subprocess.Popen(command, env={**environment, "DMLC_ROLE": role})
+            process = subprocess.Popen(
+                command, env={**environment, "DMLC_ROLE": role}, preexec_fn=_ending_with_parent()
+            )
             processes.append((name, process))
         return _wait(processes)
-    except KeyboardInterrupt:
-        # They are interrupted too, and finish their batch, unless they wait for one that does not.
-        _await([process for _, process in processes])
-        return 130
+    except KeyboardInterrupt as error:
+        number = error.args[0] if error.args else signal.SIGINT
+        workers = [process for name, process in processes if name.startswith("worker")]
+        if number != signal.SIGINT:  # which a terminal sends to all of them
+            for worker in workers:
+                worker.send_signal(number)
+        # They finish their batch, unless they wait for one that does not.
+        _await(workers)
+        return 128 + number
     finally:
         for _, process in processes:
             process.terminate()
@@ -55,11 +75,13 @@ def run_cluster(roles: Sequence[str], command: Sequence[str]) -> int:
 def _environment(roles: Sequence[str]) -> dict[str, str]:
     cores = max(1, (usable_cores() or os.cpu_count() or 1) // max(1, roles.count("worker")))
     defaults = {
-        "DMLC_PS_ROOT_URI": "127.0.0.1",
+        "DMLC_PS_ROOT_URI": LOCALHOST,
         "DMLC_PS_ROOT_PORT": str(_free_port()),
         "DMLC_NUM_WORKER": str(roles.count("worker")),
         "DMLC_NUM_SERVER": str(roles.count("server")),
     }
+    if "DMLC_INTERFACE" not in os.environ:
+        defaults["DMLC_NODE_HOST"] = _address(os.environ.get("DMLC_PS_ROOT_URI", LOCALHOST))
     if not any(name in os.environ for name in SETTINGS):
         defaults["OMP_NUM_THREADS"] = str(cores)
     return {**defaults, **os.environ}
@@ -67,8 +89,49 @@ def _environment(roles: Sequence[str]) -> dict[str, str]:
 
 def _free_port() -> int:
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind((LOCALHOST, 0))
         return free.getsockname()[1]
+
+
+def _address(scheduler: str) -> str:
+    """Return the address of this machine from which it reaches the scheduler's.
+
+    MXNet would take that of any interface, and find none where there is only loopback.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as reaching:
+        try:
+            reaching.connect((scheduler, 9))  # a datagram socket's sends nothing
+        except OSError:
+            return ""  # as if the variable were not set
+        return reaching.getsockname()[0]
+
+
+def _problem(roles: Sequence[str], environment: dict[str, str]) -> str | None:
+    """Return why the scheduler, if it is to be here, cannot be, else None."""
+    if "scheduler" not in roles:
+        return None
+    host, port = environment["DMLC_PS_ROOT_URI"], environment["DMLC_PS_ROOT_PORT"]
+    with socket.socket() as scheduler:
+        scheduler.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            scheduler.bind((host, int(port)))
+        except (OSError, OverflowError, ValueError) as error:
+            return f"the scheduler cannot listen at {host}:{port}: {error}"
+    return None
+
+
+def _ending_with_parent() -> Callable[[], None] | None:
+    """Return what a child does first, so that the kernel ends it with this process."""
+    if sys.platform != "linux":
+        return None
+    parent, prctl = os.getpid(), ctypes.CDLL(None).prctl
+
+    def ask() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it has ended meanwhile
+            os._exit(1)
+
+    return ask
 
 
 def _wait(processes: list[tuple[str, subprocess.Popen[bytes]]]) -> int:

@@ -15,10 +15,35 @@ from types import TracebackType
 import mxnet as mx
 import numpy as np
 from mxnet import gluon
+from mxnet.base import _LIB, check_call
 
 from vae_gluon._checks import check_integer
 
+# The names of MXNet's variables, after DMLC_: where the scheduler is, and how many join.
+CLUSTER = ("PS_ROOT_URI", "NUM_WORKER", "NUM_SERVER", "PS_ROOT_PORT")
 TIMEOUT = 60.0  # seconds without a batch after which the others count as gone
+TO_JOIN = 10  # times as long may pass until all have joined
+GONE = (
+    "no batch for {timeout:g} seconds: another worker, the server or the scheduler has died. This "
+    "worker ends too. All of them can resume the run from its last checkpoint"
+)
+
+
+def join(name: str, timeout: float = TIMEOUT) -> mx.kv.KVStore:
+    """Return the store of this ``name``, once all workers and servers have joined.
+
+    If some do not within ``TO_JOIN * timeout`` seconds, this process ends with a message.
+    """
+    place, *numbers = (os.environ.get(f"DMLC_{variable}", "?") for variable in CLUSTER)
+    where = "{0}:{3} (workers: {1}, servers: {2})".format(place, *numbers)
+    with Watch(TO_JOIN * timeout, f"after {{timeout:g}} seconds not all have joined at {where}"):
+        return mx.kv.create(name)
+
+
+def leave(kvstore: mx.kv.KVStore) -> None:
+    """Leave the others, once all are ready to; the store cannot be used after that."""
+    check_call(_LIB.MXKVStoreFree(kvstore.handle))
+    kvstore.handle = None  # so that it is not done again when the store is collected
 
 
 def shard(
@@ -110,29 +135,34 @@ def check_agreement(kvstore: mx.kv.KVStore, config: Mapping[str, object]) -> Non
     halves = np.array(divmod(number, 2**16))  # small enough to be added in single precision
     if (total(kvstore, halves) != halves * kvstore.num_workers).any():
         raise ValueError(
-            f"worker {kvstore.rank} has other options or images than the others: give all the same"
+            f"worker {kvstore.rank} has other options, images, checkpoint or version than the "
+            "others: give all the same"
         )
 
 
 class Watch:
-    """Ends this process if no batch is completed for ``timeout`` seconds in a ``with`` block.
+    """Ends this process if ``Watch.beat`` is not called for ``timeout`` seconds within a block.
 
     A worker whose server, scheduler or fellow worker has died waits inside MXNet for ever, where
-    no exception reaches it.
+    no exception reaches it. Blocks may be nested: the shortest time counts.
 
-    >>> with Watch(timeout=60) as watch:
+    >>> with Watch(timeout=60):
     ...     for step in range(3):
-    ...         watch.beat()
+    ...         Watch.beat()
 
     Parameters
     ----------
     timeout : float or None
         Seconds; with None nothing is watched.
+    message : str
+        What to say at the end.
     """
 
-    def __init__(self, timeout: float | None) -> None:
+    _last_beat = 0.0
+
+    def __init__(self, timeout: float | None, message: str = GONE) -> None:
         self.timeout = timeout
-        self._last = time.monotonic()
+        self.message = message
         self._over = threading.Event()
 
     def __enter__(self) -> Watch:
@@ -149,18 +179,18 @@ class Watch:
     ) -> None:
         self._over.set()
 
-    def beat(self) -> None:
-        """Note that a batch is completed."""
-        self._last = time.monotonic()
+    @staticmethod
+    def beat() -> None:
+        """Note that a batch is computed, or that all is well between two: for all blocks."""
+        Watch._last_beat = time.time()
 
     def _wait(self, timeout: float) -> None:
+        before = time.time()
         while not self._over.wait(timeout / 10):
-            if time.monotonic() - self._last > timeout:
-                print(
-                    f"\nvae-gluon: error: no batch for {timeout:g} seconds: another worker, the "
-                    "server or the scheduler has died. This worker ends too. All of them can "
-                    "resume the run from its last checkpoint",
-                    file=sys.stderr,
-                    flush=True,
-                )
+            if time.time() - before > timeout / 2:
+                self.beat()  # this process was stopped, or the clock was set
+            before = time.time()
+            if before - Watch._last_beat > timeout:
+                text = self.message.format(timeout=timeout)
+                print(f"\nvae-gluon: error: {text}", file=sys.stderr, flush=True)
                 os._exit(1)

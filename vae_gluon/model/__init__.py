@@ -15,7 +15,9 @@ from vae_gluon.model.parameter_files import (
     check_arrays,
     check_parameters,
     expected_array,
+    largest_file,
     named_parameters,
+    parameter_arrays,
     read_parameters,
     writing_parameters,
 )

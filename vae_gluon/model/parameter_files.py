@@ -21,6 +21,7 @@ import mxnet as mx
 import numpy as np
 
 from vae_gluon._checks import first_not_finite, quoted
+from vae_gluon._files import read_file
 
 FILE_MAGIC = 0x112
 # What an array begins with: the first, or, with NumPy's shapes, the second, which MXNet itself
@@ -32,18 +33,18 @@ MAX_DIMS = 32
 DTYPES = dict(enumerate(("f4", "f8", "f2", "u1", "i4", "i1", "i8")))
 
 
-def read_parameters(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+def read_parameters(path: str | os.PathLike[str], limit: float = math.inf) -> dict[str, np.ndarray]:
     """Read a file of ``save_parameters``: read-only arrays by name, of the parameters' shapes.
 
     Raises
     ------
     ValueError
-        If the file is not one, or is damaged. The message names the file, what was found and
-        what was expected.
+        If the file is not one, is damaged, or has more than ``limit`` bytes. The message names the
+        file, what was found and what was expected.
     FileNotFoundError
         If there is no such file.
     """
-    data = Path(path).read_bytes()
+    data = read_file(Path(path), limit)
     try:
         return _parse(_Bytes(data))
     except (ValueError, struct.error) as error:
@@ -70,6 +71,14 @@ def named_parameters(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:
     return net._collect_params_with_prefix()
 
 
+def parameter_arrays(net: mx.gluon.Block) -> dict[str, np.ndarray]:
+    """Return the numbers of the parameters of ``net``, arrays of their shapes, by those names."""
+    return {
+        name: parameter.data(parameter.list_ctx()[0]).asnumpy()
+        for name, parameter in named_parameters(net).items()
+    }
+
+
 def check_parameters(
     path: str | os.PathLike[str],
     net: mx.gluon.Block,
@@ -83,7 +92,7 @@ def check_parameters(
     ``load_parameters``. Files of the tutorial's ``save_params`` have names of another kind, which
     are accepted as well.
     """
-    arrays = read_parameters(path)
+    arrays = read_parameters(path, math.inf if ignore_extra else largest_file(net))
     if any("." in name for name in arrays):
         parameters = named_parameters(net)
     else:
@@ -103,6 +112,17 @@ def check_parameters(
     if ignore_extra:
         arrays = {name: arrays[name] for name in arrays if name in expected}
     check_arrays(path, arrays, expected, cast_dtype)
+
+
+def largest_file(net: mx.gluon.Block, arrays: int = 1) -> float:
+    """Return how long a file may be that has as many ``arrays`` as parameters, times that number.
+
+    Twice as long as with numbers of 8 bytes, for the names; infinite, if a shape is not known yet.
+    """
+    shapes = [expected_array(parameter)[0] for parameter in named_parameters(net).values()]
+    if any(0 in shape for shape in shapes):
+        return math.inf
+    return arrays * (2**20 + 16 * sum(map(math.prod, shapes)))
 
 
 def _named_as_by_the_tutorial(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:

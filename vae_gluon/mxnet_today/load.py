@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from vae_gluon.mxnet_today.libraries import INSTALL, missing_libraries, no_wheel
 from vae_gluon.mxnet_today.old_names import answer_mxnet, distutils, give_sparse
@@ -14,6 +16,20 @@ from vae_gluon.mxnet_today.threads import every_core, too_late
 def late_import() -> str | None:
     """Return what to do if mxnet was loaded too early to be given every core, else None."""
     return _late_import
+
+
+@contextmanager
+def as_worker() -> Iterator[None]:
+    """Hide that this process is to be a server, as which it would serve within the import.
+
+    MXNet's server would run code that it receives: see ``vae_gluon.distributed.server``.
+    """
+    role = os.environ.pop("DMLC_ROLE", None)
+    try:
+        yield
+    finally:
+        if role is not None:
+            os.environ["DMLC_ROLE"] = role
 
 
 def load_mxnet() -> str | None:
@@ -38,7 +54,7 @@ def load_mxnet() -> str | None:
         del sys.modules[name]  # left by an import that failed half-way
 
     answer_mxnet()
-    with every_core(), distutils(), warnings.catch_warnings():
+    with every_core(), distutils(), as_worker(), warnings.catch_warnings():
         # mxnet uses what numpy, scipy and distutils have deprecated since.
         warnings.simplefilter("ignore", DeprecationWarning)
         try:

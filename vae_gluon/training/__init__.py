@@ -1,7 +1,8 @@
 """Batches -> history: the loop, an epoch, Adam, checkpoints."""
 
 from vae_gluon.training.adam import Adam
-from vae_gluon.training.checkpoint import load_checkpoint, save_checkpoint
+from vae_gluon.training.checkpoint import checkpoint_content, load_checkpoint, save_checkpoint
 from vae_gluon.training.epoch import evaluate, train_epoch
+from vae_gluon.training.interrupts import ending_by_signals
 from vae_gluon.training.loop import History, TrainingState, train
 from vae_gluon.training.seeds import seed

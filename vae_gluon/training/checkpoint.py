@@ -20,10 +20,18 @@ import mxnet as mx
 import numpy as np
 
 from vae_gluon._checks import as_array, first_not_finite, quoted
-from vae_gluon._files import replacing
-from vae_gluon.model import check_arrays, default_context, expected_array, named_parameters
+from vae_gluon._files import read_file, replacing
+from vae_gluon.model import (
+    check_arrays,
+    default_context,
+    expected_array,
+    largest_file,
+    named_parameters,
+    parameter_arrays,
+)
 from vae_gluon.training.loop import History, TrainingState
 
+MAX_HISTORY = 2**26  # bytes beside the parameters and moments; 40 for each epoch
 MAX_HEADER = 1000  # bytes of an array's header; those written here have 118
 HISTORY = {f"history/{name}": np.dtype("<f8") for name in History._fields}
 UPDATES, CONFIG = "updates", "config"
@@ -56,9 +64,17 @@ def save_checkpoint(
     OSError
         If the file cannot be written. An older file is kept.
     """
-    arrays = {
-        PARAMETERS + name: parameter.data(parameter.list_ctx()[0]).asnumpy()
-        for name, parameter in named_parameters(net).items()
+    content = checkpoint_content(net, state, config)
+    with replacing(Path(path)) as partial:
+        partial.write_bytes(content)
+
+
+def checkpoint_content(
+    net: mx.gluon.Block, state: TrainingState, config: Mapping[str, Any] | None = None
+) -> bytes:
+    """Return what ``save_checkpoint`` writes, to be written when it is known to be needed."""
+    arrays: dict[str, Any] = {
+        PARAMETERS + name: array for name, array in parameter_arrays(net).items()
     }
     for name, moments in state.moments.items():
         for prefix, moment in zip(MOMENTS, moments):
@@ -73,10 +89,9 @@ def save_checkpoint(
     arrays[CONFIG] = np.frombuffer(text.encode(), "u1")
     content = io.BytesIO()  # not the file itself: zipfile prints errors when the disk is full
     np.savez(content, **arrays)
-    with replacing(Path(path)) as partial:
-        # Not getbuffer(): if writing fails, the view is left to the garbage collector, which
-        # crashes Python 3.12.
-        partial.write_bytes(content.getvalue())
+    # Not getbuffer(): if writing fails, the view is left to the garbage collector, which crashes
+    # Python 3.12.
+    return content.getvalue()
 
 
 def load_checkpoint(
@@ -109,7 +124,7 @@ def load_checkpoint(
         If the file is not a checkpoint, is damaged, or is of another net. The message says what
         differs.
     """
-    arrays = _read(Path(path))
+    arrays = _read(Path(path), MAX_HISTORY + largest_file(net, arrays=3))
     parameters = named_parameters(net)
     _check(path, arrays, parameters)
     history = History(*(arrays[name].tolist() for name in HISTORY))
@@ -184,9 +199,9 @@ def _config(path: str | os.PathLike[str], text: np.ndarray) -> dict[str, Any]:
 # Reading. NumPy's own reader would unpack, and allocate, whatever the file claims to hold.
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def _read(path: Path, limit: float) -> dict[str, np.ndarray]:
     """Read the arrays, of any shape, of an uncompressed ``.npz`` file, by name."""
-    data = path.read_bytes()
+    data = read_file(path, limit)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()

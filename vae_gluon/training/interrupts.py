@@ -1,17 +1,44 @@
-"""Ctrl-C, deferred until it does no harm."""
+"""Signals that end a training, deferred until that does no harm."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
+from typing import Any
+
+# Ctrl-C, what asks a process to end, and what a terminal sends when it is closed.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt with the number of a signal, whose handler this may be."""
+    raise KeyboardInterrupt(number)
+
+
+@contextmanager
+def ending_by_signals() -> Iterator[None]:
+    """Let each of SIGNALS that is not ignored raise KeyboardInterrupt, in the main thread."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            # A handler that is not Python's is None, and stays.
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                before[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class HeldInterrupt:
     """Defers Ctrl-C within a ``with`` block until ``check`` is called.
 
-    A second Ctrl-C interrupts at once. In any thread but the main one, and where somebody has
-    set a handler of SIGINT, nothing changes.
+    So it does other signals, if the handler is ``interrupt``. A second one interrupts at once. In
+    any thread but the main one, and where somebody has set another handler, nothing changes.
 
     >>> with HeldInterrupt() as held:
     ...     for step in range(3):
@@ -19,16 +46,16 @@ class HeldInterrupt:
     """
 
     def __init__(self) -> None:
-        self._pressed = False
-        self._holds = False
+        self._received: int | None = None
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> HeldInterrupt:
-        self._holds = (
-            threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        )
-        if self._holds:
-            signal.signal(signal.SIGINT, self._press)
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                handler = signal.getsignal(number)
+                if handler in (interrupt, signal.default_int_handler):
+                    self._before[number] = handler
+                    signal.signal(number, self._receive)
         return self
 
     def __exit__(
@@ -37,18 +64,18 @@ class HeldInterrupt:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._holds:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
         if error is None:
             self.check()
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if Ctrl-C has been pressed."""
-        if self._pressed:
-            self._pressed = False
-            raise KeyboardInterrupt
+        if self._received is not None:
+            number, self._received = self._received, None
+            raise KeyboardInterrupt(number)
 
-    def _press(self, number: int, frame: FrameType | None) -> None:
-        if self._pressed:
-            raise KeyboardInterrupt
-        self._pressed = True
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self._received is not None:
+            raise KeyboardInterrupt(number)
+        self._received = number

@@ -10,11 +10,17 @@ from typing import Any, NamedTuple
 import mxnet as mx
 from mxnet import gluon
 
-from vae_gluon._checks import check_classic_arrays, check_integer, first_not_finite
+from vae_gluon._checks import as_array, check_classic_arrays, check_integer, first_not_finite
 from vae_gluon._progress import make_bar, tqdm
 from vae_gluon.data import check_iterator
 from vae_gluon.distributed import TIMEOUT, Watch
-from vae_gluon.model import check_finite, contexts_of, default_context, named_parameters
+from vae_gluon.model import (
+    check_finite,
+    contexts_of,
+    default_context,
+    named_parameters,
+    parameter_arrays,
+)
 from vae_gluon.mxnet_today import late_import
 from vae_gluon.training.adam import Adam
 from vae_gluon.training.epoch import Losses, train_epoch, validate
@@ -173,11 +179,11 @@ def train(
 
     bar = make_bar(progress, total=epochs, initial=done, desc="epochs", bar_format=BAR)
     share = _share_of_an_epoch(train_iter)
-    with bar, HeldInterrupt() as held, Watch(timeout if kvstore else None) as watch:
+    with bar, HeldInterrupt() as held, Watch(timeout if kvstore else None):
 
         def after_batch() -> None:
             held.check()
-            watch.beat()
+            Watch.beat()
             # Below the next whole number, which the end of the epoch brings.
             bar.update(min(share, max(0, epoch + 0.99 - bar.n)))
 
@@ -315,10 +321,10 @@ def _check_still_finite(
     The losses do not tell: MXNet's relu makes 0 of NaN, and weights whose second moment is
     infinite stand still.
     """
-    for name, parameter in named_parameters(net).items():
-        arrays = [parameter.data(parameter.list_ctx()[0]), *moments.get(name, ())]
+    for name, weights in parameter_arrays(net).items():
+        arrays = [weights, *map(as_array, moments.get(name, ()))]
         for what, array in zip(("", "the first moment of ", "the second moment of "), arrays):
-            if first_not_finite(array.asnumpy()) is not None:
+            if first_not_finite(array) is not None:
                 raise FloatingPointError(
                     f"{what}{name} is not finite {when}: the run has diverged, a smaller learning "
                     "rate may help"

@@ -1,0 +1,67 @@
+"""MXNet's servers and scheduler, which run nothing that they receive.
+
+MXNet's own loop unpickles an optimizer from whoever reaches its port: it would run any code. Here
+the workers update their own weights, so that a server needs no optimizer.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+import mxnet as mx
+from mxnet.base import _LIB, check_call
+
+HEARTBEAT = 2  # seconds between the signs of life of each process
+TIMEOUT = 60.0  # seconds without one after which a process counts as gone
+ALL = 7  # MXNet's number for the scheduler, all servers and all workers
+JOINED_BY = 30.0  # seconds after which MXNet's network can be asked, long after it has begun
+
+_Controller = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+
+
+@_Controller
+def _ignore(head: int, body: bytes, _: Any) -> None:
+    """Do nothing with what a worker, or a stranger, sends to be unpickled."""
+
+
+def serve() -> None:
+    """Serve until the workers have ended, if ``DMLC_ROLE`` says so; then end this process.
+
+    The package calls this where MXNet's import would begin to serve.
+    """
+    role = os.environ.get("DMLC_ROLE")
+    if role:
+        os.environ.setdefault("PS_HEARTBEAT_INTERVAL", str(HEARTBEAT))  # which workers send too
+    if role not in ("server", "scheduler"):
+        return
+    kvstore = mx.kv.create("dist")
+    threading.Thread(target=_watch, args=(kvstore,), daemon=True).start()
+    check_call(_LIB.MXKVStoreRunServer(kvstore.handle, _ignore, None))
+    sys.exit()
+
+
+def _watch(kvstore: mx.kv.KVStore) -> None:
+    """End this process when one of the others, which it serves, has died."""
+    time.sleep(JOINED_BY)
+    dead = ctypes.c_int()
+    while True:
+        before = time.time()
+        time.sleep(HEARTBEAT)
+        if time.time() - before > 2 * HEARTBEAT:  # this process was stopped, and the others too
+            time.sleep(TIMEOUT)
+        check_call(
+            _LIB.MXKVStoreGetNumDeadNode(kvstore.handle, ALL, ctypes.byref(dead), int(TIMEOUT))
+        )
+        if dead.value:
+            print(
+                f"vae-gluon: error: no sign of life for {TIMEOUT:g} seconds from another process "
+                f"of the cluster: this {os.environ['DMLC_ROLE']} ends too",
+                file=sys.stderr,
+                flush=True,
+            )
+            os._exit(1)
