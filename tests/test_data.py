@@ -3,7 +3,7 @@
 import mxnet as mx
 import numpy as np
 import pytest
-from idx_files import TEST_LABELS, TRAIN_IMAGES, idx_labels, write
+from idx_files import TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, idx_labels, write
 
 from vae_gluon import load_mnist, mnist_iterators
 from vae_gluon.data.batches import batches, check_iterator, draw_pixels
@@ -73,12 +73,15 @@ def test_folder_of_the_variable_must_be_there(tmp_path, monkeypatch):
         load_mnist()
 
 
+PARTS = ("train", "test")
+
+
 @pytest.mark.parametrize(
     ("wrong", "got"),
     [(np.zeros((3, 784)), "ndarray"), ({"train_data": []}, r"one of \['train_data'\]")],
 )
 def test_iterators_are_made_of_a_dictionary_of_four_arrays(wrong, got):
-    with pytest.raises(ValueError, match=rf"expected a dictionary of train_data, .* got {got}$"):
+    with pytest.raises(ValueError, match=rf"expected a dictionary of train_data and .* got {got}$"):
         mnist_iterators(wrong)
 
 
@@ -89,6 +92,35 @@ def test_root_alone_is_looked_in(tmp_path, contents, monkeypatch):
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="empty, found none of them"):
         load_mnist(tmp_path / "empty")
+
+
+def test_names_with_a_dot_are_the_same(tmp_path, contents):
+    dotted = {name.replace("-idx", ".idx"): content for name, content in contents.items()}
+    names = {path.name for path in write(tmp_path, dotted).iterdir()}
+    assert "train-images.idx3-ubyte.gz" in names
+    assert load_mnist(tmp_path)["test_label"][0] == 9
+
+
+def test_labels_may_be_missing_and_of_any_range(tmp_path, contents):
+    contents[TRAIN_LABELS] = idx_labels([1, 26, 3, 4, 5, 6, 7])
+    assert load_mnist(write(tmp_path / "letters", contents))["train_label"].tolist()[:2] == [1, 26]
+    contents[TRAIN_LABELS] = idx_labels([1, 200, 3, 4, 5, 6, 7])
+    labels = load_mnist(write(tmp_path / "many", contents))["train_label"]
+    assert (labels[1], labels.dtype) == (200, np.uint8)
+    for name in (TRAIN_LABELS, TEST_LABELS):
+        del contents[name]
+    mnist = load_mnist(write(tmp_path / "none", contents))
+    assert set(mnist) == {"train_data", "test_data"}
+    train_iter, _ = mnist_iterators(mnist, batch_size=7)
+    assert train_iter.next().label == []
+
+
+def test_names_become_numbers(digits):
+    names = np.array(["ant", "bee", "cat"])
+    named = {**digits, **{f"{part}_label": names[digits[f"{part}_label"] % 3] for part in PARTS}}
+    for data_iter, part in zip(mnist_iterators(named), PARTS):
+        expected = digits[f"{part}_label"][:100] % 3
+        np.testing.assert_array_equal(data_iter.next().label[0].asnumpy(), expected)
 
 
 @pytest.mark.parametrize("missing", [TRAIN_IMAGES, TEST_LABELS])
@@ -135,7 +167,7 @@ def test_images_without_their_labels_are_refused(digits):
     wrong = dict(digits, train_label=digits["train_label"][:-1])
     with pytest.raises(
         ValueError,
-        match=r"train_label: expected 600 numbers, got an array of shape \(599,\) of int8",
+        match=r"train_label: expected 600 numbers or names, got an array of shape \(599,\) of int8",
     ):
         mnist_iterators(wrong)
 

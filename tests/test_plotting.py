@@ -236,9 +236,49 @@ def test_means_that_are_no_plane_are_refused(plot):
         ValueError, match=r"50 labels, one for each point, got labels of shape \(49,\)"
     ):
         plot(np.zeros((50, 2)), LABELS[:49])
-    for label in (10, -1):
-        with pytest.raises(ValueError, match=f"labels from 0 to 9, got {label}"):
-            plot(np.zeros((50, 2)), np.where(LABELS == 3, label, LABELS))
+    with pytest.raises(ValueError, match=r"one-hot rows, with a single 1, got other numbers"):
+        plot(np.zeros((50, 2)), np.ones((50, 3)))
+
+
+def legend(ax):
+    """The names in the legend, and their colours."""
+    handles = ax.get_legend().legend_handles
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    return names, [to_rgb(handle.get_facecolor()[0]) for handle in handles]
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (np.array(["cat", "dog"])[LABELS % 2], ["cat", "dog"]),
+        (np.array(["cat", None], object)[LABELS % 2], ["None", "cat"]),
+        (np.eye(3)[LABELS % 3], ["0", "1", "2"]),
+        (LABELS.astype(float), [str(digit) for digit in range(10)]),
+        (LABELS / 2, [str(digit / 2) for digit in range(10)]),
+        (100 + LABELS, [str(100 + digit) for digit in range(10)]),
+        (LABELS % 2 == 0, ["False", "True"]),
+    ],
+)
+def test_labels_may_be_anything_that_names_a_class(mu, labels, names):
+    found, colours = legend(plotting.plot_latent(mu, labels))
+    assert found == names
+    assert len(set(colours)) == len(names)
+
+
+def test_of_many_classes_the_largest_have_colours_and_the_others_are_grey():
+    labels = np.repeat(np.arange(26), [1, *range(2, 26), 1])  # the first and the last are small
+    ax = plotting.plot_latent(np.random.default_rng(0).normal(size=(len(labels), 2)), labels)
+    names, colours = legend(ax)
+    assert names == [*map(str, range(5, 25)), "6 others"]
+    assert len(set(colours)) == 21
+    grey = (np.round(scatter(ax).get_facecolors()[:, :3], 2) == 0.75).all(axis=1).sum()
+    assert grey == (labels < 5).sum() + 1
+
+
+def test_without_labels_there_is_no_legend(mu):
+    ax = plotting.plot_latent(mu)
+    assert ax.get_legend() is None
+    assert len(scatter(ax).get_offsets()) == len(mu)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import mxnet as mx
 
 from vae_gluon import __version__
 from vae_gluon._checks import quoted
-from vae_gluon.command.config import COUNT, FLAG, OPTIONS, POSITIVE, Kind
+from vae_gluon.command.config import COUNT, FLAG, OPTIONS, POSITIVE, Kind, integer
 from vae_gluon.command.errors import (
     CommandError,
     DivergedRunError,
@@ -29,6 +29,8 @@ from vae_gluon.distributed import LOOPBACK, ROLES, TIMEOUT, TO_JOIN, run_cluster
 from vae_gluon.inference import PARTS
 from vae_gluon.model import read_contexts
 from vae_gluon.training import ending_by_signals
+
+MAX_K = 10**6  # samples of each image; with MNIST's 10,000 that takes a day
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -188,17 +190,16 @@ def _add_evaluate(commands: Any) -> None:
     text = "measure the likelihood of a finished run on its validation images"
     add = _add_command(commands, "evaluate", run_evaluate, text)
     _add_run(add)
-    count = _reader(COUNT)
     add(
         "--k",
-        type=count,
+        type=_reader(integer(1, limit=MAX_K)),
         default=5000,
         metavar="N",
         help="samples of the latent code for each image (default: 5000)",
     )
     add(
         "--images",
-        type=count,
+        type=_reader(COUNT),
         metavar="N",
         help="evaluate only the first N images (default: all of them)",
     )

@@ -113,8 +113,9 @@ def _figures(
 def _interpolations(
     net: mx.gluon.Block, mnist: Mapping[str, np.ndarray], rng: np.random.Generator
 ) -> np.ndarray:
-    """Interpolate between pairs of images of different digits: (N_PAIRS, N_ROW, n_output)."""
-    images, labels = mnist["test_data"], mnist["test_label"]
+    """Interpolate between pairs of images of different labels: (N_PAIRS, N_ROW, n_output)."""
+    images, labels = mnist["test_data"], mnist.get("test_label")
+    labels = np.arange(len(images)) if labels is None else labels
     rows = []
     for first in rng.choice(len(images), N_PAIRS):
         others = np.flatnonzero(labels != labels[first])
@@ -129,8 +130,8 @@ def _plane_figures(
     """Draw the two pictures that need a latent plane, from the test images, (N, 1, 28, 28)."""
     mu, _ = latent.encode(net, mnist["test_data"])  # (N, 2)
     figure, axes = _subplots(13, 5.6, n_columns=2)
-    plotting.plot_latent(mu, mnist["test_label"], axes[0])
-    plotting.plot_latent_cdf(mu, mnist["test_label"], axes[1])
+    plotting.plot_latent(mu, mnist.get("test_label"), axes[0])
+    plotting.plot_latent_cdf(mu, mnist.get("test_label"), axes[1])
     yield "2d_latent_space_for_test_samples", figure
 
     z = latent.ndtri_grid(N_SCAN)
@@ -144,7 +145,7 @@ def _components_figure(net: mx.gluon.Block, mnist: Mapping[str, np.ndarray]) -> 
     mu, _ = latent.encode(net, mnist["test_data"])  # (N, n_latent)
     components, shares = latent.principal_components(mu)  # (N, 2), (2,)
     figure, ax = _subplots(6.8, 5.6)
-    plotting.plot_components(components, mnist["test_label"], shares, ax)
+    plotting.plot_components(components, mnist.get("test_label"), shares, ax)
     return "principal_components_for_test_samples", figure
 
 

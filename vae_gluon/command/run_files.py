@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -46,7 +47,8 @@ def make_folder(folder: Path) -> BinaryIO:
         str(folder).encode()
     except UnicodeEncodeError as error:  # MXNet, which writes the parameters at the end, needs it
         raise ValueError(
-            f"expected a folder whose name is UTF-8 text, got {os.fsencode(folder)!r}"
+            f"expected a folder whose name is {sys.getfilesystemencoding()} text, as this "
+            f"system's locale says, got {os.fsencode(folder)!r}"
         ) from error
     try:
         folder.mkdir(parents=True, exist_ok=True)

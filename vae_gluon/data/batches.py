@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import mxnet as mx
 import numpy as np
 
 from vae_gluon._checks import as_array, check_integer, check_pixels
 
-# Of a data set, as mx.test_utils.get_mnist() names them.
-ARRAYS = ("train_data", "train_label", "test_data", "test_label")
+# The images of a data set, as mx.test_utils.get_mnist() names them.
+IMAGES = ("train_data", "test_data")
 
 
 class ImageIter(mx.io.NDArrayIter):
@@ -36,41 +36,54 @@ def mnist_iterators(
     Returns
     -------
     (NDArrayIter, NDArrayIter)
-        Over images flattened to (N, 784), named ``data``, and their ``label``.
+        Over images flattened to (N, n_output), named ``data``, and their ``label``, if they have
+        labels: numbers, or names, in the place of which the iterators have numbers from 0.
 
     Raises
     ------
     ValueError
-        If ``batch_size`` is not positive, a pixel is not in [0, 1], the labels are not numbers,
-        as many as the images, or ``mnist`` is not a dictionary of the four arrays.
+        If ``batch_size`` is not positive, a pixel is not in [0, 1], there are not as many labels as
+        images, or ``mnist`` is not a dictionary with the arrays of images.
     """
     check_integer("batch_size", batch_size)
-    if not isinstance(mnist, dict) or not mnist.keys() >= set(ARRAYS):
+    if not isinstance(mnist, dict) or not mnist.keys() >= set(IMAGES):
         got = f"one of {list(mnist)}" if isinstance(mnist, dict) else type(mnist).__name__
         raise ValueError(
-            f"expected a dictionary of {', '.join(ARRAYS)}, as load_mnist() and make_digits() "
+            f"expected a dictionary of {' and '.join(IMAGES)}, as load_mnist() and make_digits() "
             f"return, got {got}"
         )
     iterators = []
     for part in ("train", "test"):
-        images, labels = as_array(mnist[f"{part}_data"]), as_array(mnist[f"{part}_label"])
+        images = as_array(mnist[f"{part}_data"])
         check_pixels(f"{part}_data", images)
-        if labels.shape[:1] != images.shape[:1] or labels.dtype.kind not in "biuf":
-            raise ValueError(
-                f"{part}_label: expected {len(images)} numbers, got an array of shape "
-                f"{labels.shape} of {labels.dtype}"
-            )
         dtype = images.dtype if images.dtype.kind == "f" else "float32"
         rows = mx.nd.array(images.reshape(len(images), -1), dtype=dtype)
         iterators.append(
             ImageIter(
                 data={"data": rows},
-                label={"label": labels},
+                label=_labels(mnist, part),
                 batch_size=int(batch_size),
                 shuffle=shuffle and part == "train",
             )
         )
     return iterators[0], iterators[1]
+
+
+def _labels(mnist: Mapping[str, np.ndarray], part: str) -> dict[str, np.ndarray] | None:
+    """Return the labels of a part, (N,), as NDArrayIter takes them: numbers."""
+    name = f"{part}_label"
+    if mnist.get(name) is None:
+        return None
+    labels, images = as_array(mnist[name]), mnist[f"{part}_data"]
+    if labels.shape[:1] != (len(images),) or labels.dtype.kind not in "biufU":
+        raise ValueError(
+            f"{name}: expected {len(images)} numbers or names, got an array of shape "
+            f"{labels.shape} of {labels.dtype}"
+        )
+    if labels.dtype.kind == "U":
+        names = np.unique([*mnist.get("train_label", ()), *mnist.get("test_label", ())])
+        labels = np.searchsorted(names, labels)
+    return {"label": labels}
 
 
 def batches(data_iter: mx.io.DataIter, ctx: mx.Context) -> Iterator[mx.nd.NDArray]:

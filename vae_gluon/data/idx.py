@@ -22,7 +22,6 @@ from vae_gluon._files import open_file
 IMAGE_MAGIC = 2051  # 0x00000803: unsigned bytes in three dimensions
 LABEL_MAGIC = 2049  # 0x00000801: unsigned bytes in one dimension
 SIDE = 28
-N_CLASSES = 10
 CHUNK = 1 << 20
 # What a gzip file may unpack to: images become a tenth to a quarter, never a thousandth as files
 # made to fill the memory do.
@@ -44,11 +43,12 @@ def read_images(path: Path) -> np.ndarray:
 
 
 def read_labels(path: Path) -> np.ndarray:
-    """Read labels, plain or gzip: int8 from 0 to 9, (N,). Errors are those of ``read_images``."""
+    """Read labels, plain or gzip: (N,), int8 as MNIST's, or uint8 if one is above 127.
+
+    Errors are those of ``read_images``.
+    """
     labels, _ = _read_idx(path, LABEL_MAGIC, item_shape=())
-    if labels.max() >= N_CLASSES:
-        raise ValueError(f"{path}: expected labels from 0 to {N_CLASSES - 1}, found {labels.max()}")
-    return labels.astype(np.int8)
+    return labels if labels.max() > np.iinfo(np.int8).max else labels.astype(np.int8)
 
 
 def _read_idx(

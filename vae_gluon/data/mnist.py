@@ -56,20 +56,21 @@ def load_mnist(root: str | os.PathLike[str] | None = None) -> dict[str, np.ndarr
     ----------
     root : path, optional
         The folder of the four files, each plain or ``.gz``. Only their content is checked, so
-        Fashion-MNIST and your own files in this format load too.
+        Fashion-MNIST, EMNIST's letters and your own files in this format load too. Names with a
+        dot, ``train-images.idx3-ubyte``, are the same; the two files of labels may be missing.
 
     Returns
     -------
     dict
         As ``mx.test_utils.get_mnist()`` returned it: ``train_data`` and ``test_data``,
-        float32 in [0, 1], (N, 1, 28, 28); ``train_label`` and ``test_label``, int8 from
-        0 to 9, (N,).
+        float32 in [0, 1], (N, 1, 28, 28); ``train_label`` and ``test_label``, int8 (uint8 if
+        there are more than 127), (N,), if there are labels.
 
     Raises
     ------
     FileNotFoundError
-        If ``root`` has none of the files, a folder has only some of the four, or
-        ``VAE_GLUON_DATA`` does not name a folder.
+        If ``root`` has none of the files, a folder lacks some of them (other than both files of
+        labels), or ``VAE_GLUON_DATA`` does not name a folder.
     MNISTUnavailableError
         If MNIST is in neither folder and cannot be downloaded (a FileNotFoundError too).
     ValueError
@@ -112,15 +113,16 @@ def read_mnist(paths: dict[str, Path]) -> dict[str, np.ndarray]:
     """Read the files that ``find_mnist`` has found; return and raise what ``load_mnist`` does."""
     mnist = {}
     for part in ("train", "test"):
-        images_path, labels_path = paths[f"{part}_data"], paths[f"{part}_label"]
-        images = read_images(images_path)
-        labels = read_labels(labels_path)
+        images_path, labels_path = paths[f"{part}_data"], paths.get(f"{part}_label")
+        images = mnist[f"{part}_data"] = read_images(images_path)
+        if labels_path is None:
+            continue
+        labels = mnist[f"{part}_label"] = read_labels(labels_path)
         if len(images) != len(labels):
             raise ValueError(
                 f"{images_path} holds {len(images)} images and {labels_path} {len(labels)} labels: "
                 "expected one label for each image"
             )
-        mnist[f"{part}_data"], mnist[f"{part}_label"] = images, labels
     return mnist
 
 
@@ -143,15 +145,19 @@ def _named_folder() -> list[Path]:
 
 
 def _files_in(folder: Path) -> dict[str, Path]:
-    """Return the paths of the four files in ``folder``, empty if it has none of them."""
+    """Return the paths of the files in ``folder``, of all four or of both with images.
+
+    Empty if it has none of them.
+    """
     found = {}
     for key, (name, _) in FILES.items():
-        for path in (folder / name, folder / f"{name}.gz"):
+        dotted = name.replace("-idx", ".idx")  # as some programs unpack them
+        for path in (folder / f"{stem}{end}" for stem in (name, dotted) for end in ("", ".gz")):
             if path.is_file():
                 found[key] = path
                 break
     missing = [name for key, (name, _) in FILES.items() if key not in found]
-    if found and missing:
+    if found and missing and found.keys() != {"train_data", "test_data"}:
         raise FileNotFoundError(
             f"{folder} holds {len(found)} of the four files: {', '.join(missing)} (plain or .gz) "
             f"not found beside {', '.join(path.name for path in found.values())}. Add what is "

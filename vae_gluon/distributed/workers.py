@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 
 import mxnet as mx
 import numpy as np
@@ -88,12 +89,8 @@ def shard(
         )
     whole = np.split(np.arange(n), range(n_workers * batch_size, n, n_workers * batch_size))
     rows = np.concatenate([np.split(batch, n_workers)[rank] for batch in whole])
-    return {
-        "train_data": mnist["train_data"][rows],
-        "train_label": mnist["train_label"][rows],
-        "test_data": mnist["test_data"][rank::n_workers],
-        "test_label": mnist["test_label"][rank::n_workers],
-    }
+    parts: dict[str, Any] = {"train": rows, "test": slice(rank, None, n_workers)}
+    return {name: array[parts[name.split("_")[0]]] for name, array in mnist.items()}
 
 
 def total(kvstore: mx.kv.KVStore | None, numbers: np.ndarray) -> np.ndarray:

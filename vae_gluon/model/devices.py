@@ -75,9 +75,11 @@ def dtype_of(net: mx.gluon.Block) -> np.dtype:
 def contexts_of(net: mx.gluon.Block) -> list[mx.Context]:
     """Return all contexts that hold the parameters of ``net``; raise as ``context_of`` does."""
     try:
-        return next(iter(net.collect_params().values())).list_ctx()
-    except (RuntimeError, StopIteration) as error:
+        # All are asked: after load_parameters(allow_missing=True) some may have no numbers.
+        first, *_ = [parameter.list_ctx() for parameter in net.collect_params().values()]
+    except (RuntimeError, ValueError) as error:
         raise ValueError(
             f"{type(net).__name__} has no parameters yet: call net.initialize() "
             "or net.load_parameters(...) first"
         ) from error
+    return first

@@ -7,35 +7,36 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from scipy.special import ndtr
 
-from vae_gluon._checks import as_array, check_numbers, quoted
+from vae_gluon._checks import as_array, check_numbers
 from vae_gluon.plotting.axes import axes_or_new
 
 MARKER_AREA = 8
-N_CLASSES = 10  # the colours of matplotlib's tab10
+N_COLOURS = 20  # as many as can be told apart; the smaller classes beyond share one
+GREY = (0.75, 0.75, 0.75, 1.0)
 
 
-def plot_latent(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) -> Axes:
-    """Draw the latent means of images, coloured by digit.
+def plot_latent(mu: np.ndarray, labels: np.ndarray | None = None, ax: Axes | None = None) -> Axes:
+    """Draw the latent means of images, coloured by label.
 
     Parameters
     ----------
     mu : array
         (N, 2).
-    labels : array
-        Digits from 0 to 9, (N,).
+    labels : array, optional
+        Numbers or names, (N,), or one-hot rows, (N, classes). Of more than twenty classes the
+        largest have colours, and the others are grey.
     ax : Axes, optional
         Where to draw; by default in a new figure.
 
     Returns
     -------
     Axes
-        With a legend of the digits.
+        With a legend of the labels.
 
     Raises
     ------
     ValueError
-        If the latent space is not of two dimensions, or the labels are not one digit for each
-        mean.
+        If the latent space is not of two dimensions, or there is not one label for each mean.
     """
     mu, labels = _check_plane(mu, labels)
     ax = _scatter(mu, labels, ax)
@@ -46,7 +47,9 @@ def plot_latent(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) -> A
     return ax
 
 
-def plot_latent_cdf(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) -> Axes:
+def plot_latent_cdf(
+    mu: np.ndarray, labels: np.ndarray | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw the normal cdf of the latent means, on the unit square.
 
     The cdf makes the prior uniform: where points crowd, the encoder puts more images than the
@@ -62,16 +65,16 @@ def plot_latent_cdf(mu: np.ndarray, labels: np.ndarray, ax: Axes | None = None) 
 
 
 def plot_components(
-    components: np.ndarray, labels: np.ndarray, shares: np.ndarray, ax: Axes | None = None
+    components: np.ndarray, labels: np.ndarray | None, shares: np.ndarray, ax: Axes | None = None
 ) -> Axes:
-    """Draw the first two principal components of the latent means, coloured by digit.
+    """Draw the first two principal components of the latent means, coloured by label.
 
     Parameters
     ----------
     components : array
         (N, 2), as ``principal_components`` gives them.
-    labels : array
-        Digits from 0 to 9, (N,).
+    labels : array or None
+        As in ``plot_latent``.
     shares : array
         Their shares of the variance, (2,), for the axis labels.
     ax : Axes, optional
@@ -80,12 +83,12 @@ def plot_components(
     Returns
     -------
     Axes
-        With a legend of the digits.
+        With a legend of the labels.
 
     Raises
     ------
     ValueError
-        If there are not two components, or the labels are not one digit for each point.
+        If there are not two components, or there is not one label for each point.
     """
     components, labels = _check_plane(components, labels, "two principal components")
     ax = _scatter(components, labels, ax)
@@ -97,33 +100,62 @@ def plot_components(
 
 
 def _check_plane(
-    points: np.ndarray, labels: np.ndarray, what: str = "latent means of a space of two dimensions"
-) -> tuple[np.ndarray, np.ndarray]:
-    """Check points, (N, 2), and labels, (N,); return them as arrays, the labels as integers."""
-    points, labels = as_array(points), as_array(labels)
+    points: np.ndarray,
+    labels: np.ndarray | None,
+    what: str = "latent means of a space of two dimensions",
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Check points, (N, 2), and labels; return them as arrays, the labels as classes, (N,)."""
+    points = as_array(points)
     if points.ndim != 2 or points.shape[1] != 2:
         raise ValueError(f"expected {what}, (N, 2), got {points.shape}")
     check_numbers(what, points)
+    if labels is None:
+        return points, None
+    labels = as_array(labels)
+    if labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf":
+        if not ((labels == 0) | (labels == 1)).all() or (labels.sum(axis=1) != 1).any():
+            raise ValueError("expected labels in one-hot rows, with a single 1, got other numbers")
+        labels = labels.argmax(axis=1)
     if labels.shape != points.shape[:1]:
         raise ValueError(
             f"expected {len(points)} labels, one for each point, got labels of shape {labels.shape}"
         )
-    others = {label for label in labels.tolist() if label not in range(N_CLASSES)}
-    if others:
-        found = ", ".join(sorted(map(quoted, others))[:3])
-        raise ValueError(f"expected labels from 0 to {N_CLASSES - 1}, got {found}")
-    return points, labels.astype(int)
+    if labels.dtype.kind == "f" and (labels == labels.astype(int)).all():
+        labels = labels.astype(int)  # as NDArrayIter gives them
+    return points, labels.astype(str) if labels.dtype.kind == "O" else labels
 
 
-def _scatter(points: np.ndarray, labels: np.ndarray, ax: Axes | None) -> Axes:
+def _scatter(points: np.ndarray, labels: np.ndarray | None, ax: Axes | None) -> Axes:
     """Draw points, (N, 2), in the colours of their labels, (N,)."""
     ax = axes_or_new(ax, 6.4, 5.6)
-    colours = colormaps["tab10"]
-    # In a random order, so that no digit covers the others.
+    # In a random order, so that no class covers the others.
     order = np.random.default_rng(0).permutation(len(points))
     x, y = points[order].T
-    ax.scatter(x, y, c=colours(labels[order]), s=MARKER_AREA, alpha=0.6, linewidths=0)
-    for digit in np.unique(labels):
-        ax.scatter([], [], color=colours(digit), label=str(digit))
-    ax.legend(title="digit", loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    if labels is None:
+        ax.scatter(x, y, s=MARKER_AREA, alpha=0.6, linewidths=0)
+        return ax
+    classes, numbers, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    colours = _colours(classes, sizes)
+    ax.scatter(x, y, c=colours[numbers[order]], s=MARKER_AREA, alpha=0.6, linewidths=0)
+    grey = (colours == GREY).all(axis=1)
+    for name, colour in zip(classes[~grey], colours[~grey]):
+        ax.scatter([], [], color=colour, label=str(name))
+    if grey.any():
+        ax.scatter([], [], color=GREY, label=f"{grey.sum()} others")
+    title = "digit" if _are_digits(classes) else "label"
+    ax.legend(title=title, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     return ax
+
+
+def _colours(classes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return the colours of classes, (n, 4), whose numbers of points are ``sizes``, (n,)."""
+    if _are_digits(classes):  # each has a colour of its own, whichever there are
+        return colormaps["tab10"](classes.astype(int))
+    colours = np.tile(GREY, (len(classes), 1))
+    largest = np.sort(np.argsort(-sizes, kind="stable")[:N_COLOURS])
+    colours[largest] = colormaps["tab10" if len(classes) <= 10 else "tab20"](range(len(largest)))
+    return colours
+
+
+def _are_digits(classes: np.ndarray) -> bool:
+    return classes.dtype.kind in "biu" and set(classes.tolist()) <= set(range(10))
