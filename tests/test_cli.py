@@ -94,7 +94,7 @@ def test_train_writes_the_whole_run(tmp_path, digits_folder, capsys):
         "val_kl": 2,
     }
     printed = capsys.readouterr().out
-    assert "600 images of mnist" in printed
+    assert "600 images of own_mnist (28 x 28)" in printed
     assert printed.endswith(f"Pictures, losses and parameters are in {out}\n")
 
 
@@ -102,7 +102,7 @@ def test_train_writes_the_whole_run(tmp_path, digits_folder, capsys):
 def test_config_records_the_run(tmp_path, digits_folder):
     run("train", "--data-dir", digits_folder, "--out", tmp_path / "run", "--seed", "7", *QUICK)
     config = read(tmp_path / "run/config.json")
-    assert config["dataset"] == "mnist"
+    assert config["dataset"] == "own_mnist"
     assert config["data_dir"] == str(digits_folder)
     expected = {"epochs": 2, "batch_size": 100, "n_latent": 2, "n_hidden": 16, "n_layers": 1}
     expected |= {"lr": 0.001, "seed": 7, "version": vae_gluon.__version__}
@@ -320,7 +320,7 @@ def test_a_convolutional_run_goes_through_every_command(tmp_path):
         (["train", "--lr", "nan"], "--lr: expected a number above 0, got 'nan'"),
         (["train", "--seed", "2147483648"], "--seed: .*at least 0 and below 2147483648"),
         (["train", "--dataset", "cats"], "invalid choice: 'cats'"),
-        (["train", "--dataset", "digits", "--data-dir", "x"], "--data-dir is for the files"),
+        (["train", "--dataset", "digits", "--data-dir", "x"], "--data-dir is for files of images"),
         (["train", "--data-dir", "nowhere"], "nowhere, found no such folder"),
         (["train", "--wings"], "unrecognized arguments: --wings"),
         (
@@ -332,7 +332,7 @@ def test_a_convolutional_run_goes_through_every_command(tmp_path):
         (["export", "nowhere", "--part", "mu"], "invalid choice: 'mu'"),
         (["export", "nowhere", "--format", "pth"], "invalid choice: 'pth'"),
         (["train", "--dataset", "digits", "--arch", "conv", "--n-layers", "1"], "for --arch mlp"),
-        (["evaluate", "nowhere", "--k", "0"], "--k: expected an integer of at least 1, got '0'"),
+        (["evaluate", "nowhere", "--k", "0"], "least 1 and below 1000000, got '0'"),
         (["evaluate", "nowhere"], "nowhere holds no run: no config.json"),
         (["figures"], "required: RUN"),
         (["figures", "nowhere"], "nowhere holds no run: no config.json"),

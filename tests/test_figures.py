@@ -88,7 +88,7 @@ def are_among(images, data):
 
 def test_interpolations_are_drawn(given):
     (steps,) = given["plot_interpolations"]
-    assert steps.shape == (5, 10, 784)
+    assert steps.shape == (5, 10, 28, 28)
 
 
 def test_samples_are_of_the_training_images(given, digits):
@@ -118,7 +118,7 @@ def test_canvas_is_a_hundred_codes_of_the_prior(given, net):
     rng.choice(600, 10, replace=False)
     rng.choice(200, 10, replace=False)
     z = mx.nd.array(rng.standard_normal((100, 2)))
-    np.testing.assert_array_equal(images, net.decode(z).asnumpy())
+    np.testing.assert_array_equal(images, net.decode(z).asnumpy().reshape(100, 28, 28))
 
 
 def test_scatters_are_the_means_of_all_test_images(given, net, digits):
@@ -132,14 +132,16 @@ def test_scatters_are_the_means_of_all_test_images(given, net, digits):
 def test_scan_is_twenty_by_twenty(given, net):
     images, z = given["plot_scan"]
     np.testing.assert_array_equal(z, ndtri_grid(20))
-    np.testing.assert_allclose(images, net.decode(mx.nd.array(z)).asnumpy(), rtol=1e-5)
+    expected = net.decode(mx.nd.array(z)).asnumpy().reshape(400, 28, 28)
+    np.testing.assert_allclose(images, expected, rtol=1e-5)
 
 
 def test_interpolations_are_between_test_images_of_different_digits(net, digits):
     labels = np.where(np.arange(200) < 3, 1, 0)  # by chance, all pairs would be alike
     mnist = dict(digits, test_label=labels)
     steps = figures._interpolations(net, mnist, np.random.default_rng(1))
-    assert steps.shape == (5, 10, 784)
+    assert steps.shape == (5, 10, 28, 28)
+    steps = steps.reshape(5, 10, 784)
     ends = figures.latent.decode(net, figures.latent.encode(net, digits["test_data"])[0])
     for first, *_, last in steps:
         distances = [abs(ends - end).max(axis=1) for end in (first, last)]

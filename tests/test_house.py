@@ -96,7 +96,7 @@ def documented_defaults(thing):
         elif default := re.search(r", default (.+)$", kind):
             values = default[1].split(" and ")
             for name, value in zip(names.split(", "), values):
-                found[name] = ast.literal_eval(value.replace(",", ""))
+                found[name] = ast.literal_eval(re.sub(r",(?=\d)", "", value))
     return found
 
 

@@ -63,8 +63,8 @@ def test_tiles_are_upright_in_reading_order_with_white_between(images, shape, ga
 @pytest.mark.parametrize(
     ("shape", "n_columns", "message"),
     [
-        ((4, 10), 2, r"square images, \(N, side \* side\), got \(4, 10\)"),
-        ((0, 9), 1, r"square images, \(N, side \* side\), got \(0, 9\)"),
+        ((4, 10), 2, r"or square ones, \(N, side \* side\), got \(4, 10\)"),
+        ((0, 9), 1, r"or square ones, \(N, side \* side\), got \(0, 9\)"),
         ((5, 9), 2, "expected images to fill rows of 2, got 5 of them"),
         ((4, 9), 0, "expected images to fill rows of 0, got 4 of them"),
     ],
@@ -88,8 +88,25 @@ def test_grid_is_in_reading_order(images):
 def test_interpolations_are_one_row_for_each_pair(images):
     steps = images[:6].reshape(2, 3, 25)
     assert_tiled(canvas(plotting.plot_interpolations(steps)), images[:6], 3, gap=2)
-    with pytest.raises(ValueError, match=r"steps of shape \(N, n, n_output\), got \(6, 25\)"):
+    with pytest.raises(ValueError, match=r"\(N, n, n_output\) or .*, got \(6, 25\)"):
         plotting.plot_interpolations(steps.reshape(6, 25))
+
+
+def test_images_need_not_be_square():
+    high = np.random.default_rng(0).random((4, 6, 4)).astype(np.float32)
+    whole = np.block([[high[0], high[1]], [high[2], high[3]]])
+    np.testing.assert_array_equal(plotting.tile(high, 2), whole)
+    np.testing.assert_array_equal(canvas(plotting.plot_grid(high[:, None])), whole)
+    steps = plotting.plot_interpolations(high.reshape(2, 2, 6, 4))
+    np.testing.assert_array_equal(canvas(steps), plotting.tile(high, 2, gap=2))
+    np.testing.assert_array_equal(
+        canvas(plotting.plot_reconstructions(high[:2], high[2:].reshape(2, 24))),
+        plotting.tile(high, 2, gap=4),
+    )
+    z = np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]])
+    ax = plotting.plot_scan(high, z)
+    np.testing.assert_array_equal(canvas(ax), plotting.tile(high[[2, 3, 0, 1]], 2))
+    assert ax.get_aspect() == 6 / 4  # a pixel is square
 
 
 def test_originals_are_over_their_reconstructions(images):

@@ -9,7 +9,7 @@
 (2, 2)
 
 ================  =============================================================================
-data              ``load_mnist``, ``make_digits``, ``mnist_iterators``
+data              ``load_mnist``, ``load_images``, ``make_digits``, ``mnist_iterators``
 model             ``VAE`` with ``Decoder``, ``GaussianSampler``, ``GaussianKL``, ``BernoulliNLL``;
                   ``conv_encoder`` and ``conv_decoder`` for its ``encoder`` and ``decoder``
 training          ``train`` -> ``History``; ``evaluate``; ``seed``, ``gpu_exists``,
@@ -22,7 +22,7 @@ elsewhere         ``export_onnx``, ``export_symbol`` -> ``Exported``
 pictures          ``plotting``: from arrays to matplotlib's axes
 ================  =============================================================================
 
-Images are (N, 784) with pixels in [0, 1], losses negative ELBOs in nats per image. Import this
+Images are (N, n_output) with pixels in [0, 1], losses negative ELBOs in nats per image. Import this
 package before ``mxnet``, so that MXNet computes on every core (and, with NumPy 1.24 or newer, so
 that it can be imported).
 """
@@ -37,7 +37,13 @@ from typing import TYPE_CHECKING
 from vae_gluon import mxnet_today  # noqa: F401
 
 # isort: split
-from vae_gluon.data import MNISTUnavailableError, load_mnist, make_digits, mnist_iterators
+from vae_gluon.data import (
+    MNISTUnavailableError,
+    load_images,
+    load_mnist,
+    make_digits,
+    mnist_iterators,
+)
 from vae_gluon.distributed import serve
 from vae_gluon.inference import (
     ELBO,
@@ -102,6 +108,7 @@ __all__ = [
     "gpu_exists",
     "interpolate",
     "load_checkpoint",
+    "load_images",
     "load_mnist",
     "log_likelihood",
     "make_digits",

@@ -7,6 +7,7 @@ the JSON and the name of the default folder come from it.
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
@@ -49,8 +50,18 @@ def is_finite(value: Any) -> bool:
     return is_number and abs(value) <= sys.float_info.max  # integers in JSON have no limit
 
 
-DATASETS = ("mnist", "digits")
+# Elsewhere than on the command line it may be the name of the user's own pictures as well.
+DATASET = Kind(
+    "a name", lambda value: isinstance(value, str) and bool(value), choices=("mnist", "digits")
+)
 COUNT = integer(1)
+SIZE = Kind(
+    "a height and a width such as 48x32",
+    lambda value: (
+        value is None
+        or (isinstance(value, str) and bool(re.fullmatch(r"[1-9]\d{0,4}x[1-9]\d{0,4}", value)))
+    ),
+)
 POSITIVE = Kind("a number above 0", lambda value: is_finite(value) and value > 0, float)
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 INTEGER = Kind("an integer", lambda value: isinstance(value, int))
@@ -67,14 +78,17 @@ class Architecture(NamedTuple):
 
 ARCHITECTURES = {
     "mlp": Architecture(
-        lambda config: VAE(config.n_hidden, config.n_latent, config.n_layers),
+        lambda config: VAE(
+            config.n_hidden, config.n_latent, config.n_layers, config.height * config.width
+        ),
         "{n_latent}d{n_layers}l{n_hidden}h",
     ),
     "conv": Architecture(
         lambda config: VAE(
             n_latent=config.n_latent,
-            encoder=conv_encoder(config.n_latent, config.n_hidden),
-            decoder=conv_decoder(config.n_latent, config.n_hidden),
+            n_output=config.height * config.width,
+            encoder=conv_encoder(config.n_latent, config.n_hidden, (config.height, config.width)),
+            decoder=conv_decoder(config.n_latent, config.n_hidden, (config.height, config.width)),
         ),
         "{n_latent}dconv{n_hidden}h",
     ),
@@ -96,11 +110,13 @@ class RunConfig:
     """What describes a run. What is not fixed may change when it is resumed."""
 
     dataset: str = _fact(
-        one_of(*DATASETS),
+        DATASET,
         text="what to train on; digits are drawn by this package (default: mnist, or digits if it "
         "can be neither found nor downloaded)",
     )
     data_crc32: int = _fact(INTEGER)  # of all images
+    height: int = _fact(COUNT, 28)
+    width: int = _fact(COUNT, 28)
     dataset_asked_for: str | None = _fact(ANY, None)
     epochs: int = _option(50, COUNT, "passes over the training images", fixed=False)
     batch_size: int = _option(100, COUNT, "images in a step")
@@ -119,6 +135,10 @@ class RunConfig:
     binarize: bool = _option(
         False, FLAG, "train and evaluate on black and white pixels, drawn anew for each batch"
     )
+    size: str | None = _fact(
+        SIZE, None, text="height and width to bring pictures of your own to, such as 48x32"
+    )
+    invert: bool = _option(False, FLAG, "take black for paper in pictures of your own, not white")
     n_workers: int = _fact(COUNT, 1)
     # Where the run is, which affects the losses not at all, or in the last digits.
     data_dir: str | None = _fact(PATH, None, fixed=False)
@@ -160,6 +180,14 @@ class RunConfig:
             for field in dataclasses.fields(self)
             if field.metadata["fixed"]
         }
+
+    @property
+    def picture_size(self) -> tuple[int, int] | None:
+        """The height and width of ``size``, None if there is none."""
+        if self.size is None:
+            return None
+        height, width = map(int, self.size.split("x"))
+        return height, width
 
     def make_net(self) -> VAE:
         """Build the net, without parameters yet."""

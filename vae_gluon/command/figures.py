@@ -76,7 +76,7 @@ def _write(name: str, figure: Figure, folder: Path) -> Path:
 
 def _samples(mnist: Mapping[str, np.ndarray], rng: np.random.Generator) -> tuple[str, Figure]:
     """Draw N_ROW of the training images, (N, 1, 28, 28)."""
-    figure, ax = _subplots(14, 1.7)
+    figure, ax = _subplots_for(mnist, 14, 1, N_ROW, margin=0.3)
     plotting.plot_samples(_choose(mnist["train_data"], rng), ax)
     return "data_samples", figure
 
@@ -91,16 +91,17 @@ def _figures(
     yield "elbo", figure
 
     originals = _choose(mnist["test_data"], rng)
-    figure, ax = _subplots(14, 3)
+    shape = originals.shape[2:]
+    figure, ax = _subplots_for(mnist, 14, 2, N_ROW, margin=0.2)
     plotting.plot_reconstructions(originals, latent.reconstruct(net, originals), ax)
     yield "reconstructions", figure
 
     z = latent.sample_prior(N_CANVAS**2, net.n_latent, rng)  # (N_CANVAS**2, n_latent)
-    figure, ax = _subplots(6, 6)
-    plotting.plot_grid(latent.decode(net, z), ax)
+    figure, ax = _subplots_for(mnist, 6, N_CANVAS, N_CANVAS)
+    plotting.plot_grid(latent.decode(net, z).reshape(-1, *shape), ax)
     yield f"generated_samples_with_{net.n_latent}D_latent_space", figure
 
-    figure, ax = _subplots(8, 4)
+    figure, ax = _subplots_for(mnist, 8, N_PAIRS, N_ROW)
     plotting.plot_interpolations(_interpolations(net, mnist, rng), ax)
     yield "latent_interpolations", figure
 
@@ -113,7 +114,7 @@ def _figures(
 def _interpolations(
     net: mx.gluon.Block, mnist: Mapping[str, np.ndarray], rng: np.random.Generator
 ) -> np.ndarray:
-    """Interpolate between pairs of images of different labels: (N_PAIRS, N_ROW, n_output)."""
+    """Interpolate between images of different labels: (N_PAIRS, N_ROW, height, width)."""
     images, labels = mnist["test_data"], mnist.get("test_label")
     labels = np.arange(len(images)) if labels is None else labels
     rows = []
@@ -121,7 +122,7 @@ def _interpolations(
         others = np.flatnonzero(labels != labels[first])
         last = rng.choice(others) if len(others) else first
         rows.append(latent.interpolate(net, images[first], images[last], n=N_ROW))
-    return np.stack(rows)
+    return np.stack(rows).reshape(N_PAIRS, N_ROW, *images.shape[2:])
 
 
 def _plane_figures(
@@ -135,8 +136,9 @@ def _plane_figures(
     yield "2d_latent_space_for_test_samples", figure
 
     z = latent.ndtri_grid(N_SCAN)
-    figure, ax = _subplots(8, 8)
-    plotting.plot_scan(latent.decode(net, z), z, ax)
+    figure, ax = _subplots_for(mnist, 8, N_SCAN, N_SCAN)
+    images = latent.decode(net, z).reshape(-1, *mnist["test_data"].shape[2:])
+    plotting.plot_scan(images, z, ax)
     yield "2d_latent_space_scan_for_generation", figure
 
 
@@ -147,6 +149,14 @@ def _components_figure(net: mx.gluon.Block, mnist: Mapping[str, np.ndarray]) -> 
     figure, ax = _subplots(6.8, 5.6)
     plotting.plot_components(components, mnist.get("test_label"), shares, ax)
     return "principal_components_for_test_samples", figure
+
+
+def _subplots_for(
+    mnist: Mapping[str, np.ndarray], width: float, n_rows: int, n_columns: int, margin: float = 0
+) -> tuple[Figure, Any]:
+    """Make a figure of this width for rows of images, as high as they need, plus a margin."""
+    image_height, image_width = mnist["test_data"].shape[2:]
+    return _subplots(width, width * n_rows * image_height / (n_columns * image_width) + margin)
 
 
 def _subplots(width: float, height: float, n_columns: int = 1) -> tuple[Figure, Any]:

@@ -15,8 +15,8 @@ import numpy as np
 
 from vae_gluon import __version__
 from vae_gluon._checks import checksum
-from vae_gluon.command.config import DATASETS, OPTIONS, RunConfig
-from vae_gluon.command.dataset import load_data
+from vae_gluon.command.config import OPTIONS, RunConfig
+from vae_gluon.command.dataset import DATASETS, Dataset, load_data, name_of
 from vae_gluon.command.run_files import (
     CHECKPOINT,
     CONFIG,
@@ -74,15 +74,18 @@ def new_run(args: Namespace, owned: ExitStack, connect: Connect) -> Run:
     given = _given(args)
     if args.out:
         check_no_run(args.out)  # before the data, which may take a download
-    dataset, data_dir, mnist = load_data(given.pop("dataset", None), args.data_dir)
+    data = _load(given.get("dataset"), args.data_dir, RunConfig("", 0, **_without_dataset(given)))
     kvstore = connect()
+    height, width = data.arrays["train_data"].shape[2:]
     config = RunConfig(
-        dataset,
-        checksum(mnist["train_data"], mnist["test_data"]),
+        data.name,
+        data.crc32,
+        height,
+        width,
         getattr(args, "dataset", None),
-        **given,
+        **_without_dataset(given),
         n_workers=_n_workers(kvstore),
-        **_whereabouts(args, data_dir),
+        **_whereabouts(args, data.place),
     )
     net = _seeded_net(config)
     _check_workers_agree(kvstore, config, net, None)
@@ -90,7 +93,7 @@ def new_run(args: Namespace, owned: ExitStack, connect: Connect) -> Run:
     if writes:
         owned.enter_context(make_folder(folder))
         write_config(folder, config)
-    return Run(folder, config, mnist, net, None, kvstore, writes)
+    return Run(folder, config, data.arrays, net, None, kvstore, writes)
 
 
 def resumed_run(args: Namespace, owned: ExitStack, connect: Connect) -> Run:
@@ -107,13 +110,13 @@ def resumed_run(args: Namespace, owned: ExitStack, connect: Connect) -> Run:
         If the data set is not there.
     """
     given = _given(args)
-    folder = args.out or _find_folder(given)
+    folder = args.out or _find_folder(given, args.data_dir)
     config = read_config(folder)
     check_options(folder, config, given)
-    _, data_dir, mnist = load_data(config.dataset, args.data_dir or config.data_dir)
-    if checksum(mnist["train_data"], mnist["test_data"]) != config.data_crc32:
+    data = _load(config.dataset, args.data_dir or config.data_dir, config)
+    if data.crc32 != config.data_crc32:
         raise ValueError(
-            f"the run in {folder} was trained on other images than those of {data_dir}"
+            f"the run in {folder} was trained on other images than those of {data.place}"
         )
     kvstore = connect()
     if config.n_workers != _n_workers(kvstore):
@@ -121,7 +124,7 @@ def resumed_run(args: Namespace, owned: ExitStack, connect: Connect) -> Run:
             f"the run in {folder} has {config.n_workers} workers: expected as many to resume "
             f"it, got {_n_workers(kvstore)}"
         )
-    config = replace(config, **given, **_whereabouts(args, data_dir))
+    config = replace(config, **given, **_whereabouts(args, data.place))
     writes = _writes_files(kvstore)
     if writes:
         owned.enter_context(own(folder))
@@ -133,14 +136,14 @@ def resumed_run(args: Namespace, owned: ExitStack, connect: Connect) -> Run:
     _check_workers_agree(kvstore, config, net, start)
     if writes:
         write_config(folder, config)
-    return Run(folder, config, mnist, net, start, kvstore, writes)
+    return Run(folder, config, data.arrays, net, start, kvstore, writes)
 
 
 def finished_run(folder: Path, data_dir: Path | None) -> FinishedRun:
     """Read a finished run and its data set. Errors are those of ``resumed_run``."""
     config, net, history = finished_net(folder)
-    *_, mnist = load_data(config.dataset, data_dir or config.data_dir)
-    return FinishedRun(config, mnist, net, history)
+    data = _load(config.dataset, data_dir or config.data_dir, config)
+    return FinishedRun(config, data.arrays, net, history)
 
 
 def finished_net(folder: Path) -> tuple[RunConfig, VAE, History]:
@@ -190,6 +193,15 @@ def _given(args: Namespace) -> dict[str, Any]:
     return given
 
 
+def _without_dataset(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name != "dataset"}
+
+
+def _load(name: str | None, data_dir: str | Path | None, config: RunConfig) -> Dataset:
+    """Load the data set of a run, whose pictures are read as its config says."""
+    return load_data(name, data_dir, config.picture_size, config.invert)
+
+
 def _whereabouts(args: Namespace, data_dir: Path | None) -> dict[str, Any]:
     """Return where and by what the run is trained, which may change when it is resumed."""
     contexts = args.ctx or [default_context()]
@@ -200,9 +212,11 @@ def _whereabouts(args: Namespace, data_dir: Path | None) -> dict[str, Any]:
     }
 
 
-def _find_folder(given: dict[str, Any]) -> Path:
+def _find_folder(given: dict[str, Any], data_dir: Path | None) -> Path:
     """Return the default folder of the run that the options describe."""
-    names = [given["dataset"]] if "dataset" in given else DATASETS
+    names = [given["dataset"]] if "dataset" in given else list(DATASETS)
+    if data_dir:
+        names.append(name_of(data_dir))
     folders = [
         RunConfig(**{**given, "dataset": name}, data_crc32=0).default_folder() for name in names
     ]

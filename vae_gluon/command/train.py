@@ -13,6 +13,7 @@ from pathlib import Path
 import mxnet as mx
 
 from vae_gluon._files import replacing
+from vae_gluon.command.dataset import DATASETS
 from vae_gluon.command.errors import (
     CommandError,
     DivergedRunError,
@@ -96,9 +97,11 @@ def _draw(run: Run, history: History) -> None:
 
 
 def _announce(run: Run, resumed: bool) -> None:
+    height, width = run.mnist["train_data"].shape[2:]
+    size = "" if run.config.dataset in DATASETS else f" ({height} x {width})"
     workers = f", by {run.kvstore.num_workers} workers" if run.kvstore else ""
     print(
-        f"Training on {len(run.mnist['train_data'])} images of {run.config.dataset}, "
+        f"Training on {len(run.mnist['train_data'])} images of {run.config.dataset}{size}, "
         f"validating on {len(run.mnist['test_data'])}, on {run.config.context}{workers}, "
         f"into {run.folder}"
     )

@@ -149,13 +149,7 @@ def _files_in(folder: Path) -> dict[str, Path]:
 
     Empty if it has none of them.
     """
-    found = {}
-    for key, (name, _) in FILES.items():
-        dotted = name.replace("-idx", ".idx")  # as some programs unpack them
-        for path in (folder / f"{stem}{end}" for stem in (name, dotted) for end in ("", ".gz")):
-            if path.is_file():
-                found[key] = path
-                break
+    found = _found_in(folder)
     missing = [name for key, (name, _) in FILES.items() if key not in found]
     if found and missing and found.keys() != {"train_data", "test_data"}:
         raise FileNotFoundError(
@@ -163,4 +157,21 @@ def _files_in(folder: Path) -> dict[str, Path]:
             f"not found beside {', '.join(path.name for path in found.values())}. Add what is "
             "missing, or take the others away"
         )
+    return found
+
+
+def has_idx(folder: Path) -> bool:
+    """Return whether one of the four files is in ``folder``."""
+    return bool(_found_in(folder))
+
+
+def _found_in(folder: Path) -> dict[str, Path]:
+    """Return the paths of those of the four files that are in ``folder``."""
+    found = {}
+    for key, (name, _) in FILES.items():
+        dotted = name.replace("-idx", ".idx")  # as some programs unpack them
+        for path in (folder / f"{stem}{end}" for stem in (name, dotted) for end in ("", ".gz")):
+            if path.is_file():
+                found[key] = path
+                break
     return found

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from mxnet.gluon import nn
 
+from vae_gluon._checks import check_integer
 from vae_gluon.model.vae import Decoder
 
-SIDE = 28
 FILTERS = (8, 32, 64)  # of the layers at 28 x 28, 14 x 14 and 7 x 7
-INNER_SIDE = SIDE // 4  # of an image that was halved twice
 
 
-def conv_encoder(n_latent: int = 2, n_hidden: int = 400) -> nn.HybridSequential:
+def conv_encoder(
+    n_latent: int = 2, n_hidden: int = 400, shape: tuple[int, int] = (28, 28)
+) -> nn.HybridSequential:
     """Build an encoder of two strided convolutions and a hidden layer.
 
     Images go from 28 x 28 to 14 x 14 to 7 x 7.
@@ -22,40 +23,53 @@ def conv_encoder(n_latent: int = 2, n_hidden: int = 400) -> nn.HybridSequential:
         Dimension of the latent code.
     n_hidden : int, default 400
         Units of the hidden layer.
+    shape : (int, int), default (28, 28)
+        Height and width of the images, multiples of 4. A ``VAE`` needs their product as
+        ``n_output``.
 
     Returns
     -------
     HybridSequential
-        (N, 784) -> (N, 2 * n_latent), the means followed by the log variances.
+        (N, n_output) -> (N, 2 * n_latent), the means followed by the log variances.
+
+    Raises
+    ------
+    ValueError
+        If a side is not a multiple of 4.
     """
+    height, width = _halved_twice(shape)
     _, n_outer, n_inner = FILTERS
     net = nn.HybridSequential(prefix="encoder")
     net.add(
-        nn.HybridLambda(lambda F, x: F.reshape(x, shape=(-1, 1, SIDE, SIDE))),
+        nn.HybridLambda(lambda F, x: F.reshape(x, shape=(-1, 1, *shape))),
         nn.Conv2D(n_outer, 3, strides=2, padding=1, activation="relu", in_channels=1),
         nn.Conv2D(n_inner, 3, strides=2, padding=1, activation="relu", in_channels=n_outer),
-        nn.Dense(n_hidden, activation="relu", in_units=n_inner * INNER_SIDE**2),
+        nn.Dense(n_hidden, activation="relu", in_units=n_inner * height * width),
         nn.Dense(2 * n_latent, in_units=n_hidden),
     )
     return net
 
 
-def conv_decoder(n_latent: int = 2, n_hidden: int = 400) -> Decoder:
+def conv_decoder(
+    n_latent: int = 2, n_hidden: int = 400, shape: tuple[int, int] = (28, 28)
+) -> Decoder:
     """Build a decoder of two hidden layers, two transposed convolutions and a last convolution.
 
-    Images go from 7 x 7 to 14 x 14 to 28 x 28. Parameters are those of ``conv_encoder``.
+    Images go from 7 x 7 to 14 x 14 to 28 x 28. Parameters and errors are those of
+    ``conv_encoder``.
 
     Returns
     -------
     Decoder
-        (N, n_latent) -> (N, 784), probabilities.
+        (N, n_latent) -> (N, n_output), probabilities.
     """
+    height, width = _halved_twice(shape)
     n_outermost, n_outer, n_inner = FILTERS
     net = Decoder(prefix="decoder")
     net.add(
         nn.Dense(n_hidden, activation="relu", in_units=n_latent),
-        nn.Dense(n_inner * INNER_SIDE**2, activation="relu", in_units=n_hidden),
-        nn.HybridLambda(lambda F, h: F.reshape(h, shape=(-1, n_inner, INNER_SIDE, INNER_SIDE))),
+        nn.Dense(n_inner * height * width, activation="relu", in_units=n_hidden),
+        nn.HybridLambda(lambda F, h: F.reshape(h, shape=(-1, n_inner, height, width))),
         # A kernel size that is a multiple of the stride avoids a checkerboard pattern.
         nn.Conv2DTranspose(
             n_outer, 4, strides=2, padding=1, activation="relu", in_channels=n_inner
@@ -65,6 +79,19 @@ def conv_decoder(n_latent: int = 2, n_hidden: int = 400) -> Decoder:
         ),
         # Not transposed: MXNet cannot compute the gradient of that with one filter on a CPU.
         nn.Conv2D(1, 3, padding=1, in_channels=n_outermost),
-        nn.HybridLambda(lambda F, image: F.reshape(image, shape=(-1, SIDE**2))),
+        nn.HybridLambda(lambda F, image: F.reshape(image, shape=(-1, shape[0] * shape[1]))),
     )
     return net
+
+
+def _halved_twice(shape: tuple[int, int]) -> tuple[int, int]:
+    """Return a quarter of a height and a width; raise a ValueError if they have none."""
+    for side in shape:
+        check_integer("each side of shape", side)
+    height, width = (-(-side // 4) for side in shape)
+    if (4 * height, 4 * width) != tuple(shape):
+        raise ValueError(
+            f"expected a height and width that are multiples of 4, got {shape[0]} x {shape[1]}; "
+            f"{4 * height} x {4 * width} fits"
+        )
+    return height, width

@@ -17,8 +17,8 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
     Parameters
     ----------
     images : array
-        Square images in [0, 1], flat or not: (N, side * side), (N, side, side) or
-        (N, 1, side, side). N is a multiple of ``n_columns``.
+        In [0, 1], (N, height, width) or (N, 1, height, width); flat, (N, side * side), if they
+        are square. N is a multiple of ``n_columns``.
     n_columns : int
         Images in a row.
     gap : int, default 0
@@ -27,25 +27,28 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
     Returns
     -------
     array
-        (n_rows * (side + gap) - gap, n_columns * (side + gap) - gap).
+        (n_rows * (height + gap) - gap, n_columns * (width + gap) - gap).
 
     Raises
     ------
     ValueError
-        If the images are not square, do not fill the rows, or a pixel is not in [0, 1].
+        If flat images are not square, they do not fill the rows, or a pixel is not in [0, 1].
     """
     images = as_array(images)
     n = len(images)
-    side = math.isqrt(images[0].size) if n else 0
-    if n == 0 or n * side * side != images.size:
-        raise ValueError(f"expected square images, (N, side * side), got {images.shape}")
+    height, width = images.shape[-2:] if images.ndim > 2 else [math.isqrt(images[:1].size)] * 2
+    if n == 0 or n * height * width != images.size:
+        raise ValueError(
+            "expected images, (N, height, width), or square ones, (N, side * side), got "
+            f"{images.shape}"
+        )
     if n_columns < 1 or n % n_columns:
         raise ValueError(f"expected images to fill rows of {n_columns}, got {n} of them")
     check_pixels("images", images)
-    padded = np.zeros((n, side + gap, side + gap), images.dtype)
-    padded[:, :side, :side] = images.reshape(n, side, side)
-    rows = padded.reshape(-1, n_columns, side + gap, side + gap)
-    canvas = rows.transpose(0, 2, 1, 3).reshape(len(rows) * (side + gap), -1)
+    padded = np.zeros((n, height + gap, width + gap), images.dtype)
+    padded[:, :height, :width] = images.reshape(n, height, width)
+    rows = padded.reshape(-1, n_columns, height + gap, width + gap)
+    canvas = rows.transpose(0, 2, 1, 3).reshape(len(rows) * (height + gap), -1)
     return canvas[: canvas.shape[0] - gap, : canvas.shape[1] - gap]
 
 
@@ -69,11 +72,16 @@ def plot_grid(images: np.ndarray, ax: Axes | None = None) -> Axes:
 
 
 def plot_interpolations(steps: np.ndarray, ax: Axes | None = None) -> Axes:
-    """Draw the decoded steps between pairs of images, a row for each pair: (N, n, n_output)."""
+    """Draw the decoded steps between pairs of images, a row for each pair.
+
+    They are (N, n, n_output), if they are square, or (N, n, height, width).
+    """
     steps = as_array(steps)
-    if steps.ndim != 3:
-        raise ValueError(f"expected steps of shape (N, n, n_output), got {steps.shape}")
-    return _show(tile(steps.reshape(-1, steps.shape[2]), steps.shape[1], gap=2), ax, 8, 4)
+    if steps.ndim not in (3, 4):
+        raise ValueError(
+            f"expected steps of shape (N, n, n_output) or (N, n, height, width), got {steps.shape}"
+        )
+    return _show(tile(steps.reshape(-1, *steps.shape[2:]), steps.shape[1], gap=2), ax, 8, 4)
 
 
 def plot_reconstructions(
@@ -92,8 +100,11 @@ def plot_reconstructions(
             f"expected as many reconstructions as originals, and one at least, got "
             f"{len(reconstructions)} and {n}"
         )
+    originals, reconstructions = as_array(originals), as_array(reconstructions)
+    # One of them may be flat; the other then has the shape.
+    shape = max(originals.shape, reconstructions.shape, key=len)
     originals, reconstructions = (
-        as_array(images).reshape(n, -1) for images in (originals, reconstructions)
+        images.reshape(n, *shape[1:]) for images in (originals, reconstructions)
     )
     ax = _show(tile(np.concatenate([originals, reconstructions]), n, gap=4), ax, 16, 3.4)
     for fraction, name in ((0.75, "original"), (0.25, "reconstruction")):

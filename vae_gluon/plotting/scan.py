@@ -20,7 +20,7 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
     Parameters
     ----------
     images : array
-        The decoded codes, (n * n, side * side).
+        The decoded codes, (n * n, side * side) if they are square, or (n * n, height, width).
     z : array
         The codes, (n * n, 2), in the order of ``ndtri_grid``.
     ax : Axes, optional
@@ -40,12 +40,13 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
     n = _check_grid(z)
     if len(images) != len(z):
         raise ValueError(f"expected {len(z)} images, one for each code, got {len(images)}")
-    upwards = images.reshape(n, n, -1)[::-1].reshape(n * n, -1)  # the last row comes on top
-    canvas = tile(upwards, n)
+    upwards = images.reshape(n, n, *images.shape[1:])[::-1]  # the last row comes on top
+    canvas = tile(upwards.reshape(images.shape), n)
     ax = axes_or_new(ax, 8, 8)
     # Each image is one unit wide and high, and image i is centred at i.
     extent = (-0.5, n - 0.5, -0.5, n - 0.5)
-    ax.imshow(canvas, cmap="Greys", vmin=0, vmax=1, extent=extent)
+    height, width = canvas.shape
+    ax.imshow(canvas, cmap="Greys", vmin=0, vmax=1, extent=extent, aspect=height / width)
     ticks = np.unique(np.linspace(0, n - 1, N_TICKS).round().astype(int))
     ax.set_xticks(ticks, _labels(z[ticks, 0]))
     ax.set_yticks(ticks, _labels(z[ticks * n, 1]))
