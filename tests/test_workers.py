@@ -83,6 +83,7 @@ class Trainer:
     """Stands in for one of Gluon, and takes down what is asked of it."""
 
     _kv_initialized = False
+    optimizer = SimpleNamespace(num_update=0)
     _params_to_init = ("weight",)
 
     def __init__(self, calls):

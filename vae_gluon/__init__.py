@@ -12,8 +12,8 @@
 data              ``load_mnist``, ``load_images``, ``make_digits``, ``mnist_iterators``
 model             ``VAE`` with ``Decoder``, ``GaussianSampler``, ``GaussianKL``, ``BernoulliNLL``;
                   ``conv_encoder`` and ``conv_decoder`` for its ``encoder`` and ``decoder``
-training          ``train`` -> ``History``; ``evaluate``; ``seed``, ``gpu_exists``,
-                  ``default_context``
+training          ``train`` -> ``History``; ``kl_warmup``; ``evaluate``; ``seed``,
+                  ``gpu_exists``, ``default_context``
 going on          ``save_checkpoint``, ``load_checkpoint`` -> ``TrainingState``
 a trained net     ``encode``, ``decode``, ``reconstruct``, ``sample_prior``, ``ndtri_grid``,
                   ``interpolate``, ``principal_components``: NumPy arrays in and out
@@ -76,6 +76,7 @@ from vae_gluon.training import (
     History,
     TrainingState,
     evaluate,
+    kl_warmup,
     load_checkpoint,
     save_checkpoint,
     seed,
@@ -107,6 +108,7 @@ __all__ = [
     "export_symbol",
     "gpu_exists",
     "interpolate",
+    "kl_warmup",
     "load_checkpoint",
     "load_images",
     "load_mnist",

@@ -256,6 +256,13 @@ def _add_command(
 
 def _add_run(add: Callable[..., Any]) -> None:
     add("folder", type=Path, metavar="RUN", help="folder that train wrote")
+    add(
+        "--which",
+        choices=["last", "best"],
+        default="last",
+        help="parameters of the last epoch, or, of a run with --patience, of the best "
+        "(default: last)",
+    )
 
 
 def run_cluster_command(args: argparse.Namespace) -> int:

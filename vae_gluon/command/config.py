@@ -63,6 +63,11 @@ SIZE = Kind(
     ),
 )
 POSITIVE = Kind("a number above 0", lambda value: is_finite(value) and value > 0, float)
+NOT_NEGATIVE = Kind("a number from 0 on", lambda value: is_finite(value) and value >= 0, float)
+SHARE = Kind(
+    "a number above 0 and up to 1", lambda value: is_finite(value) and 0 < value <= 1, float
+)
+OPTIONAL_COUNT = Kind(COUNT.expected, lambda value: value is None or COUNT.allows(value), int)
 FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 INTEGER = Kind("an integer", lambda value: isinstance(value, int))
 PATH = Kind("a path or null", lambda value: value is None or isinstance(value, str))
@@ -139,6 +144,22 @@ class RunConfig:
         SIZE, None, text="height and width to bring pictures of your own to, such as 48x32"
     )
     invert: bool = _option(False, FLAG, "take black for paper in pictures of your own, not white")
+    kl_weight: float = _option(
+        1.0,
+        NOT_NEGATIVE,
+        "weight of the KL term in what is trained; reported losses are without it",
+    )
+    kl_warmup: int = _option(
+        0, integer(0), "epochs in which the weight of the KL term rises from 0"
+    )
+    lr_decay: float = _option(1.0, SHARE, "factor of the learning rate after each epoch")
+    patience: int | None = _fact(
+        OPTIONAL_COUNT,
+        None,
+        fixed=False,
+        text="stop when the validation loss has not fallen for so many epochs, and keep the "
+        "parameters of the best epoch as well (default: never)",
+    )
     n_workers: int = _fact(COUNT, 1)
     # Where the run is, which affects the losses not at all, or in the last digits.
     data_dir: str | None = _fact(PATH, None, fixed=False)
@@ -197,6 +218,10 @@ class RunConfig:
     def net_name(self) -> str:
         """The name of the net, as the tutorial names its parameter file, without the ending."""
         return "vae_gluon_" + ARCHITECTURES[self.arch].name.format(**self.to_json())
+
+    def file_name(self, which: str) -> str:
+        """Return the name of the file of parameters, of the ``last`` epoch or of the ``best``."""
+        return f"{self.net_name}{'_best' if which == 'best' else ''}.params"
 
     def default_folder(self) -> Path:
         """Return the folder of the run if none is named: options that are not defaults are in it.

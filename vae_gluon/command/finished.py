@@ -22,14 +22,14 @@ from vae_gluon.training import History, seed
 def run_figures(args: argparse.Namespace) -> None:
     """Draw the figures of a finished run again."""
     with bad_input():
-        run = finished_run(args.folder, args.data_dir)
+        run = finished_run(args.folder, args.data_dir, args.which)
     draw(run.net, run.mnist, run.history, run.config.seed, args.folder)
 
 
 def run_evaluate(args: argparse.Namespace) -> None:
     """Measure the likelihood of a finished run on its validation images; print and write it."""
     with bad_input():
-        run = finished_run(args.folder, args.data_dir)
+        run = finished_run(args.folder, args.data_dir, args.which)
     images = run.mnist["test_data"][: args.images]
     seed(run.config.seed)
     pixels = "grey"
@@ -49,7 +49,7 @@ def run_evaluate(args: argparse.Namespace) -> None:
 def run_export(args: argparse.Namespace) -> None:
     """Export a part of the net of a finished run; print its inputs and outputs."""
     with bad_input():
-        _, net, _ = finished_net(args.folder)
+        _, net, _ = finished_net(args.folder, args.which)
         out = args.out or args.folder
         out.mkdir(parents=True, exist_ok=True)
         if args.format == "onnx":

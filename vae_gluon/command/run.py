@@ -139,21 +139,25 @@ def resumed_run(args: Namespace, owned: ExitStack, connect: Connect) -> Run:
     return Run(folder, config, data.arrays, net, start, kvstore, writes)
 
 
-def finished_run(folder: Path, data_dir: Path | None) -> FinishedRun:
+def finished_run(folder: Path, data_dir: Path | None, which: str = "last") -> FinishedRun:
     """Read a finished run and its data set. Errors are those of ``resumed_run``."""
-    config, net, history = finished_net(folder)
+    config, net, history = finished_net(folder, which)
     data = _load(config.dataset, data_dir or config.data_dir, config)
     return FinishedRun(config, data.arrays, net, history)
 
 
-def finished_net(folder: Path) -> tuple[RunConfig, VAE, History]:
-    """Read the net of a finished run."""
+def finished_net(folder: Path, which: str = "last") -> tuple[RunConfig, VAE, History]:
+    """Read the net of a finished run, with the parameters of its last epoch or of its best."""
     config = read_config(folder)
     history, expected = read_history(folder, config)
     net = _seeded_net(config)
-    path = folder / f"{config.net_name}.params"
+    path = folder / config.file_name(which)
+    if which == "best" and not path.exists():
+        raise FileNotFoundError(
+            f"{path} is not there: a run keeps the parameters of its best epoch with --patience"
+        )
     net.load_parameters(path, ctx=default_context())
-    if expected is not None and expected != parameters_checksum(net):
+    if which == "last" and expected not in (None, parameters_checksum(net)):
         raise ValueError(
             f"{path} is not what the training ended with whose losses are in {folder / HISTORY}: "
             "if another one is running there, wait for its end"

@@ -20,6 +20,7 @@ CHECKPOINT = "checkpoint.npz"
 HISTORY = "history.json"
 EVALUATION = "evaluation.json"
 OWNER = "config"  # in the history: whose losses they are
+KL_WEIGHT = "kl_weight"
 PARAMETERS_CRC32 = "parameters_crc32"  # in the history: to which parameters they led
 MAX_JSON = 2**26  # bytes; an epoch has about 100
 MAX_LOSS = 1e30  # matplotlib cannot mark an axis that reaches the largest of a float's numbers
@@ -107,6 +108,8 @@ def read_history(folder: Path, config: RunConfig) -> tuple[History, int | None]:
     if (folder / CHECKPOINT).exists():
         missing += " (finish it with vae-gluon train --resume)"
     content = _read_json(path, missing)
+    if KL_WEIGHT not in content and isinstance(content.get("train"), list):
+        content[KL_WEIGHT] = [1.0] * len(content["train"])  # of an earlier version
     for name in History._fields:
         if not _is_losses(content.get(name)):
             found = quoted(content[name]) if name in content else "nothing"

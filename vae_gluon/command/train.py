@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 from collections.abc import Iterator
@@ -27,7 +28,15 @@ from vae_gluon.command.run_files import CHECKPOINT, as_word, write_history
 from vae_gluon.data import mnist_iterators
 from vae_gluon.distributed import Watch, join, leave, shard
 from vae_gluon.model import check_parameters, read_contexts, writing_parameters
-from vae_gluon.training import History, TrainingState, checkpoint_content, train
+from vae_gluon.training import (
+    History,
+    KLWeight,
+    TrainingState,
+    checkpoint_content,
+    epochs_without_gain,
+    kl_warmup,
+    train,
+)
 
 
 def run_train(args: argparse.Namespace) -> None:
@@ -45,7 +54,8 @@ def run_train(args: argparse.Namespace) -> None:
         with _ended_early(run, checkpoints):
             history = _train(run, checkpoints, args.timeout)
             if run.writes:
-                _save_parameters(run.net, run.folder / f"{run.config.net_name}.params")
+                checkpoints.write()  # if the run has stopped before its last epoch
+                _save_parameters(run.net, run.folder / run.config.file_name("last"))
                 write_history(run.folder, history, run.config, parameters_checksum(run.net))
             if run.kvstore:
                 leave(run.kvstore)  # the others need not wait for the pictures
@@ -125,6 +135,8 @@ class _Checkpoints:
     def keep(self, state: TrainingState) -> None:
         """Keep a state; write it to the disk if its epoch is one of those to be written."""
         config, done = self.run.config, len(state.history.train)
+        if config.patience and epochs_without_gain(state.history) == 0:
+            _save_parameters(self.run.net, self.run.folder / config.file_name("best"))
         self._content = checkpoint_content(self.run.net, state, config.to_json())
         if done % config.checkpoint_every == 0 or done == config.epochs:
             self.write()
@@ -142,11 +154,20 @@ def _train(run: Run, checkpoints: _Checkpoints, timeout: float) -> History:
     config, mnist, kvstore = run.config, run.mnist, run.kvstore
     if kvstore:
         mnist = shard(mnist, kvstore.rank, kvstore.num_workers, config.batch_size)
+    steps = math.ceil(len(mnist["train_data"]) / config.batch_size)  # in an epoch
+    kl_weight: KLWeight = config.kl_weight
+    if config.kl_warmup:
+        kl_weight = kl_warmup(config.kl_warmup * steps, config.kl_weight)
+    lr = config.lr
+    if config.lr_decay != 1:
+        lr = mx.lr_scheduler.FactorScheduler(steps, config.lr_decay, base_lr=config.lr)
     return train(
         run.net,
         *mnist_iterators(mnist, config.batch_size, config.shuffle),
         config.epochs,
-        config.lr,
+        lr,
+        kl_weight=kl_weight,
+        patience=config.patience,
         binarize=config.binarize,
         progress=run.writes,
         seed=config.seed,

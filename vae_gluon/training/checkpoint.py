@@ -29,11 +29,12 @@ from vae_gluon.model import (
     named_parameters,
     parameter_arrays,
 )
-from vae_gluon.training.loop import History, TrainingState
+from vae_gluon.training.history import History, TrainingState
 
 MAX_HISTORY = 2**26  # bytes beside the parameters and moments; 40 for each epoch
 MAX_HEADER = 1000  # bytes of an array's header; those written here have 118
 HISTORY = {f"history/{name}": np.dtype("<f8") for name in History._fields}
+KL_WEIGHT = "history/kl_weight"
 UPDATES, CONFIG = "updates", "config"
 PARAMETERS, MOMENTS = "parameters/", ("first_moments/", "second_moments/")
 
@@ -126,6 +127,8 @@ def load_checkpoint(
     """
     arrays = _read(Path(path), MAX_HISTORY + largest_file(net, arrays=3))
     parameters = named_parameters(net)
+    if KL_WEIGHT not in arrays:  # of an earlier version
+        arrays[KL_WEIGHT] = np.ones_like(arrays.get("history/train", []))
     _check(path, arrays, parameters)
     history = History(*(arrays[name].tolist() for name in HISTORY))
     moments = {
@@ -173,7 +176,7 @@ def _check(
                 expected[prefix + name] = expected_array(parameter)
     check_arrays(path, arrays, expected)
     lengths = {name: len(arrays[name]) for name in HISTORY}
-    if len({n for name, n in lengths.items() if n or not name.endswith("_kl")}) > 1:
+    if len({n for name, n in lengths.items() if n or not name.endswith(("_kl", "_weight"))}) > 1:
         raise ValueError(f"{path}: expected as many numbers of each kind, found {lengths}")
     if arrays[UPDATES][0] < 0:
         raise ValueError(f"{path}: expected 0 or more updates, found {arrays[UPDATES][0]}")

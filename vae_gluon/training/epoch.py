@@ -13,6 +13,7 @@ from vae_gluon._checks import first_not_finite
 from vae_gluon.data import batches, check_iterator, draw_pixels
 from vae_gluon.distributed import share_weights, total
 from vae_gluon.model import contexts_of
+from vae_gluon.training.kl_weight import KLWeight, weigh_kl, weight_at
 
 BULK_SIZE = 64  # parameters whose updates are given to the engine as one job
 AHEAD = 2000  # images that may be queued while others are computed
@@ -26,6 +27,7 @@ def train_epoch(
     losses: Losses,
     binarize: bool = False,
     kvstore: mx.kv.KVStore | None = None,
+    kl_weight: KLWeight = 1.0,
 ) -> list[float]:
     """Take an optimizer step for each batch, on its mean loss; return the means of all losses.
 
@@ -38,7 +40,8 @@ def train_epoch(
             x = draw_pixels(x)
         with autograd.record():
             parts = _on_each_device(net, x, contexts)
-        autograd.backward([loss for loss, *_ in parts])
+            objectives = weigh_kl(parts, weight_at(trainer.optimizer.num_update, kl_weight))
+        autograd.backward(objectives)
         share_weights(trainer)
         with mx.engine.bulk(BULK_SIZE):
             trainer.step(len(x) * n_workers)

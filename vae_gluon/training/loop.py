@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any
 
 import mxnet as mx
 from mxnet import gluon
 
 from vae_gluon._checks import as_array, check_classic_arrays, check_integer, first_not_finite
-from vae_gluon._progress import make_bar, tqdm
+from vae_gluon._progress import make_bar
 from vae_gluon.data import check_iterator
 from vae_gluon.distributed import TIMEOUT, Watch
 from vae_gluon.model import (
@@ -24,60 +24,18 @@ from vae_gluon.model import (
 from vae_gluon.mxnet_today import late_import
 from vae_gluon.training.adam import Adam
 from vae_gluon.training.epoch import Losses, train_epoch, validate
+from vae_gluon.training.history import History, TrainingState, epochs_without_gain
 from vae_gluon.training.interrupts import HeldInterrupt
+from vae_gluon.training.kl_weight import KLWeight, weight_at
+from vae_gluon.training.report import (
+    BAR,
+    report_collapse,
+    report_epoch,
+    report_stop,
+    report_time,
+    share_of_an_epoch,
+)
 from vae_gluon.training.seeds import check_seed, seed_epoch
-
-# As tqdm's own, with tenths of an epoch.
-BAR = "{l_bar}{bar}| {n:.1f}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
-
-
-class History(NamedTuple):
-    """What ``train`` measured, one number for each epoch.
-
-    Losses are negative ELBOs in nats per image, averaged over the images, each of which counts
-    once whatever the batch size. A loss minus its KL divergence is the reconstruction term. The
-    last two fields are empty if the net has no ``kl_loss``.
-
-    Attributes
-    ----------
-    train : list of float
-        Mean over the training images, while the weights moved.
-    val : list of float
-        Mean over the validation images, after the epoch.
-    seconds : list of float
-        Wall time of the epoch, validation included.
-    train_kl, val_kl : lists of float
-        The KL divergence in ``train`` and in ``val``.
-    """
-
-    train: list[float]
-    val: list[float]
-    seconds: list[float]
-    train_kl: list[float]
-    val_kl: list[float]
-
-
-class TrainingState(NamedTuple):
-    """What a training needs to be resumed, besides the parameters of the net.
-
-    Attributes
-    ----------
-    history : History
-        Of the epochs so far.
-    updates : int
-        Steps that Adam has taken.
-    moments : dict
-        Adam's two moments of each parameter, arrays of its shape, by its name.
-    """
-
-    history: History
-    updates: int
-    moments: dict[str, tuple[Any, Any]]
-
-    def __repr__(self) -> str:
-        """Leave out the moments, whose numbers fill pages."""
-        epochs = len(self.history.train)
-        return f"<TrainingState epochs={epochs} updates={self.updates} moments={len(self.moments)}>"
 
 
 def train(
@@ -85,9 +43,12 @@ def train(
     train_iter: mx.io.DataIter,
     val_iter: mx.io.DataIter,
     epochs: int = 50,
-    learning_rate: float = 0.001,
+    learning_rate: float | mx.lr_scheduler.LRScheduler = 0.001,
     progress: bool = True,
     *,
+    kl_weight: KLWeight = 1.0,
+    optimizer: str | mx.optimizer.Optimizer | None = None,
+    patience: int | None = None,
     binarize: bool = False,
     seed: int | None = None,
     start: TrainingState | None = None,
@@ -111,11 +72,20 @@ def train(
         Batches of images, (N, n_output), in [0, 1]; see ``mnist_iterators``.
     epochs : int, default 50
         Passes over ``train_iter``, those of ``start`` included.
-    learning_rate : float, default 0.001
-        Of Adam.
+    learning_rate : float or LRScheduler, default 0.001
+        Of the optimizer; a scheduler of MXNet changes it from step to step.
     progress : bool, default True
         Show a bar, in a notebook or a terminal, and print a line for each tenth of the run, for its
         end, and the time it took.
+    kl_weight : float or callable, default 1.0
+        The weight of the KL divergence in what is trained (beta-VAE, Higgins et al. 2017), or a
+        function that returns it for each step, such as ``kl_warmup``. All losses that are
+        reported are without it, so that runs can be compared.
+    optimizer : str or Optimizer, optional
+        As ``gluon.Trainer`` takes it; an instance has a learning rate of its own. By default an
+        Adam to the bits of MXNet's, and the only one that ``start`` can resume.
+    patience : int, optional
+        Stop when the validation loss has not fallen for so many epochs.
     binarize : bool, default False
         Train and validate on binary pixels, drawn anew for each batch: each is 1 with the
         probability that its grey gives (dynamic binarization, as in Burda et al.,
@@ -150,10 +120,10 @@ def train(
     Raises
     ------
     ValueError
-        If ``epochs`` or ``learning_rate`` is not positive, ``start`` has more epochs or is of
-        another net, ``seed`` is out of range, an iterator gives no images, a pixel is not in
-        [0, 1], or the net has a parameter that is not finite or accumulates gradients, or none
-        to train.
+        If ``epochs``, ``learning_rate`` or ``patience`` is not positive, ``kl_weight`` is
+        negative or the net has no ``kl_loss`` to weigh, ``start`` has more epochs or is of another
+        net, ``seed`` is out of range, an iterator gives no images, a pixel is not in [0, 1], or
+        the net has a parameter that is not finite or accumulates gradients, or none to train.
     FloatingPointError
         If a loss, a parameter or a moment of Adam is not finite. The message names it and when.
 
@@ -166,10 +136,10 @@ def train(
     >>> [len(state.history.val) for state in states]
     [1, 2]
     """
-    _check(train_iter, val_iter, epochs, learning_rate, seed)
+    _check(train_iter, val_iter, epochs, learning_rate, seed, patience)
     _put_on_devices(net, ctx)
-    _check_net(net)
-    trainer, history = _make_trainer(net, learning_rate, start, kvstore)
+    _check_net(net, kl_weight)
+    trainer, history = _make_trainer(net, optimizer, learning_rate, start, kvstore)
     rank = kvstore.rank if kvstore else 0
     done = len(history.train)
     if done > epochs:
@@ -178,7 +148,7 @@ def train(
         _shuffle_again((train_iter, val_iter), seed, done, rank)
 
     bar = make_bar(progress, total=epochs, initial=done, desc="epochs", bar_format=BAR)
-    share = _share_of_an_epoch(train_iter)
+    share = share_of_an_epoch(train_iter)
     with bar, HeldInterrupt() as held, Watch(timeout if kvstore else None):
 
         def after_batch() -> None:
@@ -190,22 +160,28 @@ def train(
         if progress and late_import():
             bar.write(f"Note: {late_import()}")
         for epoch in range(done, epochs):
+            if patience and epochs_without_gain(history) >= patience:
+                if progress:
+                    report_stop(bar, history, patience)
+                break
             if seed is not None:
                 seed_epoch(seed, epoch, rank)
             begin = time.perf_counter()
             losses = Losses(f"training loss of epoch {epoch}", after_batch)
-            training = train_epoch(net, trainer, train_iter, losses, binarize, kvstore)
+            training = train_epoch(net, trainer, train_iter, losses, binarize, kvstore, kl_weight)
             _check_still_finite(net, _moments(net, trainer), f"after the training of epoch {epoch}")
             losses = Losses(f"validation loss of epoch {epoch}", after_batch)
             validation = validate(net, val_iter, losses, binarize, kvstore)
-            _append(history, training, validation, time.perf_counter() - begin)
+            weight = weight_at(trainer.optimizer.num_update - 1, kl_weight)
+            _append(history, training, validation, time.perf_counter() - begin, weight)
             if after_epoch is not None:
                 after_epoch(_state(net, trainer, history))
             bar.update(epoch + 1 - bar.n)
             if progress:
-                _report(bar, epoch, epochs, history)
+                report_epoch(bar, epoch, epochs, history)
+                report_collapse(bar, done, history)
         if progress:
-            _report_time(bar, done, history)
+            report_time(bar, done, history)
     return history
 
 
@@ -216,21 +192,29 @@ def _check(
     train_iter: mx.io.DataIter,
     val_iter: mx.io.DataIter,
     epochs: int,
-    learning_rate: float,
+    learning_rate: float | mx.lr_scheduler.LRScheduler,
     seed: int | None,
+    patience: int | None,
 ) -> None:
     check_classic_arrays()
     check_iterator("train_iter", train_iter)
     check_iterator("val_iter", val_iter)
     check_integer("epochs", epochs)
-    if not isinstance(learning_rate, Real) or not 0 < learning_rate < float("inf"):
+    is_rate = isinstance(learning_rate, Real) and 0 < float(learning_rate) < float("inf")
+    if not is_rate and not isinstance(learning_rate, mx.lr_scheduler.LRScheduler):
         raise ValueError(f"expected a finite learning_rate above 0, got {learning_rate!r}")
     if seed is not None:
         check_seed(seed)
+    if patience is not None:
+        check_integer("patience", patience)
 
 
-def _check_net(net: mx.gluon.Block) -> None:
+def _check_net(net: mx.gluon.Block, kl_weight: KLWeight) -> None:
     check_finite(net)
+    if weight_at(0, kl_weight) != 1 and not hasattr(net, "kl_loss"):
+        raise ValueError(
+            f"expected a net with kl_loss, to be weighed by {kl_weight}, got {type(net).__name__}"
+        )
     requests = {name: parameter.grad_req for name, parameter in named_parameters(net).items()}
     adding = [name for name, request in requests.items() if request == "add"]
     if adding:
@@ -255,7 +239,8 @@ def _put_on_devices(net: mx.gluon.Block, ctx: mx.Context | list[mx.Context] | No
 
 def _make_trainer(
     net: mx.gluon.Block,
-    learning_rate: float,
+    optimizer: str | mx.optimizer.Optimizer | None,
+    learning_rate: float | mx.lr_scheduler.LRScheduler,
     start: TrainingState | None,
     kvstore: mx.kv.KVStore | None,
 ) -> tuple[gluon.Trainer, History]:
@@ -264,8 +249,18 @@ def _make_trainer(
     # Each process and device updates its own weights, all by the same gradient, so that the
     # moments are here for a checkpoint, and not in the store.
     where = {"kvstore": kvstore or "device", "update_on_kvstore": False}
+    rate: dict[str, Any] = {"learning_rate": learning_rate}
+    if isinstance(learning_rate, mx.lr_scheduler.LRScheduler):
+        # Both, because Adam's own default would take the place of the schedule's first rate.
+        rate = {"learning_rate": learning_rate.base_lr, "lr_scheduler": learning_rate}
+    if optimizer is not None:
+        if start is not None:
+            raise ValueError(f"expected no optimizer with start, which is of Adam, got {optimizer}")
+        settings = rate if isinstance(optimizer, str) else None
+        trainer = gluon.Trainer(parameters, optimizer, settings, **where)
+        return trainer, History([], [], [], [], [], [])
     if start is None:
-        return gluon.Trainer(parameters, Adam(learning_rate), **where), History([], [], [], [], [])
+        return gluon.Trainer(parameters, Adam(**rate), **where), History([], [], [], [], [], [])
     names = _names(net)
     moments = {}
     for index, parameter in enumerate(parameters):
@@ -279,8 +274,11 @@ def _make_trainer(
                 f"got {shapes or 'none'}"
             )
         moments[index] = start.moments[name]
-    adam = Adam(learning_rate, begin_num_update=start.updates, moments=moments)
-    return gluon.Trainer(parameters, adam, **where), History(*map(list, start.history))
+    adam = Adam(**rate, begin_num_update=start.updates, moments=moments)
+    history = History(*map(list, start.history))
+    # An older state has no weights.
+    history.kl_weight.extend([1.0] * (len(history.train) - len(history.kl_weight)))
+    return gluon.Trainer(parameters, adam, **where), history
 
 
 def _names(net: mx.gluon.Block) -> dict[int, str]:
@@ -289,7 +287,11 @@ def _names(net: mx.gluon.Block) -> dict[int, str]:
 
 
 def _append(
-    history: History, training: list[float], validation: list[float], seconds: float
+    history: History,
+    training: list[float],
+    validation: list[float],
+    seconds: float,
+    kl_weight: float,
 ) -> None:
     """Add an epoch to the history."""
     history.train.append(training[0])
@@ -297,6 +299,7 @@ def _append(
     history.seconds.append(seconds)
     history.train_kl.extend(training[1:])  # nothing, if the net has no kl_loss
     history.val_kl.extend(validation[1:])
+    history.kl_weight.append(kl_weight)
 
 
 def _state(net: mx.gluon.Block, trainer: gluon.Trainer, history: History) -> TrainingState:
@@ -310,7 +313,8 @@ def _moments(
 ) -> dict[str, tuple[mx.nd.NDArray, mx.nd.NDArray]]:
     """Return Adam's two moments of each parameter, arrays of its shape, by its name."""
     adam, names = trainer.optimizer, _names(net)
-    return {names[id(adam.param_dict[index])]: pair for index, pair in adam.moments.items()}
+    moments = adam.moments if isinstance(adam, Adam) else {}
+    return {names[id(adam.param_dict[index])]: pair for index, pair in moments.items()}
 
 
 def _check_still_finite(
@@ -340,24 +344,3 @@ def _shuffle_again(
         for data_iter in iterators:
             if getattr(data_iter, "shuffle", False):
                 data_iter.reset()
-
-
-def _share_of_an_epoch(train_iter: mx.io.DataIter) -> float:
-    """Return by how much a batch advances the bar: nothing, if it is not known beforehand."""
-    images, batch_size = getattr(train_iter, "num_data", 0), train_iter.batch_size
-    return batch_size / images if images else 0
-
-
-def _report(bar: tqdm, epoch: int, epochs: int, history: History) -> None:
-    """Put the losses at the bar; print a line as each tenth of the run begins, and at its end."""
-    train_loss, val_loss = history.train[-1], history.val[-1]
-    bar.set_postfix(train=f"{train_loss:.2f}", val=f"{val_loss:.2f}")
-    begins_tenth = 10 * epoch // epochs > 10 * (epoch - 1) // epochs
-    if begins_tenth or epoch == epochs - 1:
-        bar.write(f"Epoch {epoch}, training loss {train_loss:.2f}, validation loss {val_loss:.2f}")
-
-
-def _report_time(bar: tqdm, done: int, history: History) -> None:
-    """Print the time of all epochs."""
-    before = ", earlier epochs included" if done else ""
-    bar.write(f"Time elapsed: {sum(history.seconds):.2f}s{before}")

@@ -1,0 +1,202 @@
+"""The weight of the KL term, schedules of the learning rate, and when to stop."""
+
+import json
+
+import mxnet as mx
+import numpy as np
+import pytest
+from mxnet import gluon, nd
+
+from vae_gluon import (
+    VAE,
+    kl_warmup,
+    load_checkpoint,
+    mnist_iterators,
+    save_checkpoint,
+    seed,
+    train,
+)
+from vae_gluon.command import cli, dataset
+from vae_gluon.training.epoch import Losses, train_epoch
+
+
+def trained(digits, epochs=2, net=None, **options):
+    """Return a net that was trained from the same seed, and its history."""
+    seed(1)
+    net = net or VAE(n_hidden=16)
+    iterators = mnist_iterators(digits)
+    return net, train(net, *iterators, epochs=epochs, progress=False, **options)
+
+
+def numbers(net):
+    return [p.data().asnumpy() for p in net.collect_params().values()]
+
+
+def equal(one, other):
+    return all((a == b).all() for a, b in zip(numbers(one), numbers(other)))
+
+
+# The weight of the KL term
+
+
+def test_a_step_is_down_the_gradient_of_the_weighted_loss(digits):
+    """The oracle is the objective written out, in a loop of Gluon's own."""
+    x = nd.array(digits["train_data"][:100].reshape(100, 784))
+    nets = []
+    for weight in (4.0, None):
+        seed(1)
+        net = VAE(n_hidden=16)
+        net.initialize(mx.init.Xavier())
+        trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.01})
+        mx.random.seed(2)
+        if weight:
+            batches = mx.io.NDArrayIter(x, batch_size=100)
+            train_epoch(net, trainer, batches, Losses(), kl_weight=weight)
+        else:
+            with mx.autograd.record():
+                loss = net(x)
+                objective = (loss - net.kl_loss) + 4 * net.kl_loss
+            objective.backward()
+            trainer.step(100)
+        nets.append(net)
+    for ours, theirs in zip(*map(numbers, nets)):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_a_weight_of_one_changes_no_bit_and_another_presses_the_codes_to_the_prior(digits):
+    plain, history = trained(digits)
+    same, _ = trained(digits, kl_weight=lambda step: 1)
+    pressed, heavy = trained(digits, kl_weight=20)
+    assert equal(plain, same)
+    assert not equal(plain, pressed)
+    assert heavy.val_kl[-1] < history.val_kl[-1] / 2
+    assert (history.kl_weight, heavy.kl_weight) == ([1, 1], [20, 20])
+    # What is reported is the negative ELBO all the same.
+    assert heavy.val[-1] == pytest.approx(history.val[-1], rel=0.2)
+
+
+def test_warming_up_rises_from_step_to_step_and_goes_on_where_a_run_is_resumed(digits, tmp_path):
+    weight = kl_warmup(4, 2.0)
+    assert [weight(step) for step in (0, 1, 3, 4, 100)] == [0.5, 1.0, 2.0, 2.0, 2.0]
+    options = {"kl_weight": kl_warmup(15), "seed": 1}  # there are six steps in an epoch
+    whole, history = trained(digits, 3, **options)
+    assert history.kl_weight == pytest.approx([6 / 15, 12 / 15, 1])
+    save = lambda state: save_checkpoint(tmp_path / "c", begun, state)  # noqa: E731
+    begun = VAE(n_hidden=16)
+    trained(digits, 2, begun, **options, after_epoch=save)
+    resumed = VAE(n_hidden=16)
+    state, _ = load_checkpoint(tmp_path / "c", resumed)
+    _, again = trained(digits, 3, resumed, **options, start=state)
+    assert again.kl_weight == history.kl_weight
+    assert equal(whole, resumed)
+
+
+@pytest.mark.parametrize("weight", [-1, float("nan"), float("inf"), "1", lambda step: -step - 1])
+def test_what_is_no_weight_is_refused(digits, weight):
+    with pytest.raises(ValueError, match="expected a kl_weight of at least 0, got"):
+        trained(digits, kl_weight=weight)
+
+
+def test_a_net_without_a_kl_term_cannot_have_it_weighed(digits):
+    net = gluon.nn.HybridSequential()
+    net.add(gluon.nn.Dense(1, in_units=784), gluon.nn.HybridLambda(lambda F, x: F.mean(x, axis=1)))
+    with pytest.raises(ValueError, match="expected a net with kl_loss, to be weighed by 2, got"):
+        trained(digits, net=net, kl_weight=2)
+
+
+def test_a_collapse_is_told_once(digits, terminal):
+    seed(1)
+    net = VAE(n_hidden=16)
+    train(net, *mnist_iterators(digits), epochs=25, learning_rate=0.01, kl_weight=1000)
+    said = [line for line in terminal.readouterr().out.splitlines() if "no latent unit" in line]
+    assert len(said) == 1
+    assert "is active, the KL divergence is 0.00" in said[0]
+    mu, _ = net.encode(nd.array(digits["test_data"].reshape(-1, 784)))
+    assert mu.asnumpy().var(axis=0).max() < 0.01  # as Burda et al. count
+
+
+# The learning rate and the optimizer
+
+
+def test_a_schedule_is_followed_and_goes_on_where_a_run_is_resumed(digits, tmp_path):
+    schedule = lambda: mx.lr_scheduler.FactorScheduler(6, 0.5, base_lr=0.004)  # noqa: E731
+    whole, _ = trained(digits, 3, learning_rate=schedule(), seed=1)
+    constant, _ = trained(digits, 3, learning_rate=0.004, seed=1)
+    assert not equal(whole, constant)
+    one, _ = trained(digits, 1, learning_rate=schedule(), seed=1)
+    other, _ = trained(digits, 1, learning_rate=0.004, seed=1)
+    assert equal(one, other)  # the first epoch has the first rate
+
+    begun = VAE(n_hidden=16)
+    save = lambda state: save_checkpoint(tmp_path / "c", begun, state)  # noqa: E731
+    trained(digits, 2, begun, learning_rate=schedule(), seed=1, after_epoch=save)
+    resumed = VAE(n_hidden=16)
+    state, _ = load_checkpoint(tmp_path / "c", resumed)
+    trained(digits, 3, resumed, learning_rate=schedule(), seed=1, start=state)
+    assert equal(whole, resumed)
+
+
+def test_an_optimizer_is_taken_as_a_trainer_takes_it(digits):
+    ours, _ = trained(digits)
+    adam, _ = trained(digits, optimizer="adam")
+    instance, _ = trained(digits, optimizer=mx.optimizer.Adam(learning_rate=0.001))
+    sgd, _ = trained(digits, optimizer="sgd")
+    assert equal(ours, adam)
+    assert equal(ours, instance)
+    assert not equal(ours, sgd)
+    states = []
+    trained(digits, optimizer="sgd", after_epoch=states.append)
+    assert states[0].moments == {}
+    with pytest.raises(ValueError, match="expected no optimizer with start, which is of Adam, got"):
+        trained(digits, optimizer="sgd", start=states[0])
+
+
+# When to stop
+
+
+def test_patience_ends_a_run_whose_validation_loss_falls_no_more(digits, terminal):
+    stuck = {**digits, "test_data": digits["test_data"][:3], "test_label": digits["test_label"][:3]}
+    seed(1)
+    history = train(
+        VAE(n_hidden=16), *mnist_iterators(stuck), epochs=60, learning_rate=0.02, patience=3
+    )
+    best = int(np.argmin(history.val))
+    assert len(history.val) == best + 1 + 3 < 60
+    line = f"not fallen for 3 epochs, below {history.val[best]:.2f} in epoch {best}"
+    assert line in terminal.readouterr().out
+    with pytest.raises(ValueError, match="expected patience to be an integer of at least 1, got 0"):
+        trained(digits, patience=0)
+
+
+def test_a_run_with_patience_keeps_its_best_epoch_and_goes_on_counting(
+    tmp_path, monkeypatch, digits, capsys
+):
+    stuck = {**digits, "test_data": digits["test_data"][:3], "test_label": digits["test_label"][:3]}
+    monkeypatch.setattr(dataset, "make_digits", lambda: stuck)
+    run = [str(tmp_path / "run")]
+    words = ["train", "--dataset", "digits", "--n-hidden", "16", "--lr", "0.02", "--out", *run]
+    assert cli.main([*words, "--epochs", "60", "--patience", "3", "--checkpoint-every", "50"]) == 0
+    history = json.loads((tmp_path / "run/history.json").read_text())["val"]
+    assert len(history) < 60
+    measured = []
+    for which in ("last", "best"):
+        assert cli.main(["evaluate", *run, "--k", "1", "--which", which]) == 0
+        measured.append(json.loads((tmp_path / "run/evaluation.json").read_text())["elbo"])
+    assert measured[0] < measured[1] == pytest.approx(-min(history), abs=15)
+    capsys.readouterr()
+    assert cli.main(["train", "--resume", "--out", *run]) == 0  # it has nothing more to do
+    assert "Stopping: the validation loss has not fallen for 3 epochs" in capsys.readouterr().out
+    assert json.loads((tmp_path / "run/history.json").read_text())["val"] == history
+
+
+def test_a_run_without_patience_has_no_best(tmp_path, monkeypatch, digits, capsys):
+    monkeypatch.setattr(dataset, "make_digits", lambda: digits)
+    words = ["train", "--dataset", "digits", "--n-hidden", "16", "--epochs", "1"]
+    words += ["--kl-weight", "4", "--kl-warmup", "2", "--lr-decay", "0.9"]
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words) == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert folder.name.endswith("_kl_weight4.0_kl_warmup2_lr_decay0.9")
+    assert json.loads((folder / "history.json").read_text())["kl_weight"] == [2.0]
+    assert cli.main(["figures", str(folder), "--which", "best"]) == 2
+    assert "a run keeps the parameters of its best epoch with" in capsys.readouterr().err

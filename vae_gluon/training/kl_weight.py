@@ -1,0 +1,61 @@
+"""The weight of the KL term in what is trained: beta-VAE, and warming up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Real
+from typing import Union
+
+import mxnet as mx
+
+from vae_gluon._checks import check_integer
+
+# A number, or what it is at a step, of which the first is 0.
+KLWeight = Union[float, Callable[[int], float]]
+
+
+def kl_warmup(n: int, weight: float = 1.0) -> Callable[[int], float]:
+    """Return a weight of the KL term that rises from near 0 to ``weight`` in ``n`` steps.
+
+    Warming up (Bowman et al., arXiv:1511.06349; Sonderby et al., arXiv:1602.02282) lets the codes
+    become useful before the KL term presses them towards the prior.
+
+    Parameters
+    ----------
+    n : int
+        Steps; an epoch of MNIST has 600 of 100 images.
+    weight : float, default 1.0
+        From then on.
+
+    Returns
+    -------
+    callable
+        The weight at each step, for ``train(..., kl_weight=...)``.
+
+    Raises
+    ------
+    ValueError
+        If ``n`` is not positive, or ``weight`` is negative.
+    """
+    check_integer("n", n)
+    weight_at(0, weight)
+    return lambda step: weight * min(1.0, (step + 1) / n)
+
+
+def weight_at(step: int, kl_weight: KLWeight) -> float:
+    """Return the weight at a step; raise a ValueError unless it is a finite number from 0 on."""
+    weight = kl_weight(step) if callable(kl_weight) else kl_weight
+    if not isinstance(weight, Real) or not 0 <= weight < float("inf"):
+        raise ValueError(f"expected a kl_weight of at least 0, got {weight!r} at step {step}")
+    return float(weight)
+
+
+def weigh_kl(parts: list[list[mx.nd.NDArray]], weight: float) -> list[mx.nd.NDArray]:
+    """Return what to train on each device: the losses, (n,), with another weight of their KL, (n,).
+
+    With a weight of 1 they are the losses themselves.
+    """
+    if weight == 1:
+        return [loss for loss, *_ in parts]
+    # A device without an image has a loss of zero, and no KL divergence.
+    return [part[0] + (weight - 1) * part[1] if len(part) > 1 else part[0] for part in parts]
