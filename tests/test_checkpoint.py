@@ -108,6 +108,14 @@ def small_checkpoint(tmp_path_factory):
     return path.read_bytes()
 
 
+def test_a_checkpoint_of_an_earlier_version_has_weights_of_one(tmp_path, small_checkpoint):
+    arrays = dict(np.load(io.BytesIO(small_checkpoint)))
+    del arrays["history/kl_weight"]
+    np.savez(tmp_path / "old.npz", **arrays)
+    state, _ = load_checkpoint(tmp_path / "old.npz", small_net())
+    assert state.history.kl_weight == [1.0, 1.0]
+
+
 def small_net(n_hidden=2, n_layers=1):
     net = VAE(n_hidden, n_latent=1, n_layers=n_layers, n_output=5)
     net.initialize(mx.init.Uniform(1))
@@ -266,7 +274,7 @@ def test_another_architecture_is_named_in_the_error(tmp_path, small_checkpoint):
 def test_other_files_are_named_in_the_error(tmp_path):
     path = tmp_path / "run.npz"
     small_net().save_parameters(str(path))
-    refuse(path, "is not a whole checkpoint: File is not a zip file")
+    refuse(path, "is a file of parameters, not a checkpoint: net.load_parameters reads it")
     np.save(tmp_path / "array.npy", np.ones(3))
     refuse(tmp_path / "array.npy", "is not a whole checkpoint: File is not a zip file")
     with pytest.raises(FileNotFoundError, match="No such file or directory: 'nowhere'"):

@@ -189,3 +189,10 @@ def test_a_block_of_ones_own_drops_in(images):
     net.hybridize()
     assert isinstance(net.decoder, gluon.HybridBlock)
     assert net(images).shape == (12,)
+
+
+def test_convolutions_for_another_size_are_told_in_a_sentence():
+    net = VAE(n_output=96, encoder=conv_encoder(), decoder=conv_decoder())
+    net.initialize()
+    with pytest.raises(ValueError, match=r"cannot take images of shape \(2, 96\): are its encoder"):
+        net(mx.nd.zeros((2, 96)))

@@ -169,3 +169,17 @@ def test_principal_components_need_two_dimensions(shape):
     message = rf"codes of shape \(N, n_latent\), both above 1, got {re.escape(str(shape))}"
     with pytest.raises(ValueError, match=message):
         principal_components(np.ones(shape))
+
+
+def test_the_prior_is_drawn_with_a_seed_or_a_generator():
+    by_seed = sample_prior(5, 3, 7)
+    np.testing.assert_array_equal(by_seed, sample_prior(5, 3, np.random.default_rng(7)))
+
+
+def test_one_image_is_encoded_as_a_set_of_one(net, digits):
+    image = digits["test_data"][0]
+    expected = encode(net, image[None])
+    for shape in ((28, 28), (784,), (1, 28, 28)):
+        for one, other in zip(encode(net, image.reshape(shape)), expected):
+            assert one.shape == (1, 2)
+            np.testing.assert_array_equal(one, other)

@@ -441,3 +441,11 @@ def test_means_and_labels_of_mxnet_are_scattered_the_same(mu):
         ours, theirs = plot(mu, LABELS), plot(mx.nd.array(mu), mx.nd.array(LABELS))
         points = [ax.collections[0].get_offsets() for ax in (ours, theirs)]
         np.testing.assert_allclose(points[1], points[0], rtol=1e-6, atol=1e-7)
+
+
+def test_curves_of_several_runs_are_told_apart():
+    ax = plotting.plot_elbo([3.0, 2.0], [3.5, 2.5], label="beta 1")
+    plotting.plot_elbo([4.0, 3.0], [4.5, 3.5], ax, label="beta 4")
+    names = ["beta 1, train", "beta 1, validation", "beta 4, train", "beta 4, validation"]
+    assert [line.get_label() for line in ax.lines] == names
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == names

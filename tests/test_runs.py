@@ -16,7 +16,7 @@ import pytest
 from idx_files import idx_files, write
 from run_files import contents, snapshot
 
-from vae_gluon import VAE
+from vae_gluon import VAE, load_run
 from vae_gluon._files import lock
 from vae_gluon.command import cli, dataset, run
 from vae_gluon.command import train as train_command
@@ -600,3 +600,15 @@ def test_a_run_that_diverges_before_its_first_checkpoint_names_none(tmp_path):
         train_command._ended_early(begun, checkpoints),
     ):
         raise FloatingPointError("diverged")
+
+
+def test_a_run_is_opened_in_python(done, tmp_path):
+    net, config, history = load_run(done)
+    assert isinstance(net, VAE)
+    assert (config["n_hidden"], config["dataset"], len(history.val)) == (16, "digits", 3)
+    with pytest.raises(FileNotFoundError, match="nowhere holds no run"):
+        load_run(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="expected which to be 'last' or 'best', got 'first'"):
+        load_run(done, "first")
+    with pytest.raises(ValueError, match=r"does not fit.*its sizes, such as n_layers, are in "):
+        VAE(n_hidden=7).load_parameters(done / "vae_gluon_2d1l16h.params")

@@ -573,3 +573,16 @@ def test_a_state_is_printed_without_its_moments(net, digits):
     states = []
     train(net, *mnist_iterators(digits), 1, progress=False, after_epoch=states.append)
     assert repr(states[0]) == "<TrainingState epochs=1 updates=6 moments=8>"
+
+
+def test_a_loader_of_gluon_gives_the_losses_of_an_iterator(digits):
+    def loaders(*kinds):
+        for part in ("train", "test"):
+            arrays = [mx.nd.array(digits[f"{part}_{kind}"]) for kind in kinds]
+            yield mx.gluon.data.DataLoader(mx.gluon.data.ArrayDataset(*arrays), batch_size=100)
+
+    losses = []
+    for batches in (mnist_iterators(digits), loaders("data", "label"), loaders("data")):
+        vae_gluon.seed(1)
+        losses.append(train(small_net(), *batches, epochs=2, progress=False).val)
+    assert losses[0] == losses[1] == losses[2]

@@ -14,7 +14,8 @@ model             ``VAE`` with ``Decoder``, ``GaussianSampler``, ``GaussianKL``,
                   ``conv_encoder`` and ``conv_decoder`` for its ``encoder`` and ``decoder``
 training          ``train`` -> ``History``; ``kl_warmup``; ``evaluate``; ``seed``,
                   ``gpu_exists``, ``default_context``
-going on          ``save_checkpoint``, ``load_checkpoint`` -> ``TrainingState``
+going on          ``save_checkpoint``, ``load_checkpoint`` -> ``TrainingState``;
+                  ``load_run`` -> ``LoadedRun``, of the command's folder
 a trained net     ``encode``, ``decode``, ``reconstruct``, ``sample_prior``, ``ndtri_grid``,
                   ``interpolate``, ``principal_components``: NumPy arrays in and out
 how good it is    ``elbo``, ``log_likelihood``, ``active_units``
@@ -37,6 +38,7 @@ from typing import TYPE_CHECKING
 from vae_gluon import mxnet_today  # noqa: F401
 
 # isort: split
+from vae_gluon.command.run import LoadedRun, load_run
 from vae_gluon.data import (
     MNISTUnavailableError,
     load_images,
@@ -94,6 +96,7 @@ __all__ = [
     "GaussianKL",
     "GaussianSampler",
     "History",
+    "LoadedRun",
     "MNISTUnavailableError",
     "TrainingState",
     "active_units",
@@ -112,6 +115,7 @@ __all__ = [
     "load_checkpoint",
     "load_images",
     "load_mnist",
+    "load_run",
     "log_likelihood",
     "make_digits",
     "mnist_iterators",

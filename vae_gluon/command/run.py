@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Optional
 import mxnet as mx
 import numpy as np
 
-from vae_gluon import __version__
+import vae_gluon
 from vae_gluon._checks import checksum
 from vae_gluon.command.config import OPTIONS, RunConfig
 from vae_gluon.command.dataset import DATASETS, Dataset, load_data, name_of
@@ -56,6 +56,53 @@ class FinishedRun(NamedTuple):
     mnist: dict[str, np.ndarray]
     net: VAE
     history: History
+
+
+class LoadedRun(NamedTuple):
+    """A finished run, opened in Python.
+
+    Attributes
+    ----------
+    net : VAE
+        With the parameters of the run.
+    config : dict
+        What describes it: the options, the size of the images, where they were.
+    history : History
+        Losses and seconds of each epoch.
+    """
+
+    net: VAE
+    config: dict[str, Any]
+    history: History
+
+
+def load_run(folder: str | os.PathLike[str], which: str = "last") -> LoadedRun:
+    """Open a run that ``vae-gluon train`` has finished.
+
+    Parameters
+    ----------
+    folder : path
+        The folder of the run.
+    which : {'last', 'best'}
+        The parameters of the last epoch, or those of the best, which a run with ``--patience``
+        keeps.
+
+    Returns
+    -------
+    LoadedRun
+        The net, on ``default_context()``, its config and its history.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such run, or it has not finished.
+    ValueError
+        If its files are damaged or do not belong together. The message says what is wrong.
+    """
+    if which not in ("last", "best"):
+        raise ValueError(f"expected which to be 'last' or 'best', got {which!r}")
+    config, net, history = finished_net(Path(folder), which)
+    return LoadedRun(net, config.to_json(), history)
 
 
 def new_run(args: Namespace, owned: ExitStack, connect: Connect) -> Run:
@@ -212,7 +259,7 @@ def _whereabouts(args: Namespace, data_dir: Path | None) -> dict[str, Any]:
     return {
         "data_dir": None if data_dir is None else str(data_dir.resolve()),
         "context": ",".join(map(str, contexts)),
-        "version": __version__,
+        "version": vae_gluon.__version__,
     }
 
 

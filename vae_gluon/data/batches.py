@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import mxnet as mx
 import numpy as np
+from mxnet import gluon
 
 from vae_gluon._checks import as_array, check_integer, check_pixels
 
@@ -90,12 +91,18 @@ def batches(data_iter: mx.io.DataIter, ctx: mx.Context) -> Iterator[mx.nd.NDArra
     """Yield the batches of one pass through an iterator, (N, ...) each, on ``ctx``.
 
     Every image comes once: the padding of a short last batch is left out, so the last batch may
-    be smaller than the others. An iterator with ``last_batch_handle="roll_over"`` must not be
-    wrapped in another one, which would hide that attribute.
+    be smaller than the others. Those of a ``DataLoader`` are flattened. An iterator with
+    ``last_batch_handle="roll_over"`` must not be wrapped in another one, which would hide that
+    attribute.
     """
     # With roll_over NDArrayIter gives a pad as well: the number of images kept from the epoch
     # before, which are images like any others.
     pads = getattr(data_iter, "last_batch_handle", "pad") == "pad"
+    if isinstance(data_iter, gluon.data.DataLoader):
+        for batch in data_iter:
+            x = batch[0] if isinstance(batch, (list, tuple)) else batch
+            yield x.reshape((len(x), -1)).as_in_context(ctx)
+        return
     data_iter.reset()
     images = data_iter.data[0][1] if type(data_iter) in (mx.io.NDArrayIter, ImageIter) else None
     if pads and isinstance(images, mx.nd.NDArray):
@@ -121,15 +128,15 @@ def draw_pixels(x: mx.nd.NDArray) -> mx.nd.NDArray:
 
 
 def check_iterator(name: str, data_iter: mx.io.DataIter) -> None:
-    """Raise a ValueError unless ``data_iter`` is a ``DataIter`` with all pixels in [0, 1].
+    """Raise a ValueError unless it is a ``DataIter`` or ``DataLoader`` of pixels in [0, 1].
 
     It is checked before training, so that the batches need not be: the array of an
     ``NDArrayIter`` as a whole, any other iterator by one pass through it.
     """
-    if not isinstance(data_iter, mx.io.DataIter):
+    if not isinstance(data_iter, (mx.io.DataIter, gluon.data.DataLoader)):
         raise ValueError(
-            f"{name}: expected an mx.io.DataIter, as mnist_iterators makes them, "
-            f"got {type(data_iter).__name__}"
+            f"{name}: expected an mx.io.DataIter, as mnist_iterators makes them, or a Gluon "
+            f"DataLoader, got {type(data_iter).__name__}"
         )
     if isinstance(data_iter, ImageIter):
         return

@@ -31,18 +31,21 @@ def encode(net: mx.gluon.Block, images: np.ndarray) -> tuple[np.ndarray, np.ndar
     net : Block
         With ``encode``, as ``VAE`` has it.
     images : array
-        In [0, 1], (N, ...); flattened to (N, n_output).
+        In [0, 1], (N, ...); flattened to (N, n_output). Or one image, of n_output pixels.
 
     Returns
     -------
     (array, array)
-        Mean and log variance of q(z | x), (N, n_latent) each.
+        Mean and log variance of q(z | x), (N, n_latent) each; of one image, (1, n_latent).
 
     Raises
     ------
     ValueError
         If there are no images, or a pixel is not in [0, 1].
     """
+    images = as_array(images)
+    if images.size == getattr(net, "n_output", None):
+        images = images.reshape(1, -1)
     mu, lv = _map(net, net.encode, image_rows(images))
     return mu, lv
 
@@ -73,9 +76,9 @@ def reconstruct(net: mx.gluon.Block, images: np.ndarray) -> np.ndarray:
     return reconstructions
 
 
-def sample_prior(n: int, n_latent: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw ``n`` latent codes from the prior N(0, I): (n, n_latent)."""
-    return rng.standard_normal((n, n_latent))
+def sample_prior(n: int, n_latent: int, rng: int | np.random.Generator) -> np.ndarray:
+    """Draw ``n`` latent codes from the prior N(0, I), with a seed or a generator: (n, n_latent)."""
+    return np.random.default_rng(rng).standard_normal((n, n_latent))
 
 
 def interpolate(

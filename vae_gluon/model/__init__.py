@@ -12,6 +12,7 @@ from vae_gluon.model.devices import (
 from vae_gluon.model.finite import check_finite
 from vae_gluon.model.losses import BernoulliNLL, GaussianKL
 from vae_gluon.model.parameter_files import (
+    FILE_MAGIC,
     check_arrays,
     check_parameters,
     expected_array,

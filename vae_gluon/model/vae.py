@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import mxnet as mx
@@ -203,7 +204,13 @@ class VAE(gluon.HybridBlock):
         FileNotFoundError
             If there is no such file.
         """
-        check_parameters(filename, self, allow_missing, ignore_extra, cast_dtype)
+        try:
+            check_parameters(filename, self, allow_missing, ignore_extra, cast_dtype)
+        except ValueError as error:
+            config = Path(filename).with_name("config.json")
+            if not config.exists():
+                raise
+            raise ValueError(f"{error} (its sizes, such as n_layers, are in {config})") from error
         options = (allow_missing, ignore_extra, cast_dtype, dtype_source)
         super().load_parameters(str(filename), ctx, *options)
 
@@ -274,7 +281,13 @@ class VAE(gluon.HybridBlock):
             contexts_of(self)  # raises an error of its own if the net is not initialized
             dtype = dtype_of(self)
             if array.dtype == dtype:
-                raise
+                # MXNet's checks of shapes; "memory" is in what it says when that is full.
+                if "Check failed" not in str(error) or "memory" in str(error):
+                    raise
+                raise ValueError(
+                    f"the net cannot take {what} of shape {array.shape}: are its encoder and "
+                    "decoder for images of this size?"
+                ) from error
             raise ValueError(
                 f"expected {what} of type {dtype}, got {np.dtype(array.dtype)}; "
                 f".astype('{dtype}') converts them"

@@ -12,7 +12,12 @@ from vae_gluon._checks import check_numbers
 from vae_gluon.plotting.axes import axes_or_new
 
 
-def plot_elbo(train: Sequence[float], val: Sequence[float], ax: Axes | None = None) -> Axes:
+def plot_elbo(
+    train: Sequence[float],
+    val: Sequence[float],
+    ax: Axes | None = None,
+    label: str | None = None,
+) -> Axes:
     """Plot the ELBO, which is minus the loss, against the epoch.
 
     Parameters
@@ -21,13 +26,17 @@ def plot_elbo(train: Sequence[float], val: Sequence[float], ax: Axes | None = No
         Losses of each epoch in nats per image: ``history.train`` and ``history.val``.
     ax : Axes, optional
         Where to draw; by default in a new figure.
+    label : str, optional
+        What the run is called in the legend, where several runs are drawn on the same axes.
 
     Returns
     -------
     Axes
         One line for each; the first epoch is at 1.
     """
-    lines = {"train": -np.asarray(train, float), "validation": -np.asarray(val, float)}
+    run = "" if label is None else f"{label}, "
+    losses = {f"{run}train": train, f"{run}validation": val}
+    lines = {name: -np.asarray(values, float) for name, values in losses.items()}
     return _plot_lines(lines, "ELBO (nats per image)", ax)
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from vae_gluon._checks import as_array, first_not_finite, quoted
 from vae_gluon._files import read_file, replacing
 from vae_gluon.model import (
+    FILE_MAGIC,
     check_arrays,
     default_context,
     expected_array,
@@ -205,6 +206,10 @@ def _config(path: str | os.PathLike[str], text: np.ndarray) -> dict[str, Any]:
 def _read(path: Path, limit: float) -> dict[str, np.ndarray]:
     """Read the arrays, of any shape, of an uncompressed ``.npz`` file, by name."""
     data = read_file(path, limit)
+    if data[:8] == FILE_MAGIC.to_bytes(8, "little"):
+        raise ValueError(
+            f"{path} is a file of parameters, not a checkpoint: net.load_parameters reads it"
+        )
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()

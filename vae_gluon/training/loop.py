@@ -68,8 +68,9 @@ def train(
     ----------
     net : HybridBlock
         Its call gives the loss of each image: (N, n_output) -> (N,).
-    train_iter, val_iter : DataIter
-        Batches of images, (N, n_output), in [0, 1]; see ``mnist_iterators``.
+    train_iter, val_iter : DataIter or DataLoader
+        Batches of images, (N, n_output), in [0, 1]; see ``mnist_iterators``. Those of a Gluon
+        ``DataLoader`` may be followed by labels, and are flattened.
     epochs : int, default 50
         Passes over ``train_iter``, those of ``start`` included.
     learning_rate : float or LRScheduler, default 0.001

@@ -15,6 +15,8 @@ BAR = "{l_bar}{bar}| {n:.1f}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
 def share_of_an_epoch(train_iter: mx.io.DataIter) -> float:
     """Return by how much a batch advances the bar: nothing, if it is not known beforehand."""
+    if isinstance(train_iter, mx.gluon.data.DataLoader):
+        return 1 / max(1, len(train_iter))
     images, batch_size = getattr(train_iter, "num_data", 0), train_iter.batch_size
     return batch_size / images if images else 0
 
