@@ -90,6 +90,7 @@ def test_train_writes_the_whole_run(tmp_path, digits_folder, capsys):
         "train": 2,
         "val": 2,
         "seconds": 2,
+        "kl_weight": 2,
         "train_kl": 2,
         "val_kl": 2,
     }

@@ -18,6 +18,7 @@ PACKAGE = Path(vae_gluon.__file__).parent
 # A room may import from the floors below its own.
 FLOORS = [
     {"command"},
+    {"explorer"},
     {"inference", "plotting", "training"},
     {"distributed"},
     {"data", "model"},

@@ -52,7 +52,7 @@ def test_the_python_runs(path, run):
 
 
 # The page without_mxnet.md is run by test_export.py, where there is no MXNet.
-@pytest.mark.parametrize("name", ["training.md", "measuring.md", "exporting.md"])
+@pytest.mark.parametrize("name", ["training.md", "measuring.md", "exploring.md", "exporting.md"])
 @pytest.mark.filterwarnings("ignore:.*Cannot decide type:UserWarning")  # as exporting.md says
 def test_the_python_of_the_pages_runs_after_that_of_the_first(name, run):
     names = run(ROOT / "docs" / name, run(INDEX, {}))

@@ -21,6 +21,7 @@ a trained net     ``encode``, ``decode``, ``reconstruct``, ``sample_prior``, ``n
 how good it is    ``elbo``, ``log_likelihood``, ``active_units``
 elsewhere         ``export_onnx``, ``export_symbol`` -> ``Exported``
 pictures          ``plotting``: from arrays to matplotlib's axes
+to touch          ``explore``: the latent plane in a page, or in a notebook
 ================  =============================================================================
 
 Images are (N, n_output) with pixels in [0, 1], losses negative ELBOs in nats per image. Import this
@@ -31,8 +32,7 @@ that it can be imported).
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # Before the others: mxnet itself, with what it needs on today's machines.
 from vae_gluon import mxnet_today  # noqa: F401
@@ -107,6 +107,7 @@ __all__ = [
     "elbo",
     "encode",
     "evaluate",
+    "explore",
     "export_onnx",
     "export_symbol",
     "gpu_exists",
@@ -131,12 +132,15 @@ __all__ = [
 
 if TYPE_CHECKING:
     from vae_gluon import plotting  # noqa: F401
+    from vae_gluon.explorer import explore
 else:  # a type checker would take any name for one that __getattr__ knows
 
-    def __getattr__(name: str) -> ModuleType:
-        """Import ``vae_gluon.plotting`` when it is first used: matplotlib takes its time."""
+    def __getattr__(name: str) -> Any:
+        """Import ``plotting`` and ``explore`` when first used: matplotlib takes its time."""
         if name == "plotting":
             return importlib.import_module("vae_gluon.plotting")
+        if name == "explore":
+            return importlib.import_module("vae_gluon.explorer").explore
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:

@@ -22,7 +22,7 @@ from vae_gluon.command.errors import (
     InterruptedRunError,
     PicturesError,
 )
-from vae_gluon.command.finished import run_evaluate, run_export, run_figures
+from vae_gluon.command.finished import run_evaluate, run_explore, run_export, run_figures
 from vae_gluon.command.streams import lenient_output
 from vae_gluon.command.train import run_train
 from vae_gluon.distributed import LOOPBACK, ROLES, TIMEOUT, TO_JOIN, run_cluster
@@ -105,6 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_figures(commands)
     _add_evaluate(commands)
+    _add_explore(commands)
     _add_export(commands)
     _add_cluster(commands)
     return parser
@@ -203,6 +204,13 @@ def _add_evaluate(commands: Any) -> None:
         metavar="N",
         help="evaluate only the first N images (default: all of them)",
     )
+    _add_data_dir(add, "where the run found them")
+
+
+def _add_explore(commands: Any) -> None:
+    text = "write a page in which the latent space of a finished run can be touched: explorer.html"
+    add = _add_command(commands, "explore", run_explore, text)
+    _add_run(add)
     _add_data_dir(add, "where the run found them")
 
 

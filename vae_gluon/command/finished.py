@@ -12,7 +12,7 @@ import numpy as np
 
 from vae_gluon.command.errors import bad_input
 from vae_gluon.command.run import finished_net, finished_run
-from vae_gluon.command.run_files import EVALUATION, write_json
+from vae_gluon.command.run_files import EVALUATION, EXPLORER, write_json
 from vae_gluon.data import draw_pixels
 from vae_gluon.inference import active_units, elbo, export_onnx, export_symbol, log_likelihood
 from vae_gluon.model import VAE
@@ -44,6 +44,18 @@ def run_evaluate(args: argparse.Namespace) -> None:
     print(_table(result), flush=True)  # first: it took minutes, and writing may fail
     write_json(args.folder / EVALUATION, result)
     print(args.folder / EVALUATION)
+
+
+def run_explore(args: argparse.Namespace) -> None:
+    """Write a page in which the latent space of a finished run can be touched."""
+    from vae_gluon.explorer import explore  # here, because matplotlib takes its time
+
+    with bad_input():
+        run = finished_run(args.folder, args.data_dir, args.which)
+        title = f"The latent space of {run.config.net_name}, trained on {run.config.dataset}"
+        page = explore(run.net, run.mnist["test_data"], run.mnist.get("test_label"), title)
+    page.save(args.folder / EXPLORER)
+    print(args.folder / EXPLORER)
 
 
 def run_export(args: argparse.Namespace) -> None:

@@ -197,7 +197,7 @@ def finished_net(folder: Path, which: str = "last") -> tuple[RunConfig, VAE, His
     """Read the net of a finished run, with the parameters of its last epoch or of its best."""
     config = read_config(folder)
     history, expected = read_history(folder, config)
-    net = _seeded_net(config)
+    net = config.make_net()
     path = folder / config.file_name(which)
     if which == "best" and not path.exists():
         raise FileNotFoundError(

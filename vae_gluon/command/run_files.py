@@ -19,6 +19,7 @@ CONFIG = "config.json"
 CHECKPOINT = "checkpoint.npz"
 HISTORY = "history.json"
 EVALUATION = "evaluation.json"
+EXPLORER = "explorer.html"
 OWNER = "config"  # in the history: whose losses they are
 KL_WEIGHT = "kl_weight"
 PARAMETERS_CRC32 = "parameters_crc32"  # in the history: to which parameters they led

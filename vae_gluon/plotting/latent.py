@@ -111,18 +111,24 @@ def _check_plane(
     check_numbers(what, points)
     if labels is None:
         return points, None
+    labels = classes_of(labels)
+    if labels.shape != points.shape[:1]:
+        raise ValueError(
+            f"expected {len(points)} labels, one for each point, got labels of shape {labels.shape}"
+        )
+    return points, labels
+
+
+def classes_of(labels: np.ndarray) -> np.ndarray:
+    """Return labels, (N,) or one-hot, (N, classes), as an array of what names a class, (N,)."""
     labels = as_array(labels)
     if labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf":
         if not ((labels == 0) | (labels == 1)).all() or (labels.sum(axis=1) != 1).any():
             raise ValueError("expected labels in one-hot rows, with a single 1, got other numbers")
         labels = labels.argmax(axis=1)
-    if labels.shape != points.shape[:1]:
-        raise ValueError(
-            f"expected {len(points)} labels, one for each point, got labels of shape {labels.shape}"
-        )
     if labels.dtype.kind == "f" and (labels == labels.astype(int)).all():
         labels = labels.astype(int)  # as NDArrayIter gives them
-    return points, labels.astype(str) if labels.dtype.kind == "O" else labels
+    return labels.astype(str) if labels.dtype.kind == "O" else labels
 
 
 def _scatter(points: np.ndarray, labels: np.ndarray | None, ax: Axes | None) -> Axes:
@@ -135,7 +141,7 @@ def _scatter(points: np.ndarray, labels: np.ndarray | None, ax: Axes | None) -> 
         ax.scatter(x, y, s=MARKER_AREA, alpha=0.6, linewidths=0)
         return ax
     classes, numbers, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    colours = _colours(classes, sizes)
+    colours = colours_of(classes, sizes)
     ax.scatter(x, y, c=colours[numbers[order]], s=MARKER_AREA, alpha=0.6, linewidths=0)
     grey = (colours == GREY).all(axis=1)
     for name, colour in zip(classes[~grey], colours[~grey]):
@@ -147,7 +153,7 @@ def _scatter(points: np.ndarray, labels: np.ndarray | None, ax: Axes | None) -> 
     return ax
 
 
-def _colours(classes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def colours_of(classes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Return the colours of classes, (n, 4), whose numbers of points are ``sizes``, (n,)."""
     if _are_digits(classes):  # each has a colour of its own, whichever there are
         return colormaps["tab10"](classes.astype(int))
