@@ -22,7 +22,7 @@ from mxnet.gluon import nn
 from vae_gluon._checks import as_array
 from vae_gluon._files import replacing
 from vae_gluon.inference import encode, principal_components
-from vae_gluon.model import VAE, context_of
+from vae_gluon.model import VAE, context_of, numbers_of
 from vae_gluon.plotting.latent import classes_of, colours_of
 
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -136,7 +136,7 @@ def _layer(layer: mx.gluon.Block, x: mx.nd.NDArray, y: mx.nd.NDArray) -> Iterato
         activation = layer.act._act_type if layer.act is not None else None
         if activation not in (None, *ACTIVATIONS):
             raise ValueError(f"expected activations of {', '.join(ACTIVATIONS)}, got {activation}")
-        weight = layer.weight.data(x.context).asnumpy()
+        weight = numbers_of(layer.weight)
         # A row of a transposed convolution belongs to a channel of the input.
         rows = weight.reshape(len(weight), -1)
         scales = np.maximum(abs(rows).max(axis=1), np.finfo("f4").tiny) / STEPS
@@ -147,7 +147,7 @@ def _layer(layer: mx.gluon.Block, x: mx.nd.NDArray, y: mx.nd.NDArray) -> Iterato
             "activation": activation,
             "weight": _text(np.rint(rows / scales[:, None]), "<i2"),
             "scales": _text(scales),
-            "bias": None if layer.bias is None else _text(layer.bias.data(x.context).asnumpy()),
+            "bias": None if layer.bias is None else _text(numbers_of(layer.bias)),
         }
         if type(layer) is not nn.Dense:
             settings = layer._kwargs

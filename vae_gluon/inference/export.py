@@ -161,7 +161,7 @@ def _graph(net: VAE, part: str) -> _Graph:
     symbol = mx.sym.Group([mx.sym.identity(value, name=name) for name, value in outputs.items()])
     needed = set(symbol.list_inputs())
     parameters = {
-        parameter.name: parameter.data(parameter.list_ctx()[0]).as_in_context(mx.cpu())
+        parameter.name: parameter.data(parameter.list_ctx()[0]).copyto(mx.cpu())
         for parameter in net.collect_params().values()
         if parameter.name in needed
     }

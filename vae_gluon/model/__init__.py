@@ -18,6 +18,7 @@ from vae_gluon.model.parameter_files import (
     expected_array,
     largest_file,
     named_parameters,
+    numbers_of,
     parameter_arrays,
     read_parameters,
     writing_parameters,

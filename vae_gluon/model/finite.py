@@ -5,14 +5,14 @@ from __future__ import annotations
 import mxnet as mx
 
 from vae_gluon._checks import first_not_finite
-from vae_gluon.model.parameter_files import named_parameters
+from vae_gluon.model.parameter_files import named_parameters, numbers_of
 
 
 def check_finite(net: mx.gluon.Block) -> None:
     """Raise a ValueError if a parameter of ``net`` holds a number that is not finite."""
     for name, parameter in named_parameters(net).items():
         try:
-            numbers = parameter.data(parameter.list_ctx()[0]).asnumpy()
+            numbers = numbers_of(parameter)
         except RuntimeError:  # it is not initialized, or not yet: its shape comes with the images
             continue
         bad = first_not_finite(numbers)

@@ -73,10 +73,17 @@ def named_parameters(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:
 
 def parameter_arrays(net: mx.gluon.Block) -> dict[str, np.ndarray]:
     """Return the numbers of the parameters of ``net``, arrays of their shapes, by those names."""
-    return {
-        name: parameter.data(parameter.list_ctx()[0]).asnumpy()
-        for name, parameter in named_parameters(net).items()
-    }
+    return {name: numbers_of(parameter) for name, parameter in named_parameters(net).items()}
+
+
+def numbers_of(parameter: mx.gluon.Parameter) -> np.ndarray:
+    """Return the numbers of a parameter, an array of its shape.
+
+    They are copied by MXNet's engine, in its turn. A convolution that is still to be computed
+    brings its weights into an order of its own, in another thread, and ``asnumpy`` of the
+    parameter itself would read them meanwhile.
+    """
+    return parameter.data(parameter.list_ctx()[0]).copy().asnumpy()
 
 
 def check_parameters(
