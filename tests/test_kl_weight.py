@@ -162,7 +162,7 @@ def test_patience_ends_a_run_whose_validation_loss_falls_no_more(digits, termina
     )
     best = int(np.argmin(history.val))
     assert len(history.val) == best + 1 + 3 < 60
-    line = f"not fallen for 3 epochs, below {history.val[best]:.2f} in epoch {best}"
+    line = f"has not fallen below {history.val[best]:.2f}, of epoch {best}, in the last 3"
     assert line in terminal.readouterr().out
     with pytest.raises(ValueError, match="expected patience to be an integer of at least 1, got 0"):
         trained(digits, patience=0)
@@ -185,7 +185,7 @@ def test_a_run_with_patience_keeps_its_best_epoch_and_goes_on_counting(
     assert measured[0] < measured[1] == pytest.approx(-min(history), abs=15)
     capsys.readouterr()
     assert cli.main(["train", "--resume", "--out", *run]) == 0  # it has nothing more to do
-    assert "Stopping: the validation loss has not fallen for 3 epochs" in capsys.readouterr().out
+    assert "Stopping: the validation loss has not fallen below" in capsys.readouterr().out
     assert json.loads((tmp_path / "run/history.json").read_text())["val"] == history
 
 

@@ -126,7 +126,8 @@ def _add_data_dir(add: Callable[..., Any], default: str) -> None:
         "--data-dir",
         type=Path,
         metavar="DIR",
-        help=f"folder of the four files of MNIST, plain or .gz (default: {default})",
+        help="folder of the four files of MNIST, plain or .gz, or of your own pictures; or an .npz "
+        f"file (default: {default})",
     )
 
 

@@ -74,8 +74,14 @@ def load_images(
     """
     root = Path(root)
     check_integer("seed", seed, least=0)
+    if size is not None and (isinstance(size, str) or len(size) != 2):
+        raise ValueError(f"expected size to be a height and a width, got {size!r}")
     for number in size or ():
         check_integer("size", number)
+    if not root.exists():
+        raise FileNotFoundError(
+            f"{root} is no folder of pictures and no .npz file: it is not there"
+        )
     rng = np.random.default_rng(seed)
     if root.is_dir():
         parts = _read_folder(root, size, invert, rng)
@@ -177,10 +183,11 @@ def _read_pictures(paths: Sequence[Path], size: tuple[int, int] | None, invert: 
     for image, path in zip(images, paths):
         grey = _read_picture(path, size)
         if grey.shape != first.shape:
-            (height, width), expected = grey.shape, first.shape
+            (height, width), found = first.shape, grey.shape
             raise ValueError(
-                f"{path}: expected a picture of {expected[1]} x {expected[0]} pixels, as "
-                f"{paths[0].name} has, found {width} x {height}; a size brings all to one"
+                f"{path}: expected a picture {height} high and {width} wide, as {paths[0].name} is, "
+                f"found {found[0]} and {found[1]}; size=({height}, {width}), or --size "
+                f"{height}x{width}, brings all to one"
             )
         image[0] = grey if invert else 1 - grey
     return images

@@ -91,7 +91,8 @@ def find_mnist(root: str | os.PathLike[str] | None = None) -> dict[str, Path]:
         if not paths:
             found = "none of them" if folder.is_dir() else "no such folder"
             raise FileNotFoundError(
-                f"expected {NAMES} (each plain or .gz) in {folder}, found {found}"
+                f"expected {NAMES} (each plain or .gz), or pictures (.png, .jpg), in {folder}, "
+                f"found {found}"
             )
         return paths
     cache = _expanded(Path(mx.base.data_dir(), "datasets", "mnist"))

@@ -91,7 +91,7 @@ def _halved_twice(shape: tuple[int, int]) -> tuple[int, int]:
     height, width = (-(-side // 4) for side in shape)
     if (4 * height, 4 * width) != tuple(shape):
         raise ValueError(
-            f"expected a height and width that are multiples of 4, got {shape[0]} x {shape[1]}; "
-            f"{4 * height} x {4 * width} fits"
+            "expected a height and width that are multiples of 4 for convolutions, got "
+            f"{shape[0]} x {shape[1]}; {4 * height}x{4 * width} fits"
         )
     return height, width

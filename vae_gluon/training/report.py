@@ -34,8 +34,8 @@ def report_stop(bar: tqdm, history: History, patience: int) -> None:
     """Print that the run ends before its last epoch."""
     best = int(np.argmin(history.val))
     bar.write(
-        f"Stopping: the validation loss has not fallen for {patience} epochs, below "
-        f"{history.val[best]:.2f} in epoch {best}"
+        f"Stopping: the validation loss has not fallen below {history.val[best]:.2f}, of epoch "
+        f"{best}, in the last {patience}; a larger patience goes on"
     )
 
 
@@ -50,7 +50,7 @@ def report_collapse(bar: tqdm, done: int, history: History) -> None:
     if collapsed.count(True) == 1 and collapsed[-1]:
         bar.write(
             f"Epoch {len(history.val) - 1}: no latent unit is active, the KL divergence is "
-            f"{history.val_kl[-1]:.4f}: a kl_weight below 1, or one that is warmed up, may help"
+            f"{history.val_kl[-1]:.4f}: a KL weight below 1, or one that is warmed up, may help"
         )
 
 
