@@ -185,7 +185,7 @@ def _read_pictures(paths: Sequence[Path], size: tuple[int, int] | None, invert: 
         if grey.shape != first.shape:
             (height, width), found = first.shape, grey.shape
             raise ValueError(
-                f"{path}: expected a picture {height} high and {width} wide, as {paths[0].name} is, "
+                f"{path}: expected a picture {height} high and {width} wide, as {paths[0].name}, "
                 f"found {found[0]} and {found[1]}; size=({height}, {width}), or --size "
                 f"{height}x{width}, brings all to one"
             )
