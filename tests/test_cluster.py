@@ -251,19 +251,19 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(monkeypatch, ca
 
 
 def test_workers_that_never_come_are_waited_for_so_long():
-    port = str(cluster._free_port())
-    roles = ["scheduler", "server", "worker"]
-    variables = {"DMLC_NUM_WORKER": "2", "DMLC_PS_ROOT_PORT": port}
-    words = ["--roles", ",".join(roles), "train", "--dataset", "digits", "--timeout", "0.1"]
+    code = "import time; from vae_gluon.distributed import workers\n"
+    code += "workers.mx.kv.create = lambda name: time.sleep(60)\n"  # as MXNet waits
+    code += "workers.join('dist_sync', timeout=0.05)"
+    variables = {"DMLC_NUM_WORKER": "2", "DMLC_NUM_SERVER": "1", "DMLC_PS_ROOT_PORT": "9091"}
     done = subprocess.run(
-        [sys.executable, "-m", "vae_gluon", "cluster", *words],
-        env={**os.environ, **variables},
+        [sys.executable, "-c", code],
+        env={**os.environ, **variables, "DMLC_PS_ROOT_URI": "10.0.0.1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=50,
     )
     assert done.returncode == 1
-    message = f"after 1 seconds not all have joined at 127.0.0.1:{port} (workers: 2, servers: 1)"
+    message = "after 0.5 seconds not all have joined at 10.0.0.1:9091 (workers: 2, servers: 1)"
     assert message in done.stderr
 
 
