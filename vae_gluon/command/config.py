@@ -50,10 +50,9 @@ def is_finite(value: Any) -> bool:
     return is_number and abs(value) <= sys.float_info.max  # integers in JSON have no limit
 
 
+DATASETS = ("mnist", "digits")
 # Elsewhere than on the command line it may be the name of the user's own pictures as well.
-DATASET = Kind(
-    "a name", lambda value: isinstance(value, str) and bool(value), choices=("mnist", "digits")
-)
+DATASET = Kind("a name", lambda value: isinstance(value, str) and bool(value), choices=DATASETS)
 COUNT = integer(1)
 SIZE = Kind(
     "a height and a width such as 48x32",

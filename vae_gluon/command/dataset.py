@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vae_gluon._checks import checksum
+from vae_gluon.command.config import DATASETS
 from vae_gluon.data import (
     MNISTUnavailableError,
     find_mnist,
@@ -23,7 +24,7 @@ from vae_gluon.data import (
 
 RULE = "=" * 80
 KERAS = "mnist.npz"  # what Keras calls its file
-MNIST, DIGITS = DATASETS = ("mnist", "digits")
+MNIST, DIGITS = DATASETS
 MNIST_CRC32 = 686102934  # of its images
 
 

@@ -15,8 +15,8 @@ import numpy as np
 
 import vae_gluon
 from vae_gluon._checks import checksum
-from vae_gluon.command.config import OPTIONS, RunConfig
-from vae_gluon.command.dataset import DATASETS, Dataset, load_data, name_of
+from vae_gluon.command.config import DATASETS, OPTIONS, RunConfig
+from vae_gluon.command.dataset import Dataset, load_data, name_of
 from vae_gluon.command.run_files import (
     CHECKPOINT,
     CONFIG,
@@ -121,7 +121,8 @@ def new_run(args: Namespace, owned: ExitStack, connect: Connect) -> Run:
     given = _given(args)
     if args.out:
         check_no_run(args.out)  # before the data, which may take a download
-    data = _load(given.get("dataset"), args.data_dir, RunConfig("", 0, **_without_dataset(given)))
+    asked_for = given.pop("dataset", None)
+    data = _load(asked_for, args.data_dir, RunConfig("", 0, **given))
     kvstore = connect()
     height, width = data.arrays["train_data"].shape[2:]
     config = RunConfig(
@@ -129,8 +130,8 @@ def new_run(args: Namespace, owned: ExitStack, connect: Connect) -> Run:
         data.crc32,
         height,
         width,
-        getattr(args, "dataset", None),
-        **_without_dataset(given),
+        asked_for,
+        **given,
         n_workers=_n_workers(kvstore),
         **_whereabouts(args, data.place),
     )
@@ -242,10 +243,6 @@ def _given(args: Namespace) -> dict[str, Any]:
     if given.get("arch") == "conv" and "n_layers" in given:
         raise ValueError("--n-layers is for --arch mlp: the layers of conv are given")
     return given
-
-
-def _without_dataset(given: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in given.items() if name != "dataset"}
 
 
 def _load(name: str | None, data_dir: str | Path | None, config: RunConfig) -> Dataset:

@@ -14,7 +14,7 @@ from pathlib import Path
 import mxnet as mx
 
 from vae_gluon._files import replacing
-from vae_gluon.command.dataset import DATASETS
+from vae_gluon.command.config import DATASETS
 from vae_gluon.command.errors import (
     CommandError,
     DivergedRunError,

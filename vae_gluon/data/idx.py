@@ -23,8 +23,8 @@ IMAGE_MAGIC = 2051  # 0x00000803: unsigned bytes in three dimensions
 LABEL_MAGIC = 2049  # 0x00000801: unsigned bytes in one dimension
 SIDE = 28
 CHUNK = 1 << 20
-# What a gzip file may unpack to: images become a tenth to a quarter, never a thousandth as files
-# made to fill the memory do.
+# What a packed file may unpack to, in its own size: images are packed to a tenth or a quarter, and
+# never to a thousandth, as files are that were made to fill the memory.
 MAX_RATIO, ALWAYS_ALLOWED = 100, 1 << 22
 
 

@@ -16,12 +16,12 @@ import numpy as np
 
 from vae_gluon._checks import LIMIT, check_integer, quoted
 from vae_gluon._files import open_file
+from vae_gluon.data.idx import MAX_RATIO
 
 READ = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 NOT_READ = {".bmp", ".gif", ".heic", ".ppm", ".tif", ".tiff", ".webp"}
 PARTS = {"train": ("train",), "test": ("test", "val")}  # the folders of each
 TEST_SHARE = 10  # one image of so many is held out, where there is no part for it
-MAX_RATIO = 100  # how much an .npz file may unpack to, in its own size
 
 # The names of a data set's arrays here, and in the mnist.npz of Keras.
 NAMES = {

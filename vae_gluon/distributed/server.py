@@ -16,8 +16,9 @@ from typing import Any
 import mxnet as mx
 from mxnet.base import _LIB, check_call
 
+from vae_gluon.distributed.workers import TIMEOUT
+
 HEARTBEAT = 2  # seconds between the signs of life of each process
-TIMEOUT = 60.0  # seconds without one after which a process counts as gone
 ALL = 7  # MXNet's number for the scheduler, all servers and all workers
 JOINED_BY = 30.0  # seconds after which MXNet's network can be asked, long after it has begun
 

@@ -22,7 +22,7 @@ from vae_gluon._checks import check_integer
 
 # The names of MXNet's variables, after DMLC_: where the scheduler is, and how many join.
 CLUSTER = ("PS_ROOT_URI", "NUM_WORKER", "NUM_SERVER", "PS_ROOT_PORT")
-TIMEOUT = 60.0  # seconds without a batch after which the others count as gone
+TIMEOUT = 60.0  # seconds without a batch, or a sign of life, after which others count as gone
 TO_JOIN = 10  # times as long may pass until all have joined
 GONE = (
     "no batch for {timeout:g} seconds: another worker, the server or the scheduler has died. This "

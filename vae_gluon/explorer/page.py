@@ -9,7 +9,6 @@ import base64
 import html
 import io
 import json
-import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from vae_gluon._checks import as_array
 from vae_gluon._files import replacing
 from vae_gluon.inference import encode, principal_components
 from vae_gluon.model import VAE, context_of, numbers_of
+from vae_gluon.plotting.images import image_shape, tile
 from vae_gluon.plotting.latent import classes_of, colours_of
 
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -92,7 +92,7 @@ def explore(
         labels = labels[:N_IMAGES]
     images = images[:N_IMAGES]
     mu, _ = encode(net, images)
-    shape = images.shape[-2:] if images.ndim > 2 else (math.isqrt(images.shape[1]),) * 2
+    shape = image_shape(images)
     if shape[0] * shape[1] != net.n_output:
         raise ValueError(f"expected images of a height and width, got the shape {images.shape}")
     data = {
@@ -153,8 +153,7 @@ def _layer(layer: mx.gluon.Block, x: mx.nd.NDArray, y: mx.nd.NDArray) -> Iterato
             settings = layer._kwargs
             if settings["num_group"] != 1 or set(settings["dilate"]) != {1}:
                 raise ValueError(f"expected convolutions without groups and dilation, got {layer}")
-            names = {"kernel": "kernel", "stride": "stride", "pad": "pad"}
-            described.update({name: settings[key] for name, key in names.items()})
+            described.update({name: settings[name] for name in ("kernel", "stride", "pad")})
         yield described
     elif x.size != y.size or (x.asnumpy().ravel() != y.asnumpy().ravel()).any():
         raise ValueError(
@@ -197,11 +196,9 @@ def _sprite(images: np.ndarray, n_columns: int = 50) -> dict[str, Any]:
     from PIL import Image
 
     n, height, width = images.shape
-    n_rows = -(-n // n_columns)
-    whole = np.zeros((n_rows * n_columns, height, width))
-    whole[:n] = images
-    whole = whole.reshape(n_rows, n_columns, height, width).transpose(0, 2, 1, 3)
-    grey = np.rint(255 * (1 - whole.reshape(n_rows * height, -1))).astype(np.uint8)
+    blank = np.zeros((-n % n_columns, height, width))  # the rest of the last row
+    whole = tile(np.concatenate([images, blank]), n_columns)
+    grey = np.rint(255 * (1 - whole)).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(grey).save(file, "PNG", optimize=True)
     source = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

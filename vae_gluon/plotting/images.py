@@ -36,7 +36,7 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
     """
     images = as_array(images)
     n = len(images)
-    height, width = images.shape[-2:] if images.ndim > 2 else [math.isqrt(images[:1].size)] * 2
+    height, width = image_shape(images)
     if n == 0 or n * height * width != images.size:
         raise ValueError(
             "expected images, (N, height, width), or square ones, (N, side * side), got "
@@ -50,6 +50,11 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
     rows = padded.reshape(-1, n_columns, height + gap, width + gap)
     canvas = rows.transpose(0, 2, 1, 3).reshape(len(rows) * (height + gap), -1)
     return canvas[: canvas.shape[0] - gap, : canvas.shape[1] - gap]
+
+
+def image_shape(images: np.ndarray) -> tuple[int, ...]:
+    """Return the height and width of images, (N, ..., height, width), or flat and then square."""
+    return images.shape[-2:] if images.ndim > 2 else (math.isqrt(images[:1].size),) * 2
 
 
 def plot_samples(images: np.ndarray, ax: Axes | None = None) -> Axes:
