@@ -78,6 +78,7 @@ def test_train_writes_the_whole_run(tmp_path, digits_folder, capsys):
         "data_samples.png",
         "elbo.png",
         "latent_interpolations.png",
+        "overview.png",
         "reconstructions.png",
         "2d_latent_space_for_test_samples.png",
         "generated_samples_with_2D_latent_space.png",
@@ -219,6 +220,19 @@ def test_figures_are_drawn_again_from_the_run(copy):
     assert set(after) == set(before)
     for name in before:
         assert after[name] == before[name], name
+
+
+def test_figures_of_several_runs_are_their_curves(copy, tmp_path, capsys):
+    other = tmp_path / "other"
+    shutil.copytree(copy, other)
+    before = sorted(copy.iterdir())
+    assert run("figures", copy, other) == 0
+    assert capsys.readouterr().out == f"{copy.parent / 'curves.png'}\n"
+    assert (copy.parent / "curves.png").is_file()
+    assert sorted(copy.iterdir()) == before
+    (other / "history.json").unlink()
+    assert run("figures", copy, other) == 2
+    assert f"{other} holds no finished run" in capsys.readouterr().err
 
 
 def test_figures_are_of_the_data_that_the_run_has_read(

@@ -4,13 +4,21 @@ import matplotlib.image
 import mxnet as mx
 import numpy as np
 import pytest
+from PIL import Image
 
 from vae_gluon import VAE, History, ndtri_grid
 from vae_gluon.command import figures
 from vae_gluon.command.figures import draw_figures
+from vae_gluon.command.overview import write_overview
 
 HISTORY = History([180.0, 160.0], [170.0, 165.0], [1.0, 1.0], [3.0, 4.0], [4.0, 5.0])
-ALWAYS = {"data_samples.png", "elbo.png", "latent_interpolations.png", "reconstructions.png"}
+ALWAYS = {
+    "data_samples.png",
+    "elbo.png",
+    "latent_interpolations.png",
+    "overview.png",
+    "reconstructions.png",
+}
 OF_THE_PLANE = {"2d_latent_space_for_test_samples.png", "2d_latent_space_scan_for_generation.png"}
 
 
@@ -63,7 +71,42 @@ def test_no_axes_stays_empty(digits, n_latent):
 
 def test_fewer_images_than_a_row_are_enough(net, digits, tmp_path):
     few = {key: value[:3] for key, value in digits.items()}
-    assert len(draw(net, few, tmp_path / "run")) == 7
+    assert len(draw(net, few, tmp_path / "run")) == 8
+
+
+def grey(size, level):
+    return Image.new("RGB", size, (level, level, level))
+
+
+def test_overview_has_every_picture_once_in_rows_of_its_width(tmp_path):
+    sizes = {
+        "elbo": (1000, 400),
+        "generated_samples_with_3D_latent_space": (500, 500),
+        "data_samples": (1400, 200),
+        "latent_interpolations": (800, 400),
+        "principal_components_for_test_samples": (680, 560),
+        "reconstructions": (1400, 300),
+    }
+    for level, (name, size) in enumerate(sizes.items(), 1):
+        grey(size, 30 * level).save(tmp_path / f"{name}.png")
+    path = write_overview(sorted(tmp_path.iterdir()), tmp_path)
+    sheet = np.asarray(Image.open(path))[..., 0]
+    levels, areas = np.unique(sheet, return_counts=True)
+    assert levels.tolist() == [30, 60, 90, 120, 150, 180, 255]
+    for level, area, (width, height) in zip(levels, areas, sizes.values()):
+        rows, columns = np.nonzero(sheet == level)
+        box = rows.max() + 1 - rows.min(), columns.max() + 1 - columns.min()
+        assert area == box[0] * box[1]  # not covered by another
+        assert box[1] / box[0] == pytest.approx(width / height, rel=0.01)
+    beside = [columns.max() for level in levels for columns in [np.nonzero(sheet == level)[1]]]
+    assert sheet.shape[1] == 2000
+    assert sum(right >= 1997 for right in beside[:-1]) == 4  # a row each
+
+
+def test_curves_of_runs_have_a_name_each(tmp_path):
+    path = figures.draw_curves({"one": HISTORY, "another": HISTORY}, tmp_path)
+    assert path == tmp_path / "curves.png"
+    assert matplotlib.image.imread(path).shape[:2] == (840, 1200)
 
 
 # What each picture is given

@@ -183,8 +183,9 @@ def _add_option(add: Callable[..., Any], name: str, kind: Kind, text: str) -> No
 
 
 def _add_figures(commands: Any) -> None:
-    add = _add_command(commands, "figures", run_figures, "draw the figures of a finished run again")
-    _add_run(add)
+    text = "draw the figures of a finished run again; of several runs, their curves in one figure"
+    add = _add_command(commands, "figures", run_figures, text)
+    _add_run(add, nargs="+")
     _add_data_dir(add, "where the run found them")
 
 
@@ -263,8 +264,8 @@ def _add_command(
     return command.add_argument
 
 
-def _add_run(add: Callable[..., Any]) -> None:
-    add("folder", type=Path, metavar="RUN", help="folder that train wrote")
+def _add_run(add: Callable[..., Any], nargs: str | None = None) -> None:
+    add("folder", type=Path, nargs=nargs, metavar="RUN", help="folder that train wrote")
     add(
         "--which",
         choices=["last", "best"],

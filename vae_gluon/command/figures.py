@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from vae_gluon import plotting
 from vae_gluon._files import replacing
+from vae_gluon.command.overview import write_overview
 from vae_gluon.inference import latent
 from vae_gluon.training import History
 
@@ -50,12 +51,13 @@ def draw_figures(
     Returns
     -------
     list of Path
-        The files, under the tutorial's names.
+        The files, under the tutorial's names, and ``overview.png``, which has them all.
     """
     mx.random.seed(seed)
     rng = np.random.default_rng(seed)
     figures = [_samples(mnist, rng), *_figures(net, mnist, history, rng)]
-    return [_write(name, figure, folder) for name, figure in figures]
+    paths = [_write(name, figure, folder) for name, figure in figures]
+    return [*paths, write_overview(paths, folder)]
 
 
 def draw_samples(mnist: Mapping[str, np.ndarray], seed: int, folder: Path) -> Path:
@@ -65,6 +67,14 @@ def draw_samples(mnist: Mapping[str, np.ndarray], seed: int, folder: Path) -> Pa
     """
     name, figure = _samples(mnist, np.random.default_rng(seed))
     return _write(name, figure, folder)
+
+
+def draw_curves(runs: Mapping[str, History], folder: Path) -> Path:
+    """Draw the curves of several runs, by what the legend calls them, into ``folder``."""
+    figure, ax = _subplots(10, 7)
+    for name, history in runs.items():
+        plotting.plot_elbo(history.train, history.val, ax, label=name)
+    return _write("curves", figure, folder)
 
 
 def _write(name: str, figure: Figure, folder: Path) -> Path:

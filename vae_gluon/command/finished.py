@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,13 @@ import numpy as np
 
 from vae_gluon.command.errors import bad_input
 from vae_gluon.command.run import finished_net, finished_run
-from vae_gluon.command.run_files import EVALUATION, EXPLORER, write_json
+from vae_gluon.command.run_files import (
+    EVALUATION,
+    EXPLORER,
+    read_config,
+    read_history,
+    write_json,
+)
 from vae_gluon.data import draw_pixels
 from vae_gluon.inference import active_units, elbo, export_onnx, export_symbol, log_likelihood
 from vae_gluon.model import VAE
@@ -20,10 +27,24 @@ from vae_gluon.training import History, seed
 
 
 def run_figures(args: argparse.Namespace) -> None:
-    """Draw the figures of a finished run again."""
+    """Draw the figures of a finished run again, or the curves of several."""
+    if len(args.folder) > 1:
+        _draw_curves(args.folder)
+        return
+    (folder,) = args.folder
     with bad_input():
-        run = finished_run(args.folder, args.data_dir, args.which)
-    draw(run.net, run.mnist, run.history, run.config.seed, args.folder)
+        run = finished_run(folder, args.data_dir, args.which)
+    draw(run.net, run.mnist, run.history, run.config.seed, folder)
+    print(f"Pictures are in {folder}")
+
+
+def _draw_curves(folders: list[Path]) -> None:
+    """Draw the curves of several runs into one figure beside the first; print where."""
+    from vae_gluon.command.figures import draw_curves
+
+    with bad_input():
+        runs = {str(folder): read_history(folder, read_config(folder))[0] for folder in folders}
+    print(draw_curves(runs, Path(os.path.normpath(folders[0] / ".."))))
 
 
 def run_evaluate(args: argparse.Namespace) -> None:
@@ -82,7 +103,7 @@ def draw(
     seed: int,
     folder: Path,
 ) -> None:
-    """Draw the figures of a run, as ``draw_figures`` does, into its folder; print where."""
+    """Draw the figures of a run, as ``draw_figures`` does, into its folder."""
     # Imported here, so that an error in the options need not wait for matplotlib.
     from vae_gluon.command.figures import draw_figures
 
@@ -90,7 +111,6 @@ def draw(
     if net.n_latent != 2:
         instead = ": principal components instead" if net.n_latent > 2 else ""
         print(f"No pictures of a latent plane, n_latent is {net.n_latent}, not 2{instead}")
-    print(f"Pictures, losses and parameters are in {folder}")
 
 
 def _measure(net: VAE, images: np.ndarray, k: int) -> dict[str, Any]:

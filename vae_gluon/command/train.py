@@ -99,6 +99,7 @@ def _draw(run: Run, history: History) -> None:
     """Draw the figures of a run whose other files are written."""
     try:
         draw(run.net, run.mnist, history, run.config.seed, run.folder)
+        print(f"Pictures, losses and parameters are in {run.folder}")
     except Exception as error:  # matplotlib's fonts, cache or settings, the disk
         raise PicturesError(
             f"the run is complete, but its pictures could not be drawn ({error}): "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from vae_gluon._checks import check_numbers
 from vae_gluon.plotting.axes import axes_or_new
@@ -27,17 +29,27 @@ def plot_elbo(
     ax : Axes, optional
         Where to draw; by default in a new figure.
     label : str, optional
-        What the run is called in the legend, where several runs are drawn on the same axes.
+        What the run is called, where several are drawn on the same axes.
 
     Returns
     -------
     Axes
-        One line for each; the first epoch is at 1.
+        A line for training and one for validation; the first epoch is at 1. With a label the two
+        have one colour, training is dashed, and the legend gives the last value of validation.
     """
-    run = "" if label is None else f"{label}, "
-    losses = {f"{run}train": train, f"{run}validation": val}
-    lines = {name: -np.asarray(values, float) for name, values in losses.items()}
-    return _plot_lines(lines, "ELBO (nats per image)", ax)
+    ax = _epoch_axes(ax)
+    ax.set_ylabel("ELBO (nats per image)")
+    train_elbo, val_elbo = (-np.asarray(losses, float) for losses in (train, val))
+    if label is None:
+        _plot_line(ax, train_elbo, "train")
+        _plot_line(ax, val_elbo, "validation")
+        ax.legend()
+    else:
+        dashed = _plot_line(ax, train_elbo, "_train", linestyle="--", alpha=0.6)
+        end = f", {val_elbo[-1]:.2f} at the end" if len(val_elbo) else ""
+        _plot_line(ax, val_elbo, f"{label}{end}", color=dashed.get_color())
+        ax.legend(title="validation (dashed: train)", alignment="left")
+    return ax
 
 
 def plot_elbo_terms(loss: Sequence[float], kl: Sequence[float], ax: Axes | None = None) -> Axes:
@@ -57,7 +69,8 @@ def plot_elbo_terms(loss: Sequence[float], kl: Sequence[float], ax: Axes | None 
     Returns
     -------
     Axes
-        One line for each term, on a logarithmic scale; the legend gives the last values.
+        With the reconstruction term on the left axis. The KL divergence, often thirty times
+        smaller, has an axis of its own on the right. The legend gives the last values.
 
     Raises
     ------
@@ -70,28 +83,31 @@ def plot_elbo_terms(loss: Sequence[float], kl: Sequence[float], ax: Axes | None 
             "expected a loss and a KL divergence for each epoch, got "
             f"{whole.shape} and {divergence.shape}"
         )
+    left = _epoch_axes(ax)
+    left.set_title("terms of the validation loss (nats per image)")
+    lines = []
     terms = {"reconstruction": whole - divergence, "KL divergence": divergence}
-    lines = {f"{term}, {values[-1]:.2f} at the end": values for term, values in terms.items()}
-    ax = _plot_lines(lines, "validation loss (nats per image)", ax)
-    ax.set_yscale("log")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter(ScalarFormatter())
-    ax.yaxis.set_minor_formatter(NullFormatter())
-    return ax
+    for number, (axes, term) in enumerate(zip((left, left.twinx()), terms)):
+        colour, values = f"C{number}", terms[term]
+        lines.append(_plot_line(axes, values, f"{term}, {values[-1]:.2f} at the end", color=colour))
+        axes.set_ylabel(term, color=colour)
+        axes.tick_params(axis="y", colors=colour)
+    left.legend(handles=lines, loc="center right")
+    return left
 
 
-def _plot_lines(lines: Mapping[str, np.ndarray], ylabel: str, ax: Axes | None) -> Axes:
-    """Plot lines, (epochs,) each, against the epoch; their names are in the legend."""
-    for values in lines.values():
-        check_numbers("losses", values)
+def _epoch_axes(ax: Axes | None) -> Axes:
+    """Return axes for lines against the epoch."""
     ax = axes_or_new(ax, 6.4, 4.8)
-    for name, values in lines.items():
-        epochs = np.arange(1, len(values) + 1)
-        marker = "." if len(values) == 1 else None  # a line of one point does not show
-        ax.plot(epochs, values, label=name, marker=marker)
     ax.set_xlabel("epoch")
-    ax.set_ylabel(ylabel)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     ax.grid(alpha=0.3)
-    ax.legend()
     return ax
+
+
+def _plot_line(ax: Axes, values: np.ndarray, label: str, **style: Any) -> Line2D:
+    """Plot a value of each epoch, (epochs,)."""
+    check_numbers("losses", values)
+    epochs = np.arange(1, len(values) + 1)
+    marker = "." if len(values) == 1 else None  # a line of one point does not show
+    return ax.plot(epochs, values, label=label, marker=marker, **style)[0]
