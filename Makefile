@@ -6,7 +6,7 @@
 # make test-slow  the long checks: the Chinese notebook, 50 epochs on MNIST (minutes)
 # make soak       kill a training 50 times, and check that nothing is lost (five minutes)
 # make bench      install PyTorch and JAX as well, compare: benchmarks/results.md (half an hour)
-# make notebook   install Jupyter as well, open the notebook
+# make notebook   install Jupyter as well, open the notebook; make notebook-zh the Chinese one
 # make docs       install MkDocs as well, build the pages of docs/: site/index.html
 # make lint       install into .venv, run ruff and mypy
 # make clean      remove what the others made; of runs/, only demo and cluster
@@ -27,6 +27,9 @@ LIBRARIES := vae_gluon/mxnet_today/libraries.py
 # Exits with 10 if a Python is one of those that are tested, 20 if it is newer, 30 if it is older.
 AGE := import sys; v = sys.version_info[:2]; sys.exit(30 if v < (3, 9) else 20 if v > (3, 14) else 10)
 
+# Jupyter refuses to run as root, as one is in a container, unless it is told to.
+JUPYTER = $(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root)
+
 # pyenv keeps Pythons that are not on the PATH.
 PYENV := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/*/bin/python3)
 
@@ -39,7 +42,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP_OPTIONS := --quiet --disable-pip-version-check --no-compile
 EDITABLE := --config-settings editable_mode=compat -e
 
-.PHONY: demo cluster test test-all test-slow soak bench notebook docs lint clean
+.PHONY: demo cluster test test-all test-slow soak bench notebook notebook-zh docs lint clean
 .NOTPARALLEL:
 
 demo: $(VENV)/installed
@@ -67,7 +70,11 @@ bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks
 
 notebook: $(VENV)/installed-notebook
-	$(BIN)/jupyter lab notebooks/vae_gluon.ipynb
+	@echo "make notebook-zh opens the Chinese one"
+	$(JUPYTER) notebooks/vae_gluon.ipynb
+
+notebook-zh: $(VENV)/installed-notebook
+	$(JUPYTER) notebooks/vae_gluon.zh.ipynb
 
 docs: $(VENV)/installed-docs
 	$(BIN)/mkdocs build --strict

@@ -121,9 +121,16 @@ def without_comments(code):
     return [re.sub(r" *#.*", "", line) for line in code.splitlines()]
 
 
+TRANSLATED = [
+    (README, CHINESE),
+    (ROOT / "docs/without_mxnet.md", ROOT / "docs/without_mxnet.zh.md"),
+]
+
+
+@pytest.mark.parametrize("paths", TRANSLATED, ids=["README", "without_mxnet"])
 @pytest.mark.parametrize("language", ["python", "sh"])
-def test_both_languages_have_the_same_code(language):
-    ours, theirs = (map(without_comments, blocks(path, language)) for path in (README, CHINESE))
+def test_both_languages_have_the_same_code(paths, language):
+    ours, theirs = (map(without_comments, blocks(path, language)) for path in paths)
     assert list(ours) == list(theirs)
 
 

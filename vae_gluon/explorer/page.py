@@ -47,6 +47,13 @@ class Explorer:
         with replacing(Path(path)) as partial:
             partial.write_text(self.page, encoding="utf-8")
 
+    def __repr__(self) -> str:
+        """Say what a notebook shows where it may not show the page."""
+        return (
+            f"<Explorer {self.title!r}, {len(self.page) / 1e6:.1f} MB: shown in a notebook that is "
+            "trusted, or saved to a file by .save(path)>"
+        )
+
     def _repr_html_(self) -> str:
         """Return the page in a frame, as a notebook shows it."""
         return FRAME.format(title=html.escape(self.title), page=html.escape(self.page), height=760)

@@ -50,8 +50,8 @@ class BernoulliNLL(gluon.HybridBlock):
     """
 
     def hybrid_forward(self, F, logits, x):
-        # softrelu is log(1 + exp(l)), good to 2e-6 a pixel. The textbook form with
-        # relu(l) and |l| has a gradient of 0 instead of 1/2 at l = 0.
+        # softrelu is log(1 + exp(l)), good to 2e-6 a pixel. The form with relu(l)
+        # and |l| has a gradient of 0 instead of 1/2 at l = 0.
         softplus = F.Activation(logits, act_type="softrelu")
         # A product with a row of ones sums over the pixels in a tenth of F.sum's time.
         ones = F.ones_like(F.slice_axis(x, axis=0, begin=0, end=1))  # (1, n_output)

@@ -59,7 +59,7 @@ def image_shape(images: np.ndarray) -> tuple[int, ...]:
 
 def plot_samples(images: np.ndarray, ax: Axes | None = None) -> Axes:
     """Draw images, (N, ...), in one row."""
-    return _show(tile(images, len(images), gap=4), ax, 16, 2)
+    return _show(tile(images, len(images), gap=4), ax, 10, 1.2)
 
 
 def plot_grid(images: np.ndarray, ax: Axes | None = None) -> Axes:
@@ -111,7 +111,7 @@ def plot_reconstructions(
     originals, reconstructions = (
         images.reshape(n, *shape[1:]) for images in (originals, reconstructions)
     )
-    ax = _show(tile(np.concatenate([originals, reconstructions]), n, gap=4), ax, 16, 3.4)
+    ax = _show(tile(np.concatenate([originals, reconstructions]), n, gap=4), ax, 10, 2.1)
     for fraction, name in ((0.75, "original"), (0.25, "reconstruction")):
         ax.text(
             -0.005, fraction, name, transform=ax.transAxes, rotation=90, ha="right", va="center"
