@@ -37,9 +37,9 @@ def plot_elbo(
         A line for training and one for validation; the first epoch is at 1. With a label the two
         have one colour, training is dashed, and the legend gives the last value of validation.
     """
+    train_elbo, val_elbo = (-_checked("losses", losses) for losses in (train, val))
     ax = _epoch_axes(ax)
     ax.set_ylabel("ELBO (nats per image)")
-    train_elbo, val_elbo = (-np.asarray(losses, float) for losses in (train, val))
     if label is None:
         _plot_line(ax, train_elbo, "train")
         _plot_line(ax, val_elbo, "validation")
@@ -77,7 +77,7 @@ def plot_elbo_terms(loss: Sequence[float], kl: Sequence[float], ax: Axes | None 
     ValueError
         If they are empty, or not one loss and one KL divergence for each epoch.
     """
-    whole, divergence = np.asarray(loss, float), np.asarray(kl, float)
+    whole, divergence = _checked("losses", loss), _checked("KL divergences", kl)
     if whole.shape != divergence.shape or whole.ndim != 1 or not len(whole):
         raise ValueError(
             "expected a loss and a KL divergence for each epoch, got "
@@ -96,6 +96,13 @@ def plot_elbo_terms(loss: Sequence[float], kl: Sequence[float], ax: Axes | None 
     return left
 
 
+def _checked(name: str, numbers: Sequence[float]) -> np.ndarray:
+    """Return numbers, one for each epoch, as an array, (epochs,), if they are finite."""
+    array = np.asarray(numbers, float)
+    check_numbers(name, array)
+    return array
+
+
 def _epoch_axes(ax: Axes | None) -> Axes:
     """Return axes for lines against the epoch."""
     ax = axes_or_new(ax, 6.4, 4.8)
@@ -107,7 +114,6 @@ def _epoch_axes(ax: Axes | None) -> Axes:
 
 def _plot_line(ax: Axes, values: np.ndarray, label: str, **style: Any) -> Line2D:
     """Plot a value of each epoch, (epochs,)."""
-    check_numbers("losses", values)
     epochs = np.arange(1, len(values) + 1)
     marker = "." if len(values) == 1 else None  # a line of one point does not show
     return ax.plot(epochs, values, label=label, marker=marker, **style)[0]
