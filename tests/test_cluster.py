@@ -88,7 +88,9 @@ def living(started):
     return [pid for pids in started.values() for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_all_end_with_the_one_that_has_started_them(tmp_path, digits_folder, number):
     out = tmp_path / "run"
     words = ["--data-dir", str(digits_folder), "--n-hidden", "16", "--out", str(out)]

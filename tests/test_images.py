@@ -254,7 +254,7 @@ def test_pictures_become_a_run_with_all_its_figures(tmp_path, monkeypatch, capsy
     assert "Training on 27 images of my_shapes (12 x 8), validating on 3" in out
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder.name.startswith("my_shapes_vae_gluon_2d")
-    assert len(list(folder.glob("*.png"))) == 7
+    assert len(list(folder.glob("*.png"))) == 8
     assert cli.main([*words, "--resume", "--epochs", "2"]) == 0
     assert cli.main(["evaluate", str(folder), "--k", "5"]) == 0
     assert cli.main(["export", str(folder), "--format", "symbol"]) == 0
