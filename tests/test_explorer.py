@@ -138,8 +138,7 @@ def browser():
 
 
 @pytest.mark.parametrize(
-    ("kind", "n_latent", "shape"),
-    [("dense", 2, (28, 28)), ("conv", 10, (28, 28)), ("conv", 3, (12, 8))],
+    ("kind", "n_latent", "shape"), [("dense", 2, (28, 28)), ("conv", 3, (12, 8))]
 )
 def test_a_browser_decodes_and_encodes_as_the_net_does(browser, tmp_path, kind, n_latent, shape):
     net, rng = make_net(kind, n_latent, shape), np.random.default_rng(0)
