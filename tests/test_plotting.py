@@ -348,24 +348,31 @@ def test_elbo_terms_have_an_axis_each():
     assert left is ax
     np.testing.assert_array_equal(left.lines[0].get_ydata(), [176, 153.5])
     np.testing.assert_array_equal(right.lines[0].get_ydata(), [4, 6.5])
-    assert (left.get_ylabel(), right.get_ylabel()) == ("reconstruction", "KL divergence")
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
-        "reconstruction, 153.50 at the end",
-        "KL divergence, 6.50 at the end",
-    ]
+    assert left.get_ylabel() == "reconstruction, 153.50 at the end"
+    assert right.get_ylabel() == "KL divergence, 6.50 at the end"
     for axes in (left, right):
         low, high = axes.get_ylim()
         lines = np.ptp(axes.lines[0].get_ydata())
         assert lines > 0.8 * (high - low)  # neither is a flat line
 
 
-@pytest.mark.parametrize(
-    ("loss", "kl", "got"),
-    [([1.0, 2.0], [1.0], r"\(2,\) and \(1,\)"), ([], [], r"\(0,\) and \(0,\)")],
-)
-def test_elbo_terms_need_a_divergence_for_each_loss(loss, kl, got):
-    with pytest.raises(ValueError, match=f"a loss and a KL divergence for each epoch, got {got}"):
-        plotting.plot_elbo_terms(loss, kl)
+def test_elbo_terms_of_one_epoch_are_both_seen():
+    left, right = plotting.plot_elbo_terms([180.0], [4.0]).figure.axes
+    assert left.lines[0].get_marker() == right.lines[0].get_marker() == "."
+    assert left.lines[0].get_markersize() > right.lines[0].get_markersize()
+
+
+def test_elbo_terms_need_a_divergence_for_each_loss():
+    told = r"a loss and a KL divergence for each epoch, got \(2,\) and \(1,\)"
+    with pytest.raises(ValueError, match=told):
+        plotting.plot_elbo_terms([1.0, 2.0], [1.0])
+
+
+@pytest.mark.parametrize("plot", [plotting.plot_elbo, plotting.plot_elbo_terms])
+@pytest.mark.parametrize("losses", [[], [[1.0, 2.0]], 1.0])
+def test_curves_need_losses_of_epochs(plot, losses):
+    with pytest.raises(ValueError, match="expected losses, one for each epoch, got an array"):
+        plot(losses, losses)
 
 
 # All of them
@@ -454,3 +461,8 @@ def test_curves_of_several_runs_are_told_apart():
     colours = [line.get_color() for line in ax.lines]
     assert colours[0] == colours[1] != colours[2] == colours[3]
     assert [line.get_linestyle() for line in ax.lines] == ["--", "-", "--", "-"]
+
+
+def test_a_run_whose_name_begins_with_a_line_is_in_the_legend():
+    ax = plotting.plot_elbo([3.0], [2.5], label="_old")
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [" _old, -2.50 at the end"]

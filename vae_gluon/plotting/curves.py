@@ -37,7 +37,7 @@ def plot_elbo(
         A line for training and one for validation; the first epoch is at 1. With a label the two
         have one colour, training is dashed, and the legend gives the last value of validation.
     """
-    train_elbo, val_elbo = (-_checked("losses", losses) for losses in (train, val))
+    train_elbo, val_elbo = (-_numbers("losses", losses) for losses in (train, val))
     ax = _epoch_axes(ax)
     ax.set_ylabel("ELBO (nats per image)")
     if label is None:
@@ -45,9 +45,11 @@ def plot_elbo(
         _plot_line(ax, val_elbo, "validation")
         ax.legend()
     else:
+        if label.startswith("_"):
+            label = f" {label}"  # matplotlib leaves it out of the legend otherwise
         dashed = _plot_line(ax, train_elbo, "_train", linestyle="--", alpha=0.6)
-        end = f", {val_elbo[-1]:.2f} at the end" if len(val_elbo) else ""
-        _plot_line(ax, val_elbo, f"{label}{end}", color=dashed.get_color())
+        name = f"{label}, {val_elbo[-1]:.2f} at the end"
+        _plot_line(ax, val_elbo, name, color=dashed.get_color())
         ax.legend(title="validation (dashed: train)", alignment="left")
     return ax
 
@@ -70,35 +72,33 @@ def plot_elbo_terms(loss: Sequence[float], kl: Sequence[float], ax: Axes | None 
     -------
     Axes
         With the reconstruction term on the left axis. The KL divergence, often thirty times
-        smaller, has an axis of its own on the right. The legend gives the last values.
+        smaller, has an axis of its own on the right. Their labels give the last values.
 
     Raises
     ------
     ValueError
         If they are empty, or not one loss and one KL divergence for each epoch.
     """
-    whole, divergence = _checked("losses", loss), _checked("KL divergences", kl)
-    if whole.shape != divergence.shape or whole.ndim != 1 or not len(whole):
+    whole, divergence = _numbers("losses", loss), _numbers("KL divergences", kl)
+    if whole.shape != divergence.shape:
         raise ValueError(
             "expected a loss and a KL divergence for each epoch, got "
             f"{whole.shape} and {divergence.shape}"
         )
     left = _epoch_axes(ax)
     left.set_title("terms of the validation loss (nats per image)")
-    lines = []
-    terms = {"reconstruction": whole - divergence, "KL divergence": divergence}
-    for number, (axes, term) in enumerate(zip((left, left.twinx()), terms)):
-        colour, values = f"C{number}", terms[term]
-        lines.append(_plot_line(axes, values, f"{term}, {values[-1]:.2f} at the end", color=colour))
-        axes.set_ylabel(term, color=colour)
-        axes.tick_params(axis="y", colors=colour)
-    left.legend(handles=lines, loc="center right")
+    right = left.twinx()
+    # A point of a single epoch is in the middle of each axis: the lower one is the larger.
+    _plot_term(left, whole - divergence, "reconstruction", color="C0", markersize=12)
+    _plot_term(right, divergence, "KL divergence", color="C1")
     return left
 
 
-def _checked(name: str, numbers: Sequence[float]) -> np.ndarray:
-    """Return numbers, one for each epoch, as an array, (epochs,), if they are finite."""
+def _numbers(name: str, numbers: Sequence[float]) -> np.ndarray:
+    """Return finite numbers, one for each epoch, as an array, (epochs,)."""
     array = np.asarray(numbers, float)
+    if array.ndim != 1 or not len(array):
+        raise ValueError(f"expected {name}, one for each epoch, got an array {array.shape}")
     check_numbers(name, array)
     return array
 
@@ -110,6 +110,13 @@ def _epoch_axes(ax: Axes | None) -> Axes:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     ax.grid(alpha=0.3)
     return ax
+
+
+def _plot_term(ax: Axes, values: np.ndarray, term: str, color: str, **style: Any) -> None:
+    """Plot a term of each epoch, (epochs,), on an axis of its colour."""
+    _plot_line(ax, values, term, color=color, **style)
+    ax.set_ylabel(f"{term}, {values[-1]:.2f} at the end", color=color)
+    ax.tick_params(axis="y", colors=color)
 
 
 def _plot_line(ax: Axes, values: np.ndarray, label: str, **style: Any) -> Line2D:
