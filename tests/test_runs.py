@@ -480,7 +480,8 @@ def test_a_net_too_large_for_mxnet_leaves_no_folder(tmp_path, capsys):
 def test_figures_of_an_unfinished_run_say_how_to_finish_it(stopped, capsys):
     assert cli.main(["figures", str(stopped)]) == 2
     err = capsys.readouterr().err
-    assert "holds no finished run (finish it with vae-gluon train --resume): no history.json" in err
+    assert "no finished run (unless it is still being trained, finish it with vae-gluon" in err
+    assert f"--resume --out {stopped}): no history.json" in err
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,10 @@ def read_history(folder: Path, config: RunConfig) -> tuple[History, int | None]:
     path = folder / HISTORY
     missing = f"{folder} holds no finished run"
     if (folder / CHECKPOINT).exists():
-        missing += " (finish it with vae-gluon train --resume)"
+        missing += (
+            " (unless it is still being trained, finish it with vae-gluon train --resume --out "
+            f"{as_word(folder)})"
+        )
     content = _read_json(path, missing)
     if KL_WEIGHT not in content and isinstance(content.get("train"), list):
         content[KL_WEIGHT] = [1.0] * len(content["train"])  # of an earlier version
