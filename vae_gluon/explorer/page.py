@@ -30,7 +30,7 @@ N_IMAGES = 2000  # test images, as many as can be told apart
 STEPS = 2**15 - 1  # of a weight, as large as the largest of its row
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "softrelu", "softsign")
 FRAME = (
-    '<iframe title="{title}" srcdoc="{page}" style="width: 100%; height: {height}px; border: 0">'
+    '<iframe title="{title}" srcdoc="{page}" style="width: 100%; height: 760px; border: 0">'
     "</iframe>"
 )
 
@@ -56,7 +56,7 @@ class Explorer:
 
     def _repr_html_(self) -> str:
         """Return the page in a frame, as a notebook shows it."""
-        return FRAME.format(title=html.escape(self.title), page=html.escape(self.page), height=760)
+        return FRAME.format(title=html.escape(self.title), page=html.escape(self.page))
 
 
 def explore(
