@@ -86,7 +86,7 @@ def _write(name: str, figure: Figure, folder: Path) -> Path:
 
 def _samples(mnist: Mapping[str, np.ndarray], rng: np.random.Generator) -> tuple[str, Figure]:
     """Draw N_ROW of the training images, (N, 1, 28, 28)."""
-    figure, ax = _subplots_for(mnist, 14, 1, N_ROW, margin=0.4, title="training images")
+    figure, ax = _subplots_for(mnist, "training images", 14, 1, N_ROW, margin=0.4)
     plotting.plot_samples(_choose(mnist["train_data"], rng), ax)
     return "data_samples", figure
 
@@ -102,16 +102,16 @@ def _figures(
 
     originals = _choose(mnist["test_data"], rng)
     shape = originals.shape[2:]
-    figure, ax = _subplots_for(mnist, 14, 2, N_ROW, margin=0.4, title="test images")
+    figure, ax = _subplots_for(mnist, "test images", 14, 2, N_ROW, margin=0.4)
     plotting.plot_reconstructions(originals, latent.reconstruct(net, originals), ax)
     yield "reconstructions", figure
 
     z = latent.sample_prior(N_CANVAS**2, net.n_latent, rng)  # (N_CANVAS**2, n_latent)
-    figure, ax = _subplots_for(mnist, 6, N_CANVAS, N_CANVAS, title="drawn from the prior")
+    figure, ax = _subplots_for(mnist, "drawn from the prior", 6, N_CANVAS, N_CANVAS)
     plotting.plot_grid(latent.decode(net, z).reshape(-1, *shape), ax)
     yield f"generated_samples_with_{net.n_latent}D_latent_space", figure
 
-    figure, ax = _subplots_for(mnist, 8, N_PAIRS, N_ROW, title="from one test image to another")
+    figure, ax = _subplots_for(mnist, "from one test image to another", 8, N_PAIRS, N_ROW)
     plotting.plot_interpolations(_interpolations(net, mnist, rng), ax)
     yield "latent_interpolations", figure
 
@@ -146,7 +146,7 @@ def _plane_figures(
     yield "2d_latent_space_for_test_samples", figure
 
     z = latent.ndtri_grid(N_SCAN)
-    figure, ax = _subplots_for(mnist, 8, N_SCAN, N_SCAN, title="the latent plane, decoded")
+    figure, ax = _subplots_for(mnist, "the latent plane, decoded", 8, N_SCAN, N_SCAN)
     images = latent.decode(net, z).reshape(-1, *mnist["test_data"].shape[2:])
     plotting.plot_scan(images, z, ax)
     yield "2d_latent_space_scan_for_generation", figure
@@ -163,11 +163,11 @@ def _components_figure(net: mx.gluon.Block, mnist: Mapping[str, np.ndarray]) -> 
 
 def _subplots_for(
     mnist: Mapping[str, np.ndarray],
+    title: str,
     width: float,
     n_rows: int,
     n_columns: int,
     margin: float = 0.3,
-    title: str = "",
 ) -> tuple[Figure, Any]:
     """Make a figure of this width for rows of images, as high as they need, plus a margin."""
     image_height, image_width = mnist["test_data"].shape[2:]
