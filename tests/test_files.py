@@ -66,7 +66,6 @@ def test_an_error_names_the_file_and_not_the_one_beside_it(old, folder):
         partial.write_text("new")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="limits the size of files as POSIX does")
 def test_a_full_disk_leaves_the_old_content(old):
     code = (
         "import resource, sys; from pathlib import Path; from vae_gluon._files import replacing\n"

@@ -269,7 +269,6 @@ def test_a_run_that_diverges_keeps_the_checkpoint_before(tmp_path, digits, capsy
     assert len(np.load(checkpoint)["history/train"]) == 1
 
 
-@pytest.mark.skipif(os.name != "posix", reason="limits the size of files as POSIX does")
 def test_a_full_disk_ends_a_run_and_leaves_what_was_there(stopped):
     before = snapshot(stopped)
     code = (

@@ -34,7 +34,6 @@ def shell(tmp_path, words, redirection, **environment):
     return done
 
 
-@pytest.mark.skipif(os.name != "posix", reason="runs a shell of POSIX")
 @pytest.mark.parametrize("redirection", ["2>&1 | head -c 1", ">&- 2>&-", ">/dev/full"])
 def test_output_that_goes_nowhere_ends_no_training(tmp_path, words, redirection):
     done = shell(tmp_path, words, redirection)
