@@ -5,12 +5,14 @@ import os
 import stat
 import subprocess
 import sys
+import zipfile
 from contextlib import nullcontext
 
+import numpy as np
 import pytest
 
 from vae_gluon import _files as files
-from vae_gluon._files import lock, read_file, remove_partials, replacing
+from vae_gluon._files import lock, read_file, read_npz, remove_partials, replacing
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def test_a_killed_process_leaves_the_old_content_and_a_partial_that_can_be_remov
     with replacing(old) as partial:  # by a process that lives
         partial.write_text("new")
         remove_partials(old.parent)
-        assert set(old.parent.iterdir()) == {old, partial.parent}
+        assert set(old.parent.iterdir()) == {old, partial}
     assert list(old.parent.iterdir()) == [old]
 
 
@@ -98,15 +100,22 @@ def test_what_others_have_named_alike_stays_and_stops_nothing(old):
     strangers = [old.parent / name for name in (".notes.partial", ".vae-gluon-notes.partial")]
     for path in strangers:
         path.write_text("precious")
-    (old.parent / ".vae-gluon-link.partial").symlink_to(old.parent)
+    (old.parent / f".vae-gluon-{'0' * 16}").symlink_to(old)
     remove_partials(old.parent)
     assert [path.read_text() for path in strangers] == ["precious"] * 2
     assert old.read_text() == "old"
 
 
-def test_a_file_is_written_where_nobody_else_can_put_a_link(old):
+def test_a_file_is_not_written_through_a_link_that_somebody_has_put_there(old, monkeypatch):
+    monkeypatch.setattr(files.secrets, "token_hex", lambda n: "0" * 16)
+    (old.parent / f".vae-gluon-{'0' * 16}.txt").symlink_to(old)
+    with pytest.raises(FileExistsError), replacing(old.with_name("other.txt")):
+        pass
+    assert old.read_text() == "old"
+
+
+def test_a_new_file_has_the_usual_permissions(old):
     with replacing(old) as partial:
-        assert stat.S_IMODE(partial.parent.stat().st_mode) == 0o700
         partial.write_text("new")
     before = os.umask(0o022)
     os.umask(before)
@@ -135,11 +144,10 @@ def test_a_folder_has_one_owner_until_it_is_closed_or_ends(old):
     words = [sys.executable, "-c", code, old.parent]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"held\n"
-        with pytest.raises(BlockingIOError):
-            lock(old.parent)
+        assert lock(old.parent) is None
         process.kill()
-    with lock(old.parent), pytest.raises(BlockingIOError):
-        lock(old.parent)
+    with lock(old.parent):
+        assert lock(old.parent) is None
     lock(old.parent).close()
 
 
@@ -162,17 +170,89 @@ def test_a_lock_is_not_looked_for_behind_a_link(old):
 
 def test_only_files_are_read_and_none_longer_than_expected(old):
     assert read_file(old, 3) == b"old"
-    with pytest.raises(ValueError, match=r"file.txt: expected at most 2 bytes, found 3"):
+    with pytest.raises(ValueError, match=r"file.txt: expected at most 2 bytes, got 3"):
         read_file(old, 2)
-    with pytest.raises(ValueError, match=r"folder: expected a file, found a folder"):
+    with pytest.raises(ValueError, match=r"folder: expected a file, got a folder"):
         read_file(old.parent, 10)
     os.mkfifo(old.parent / "pipe")  # which nobody writes to
     (old.parent / "zero").symlink_to("/dev/zero")
-    with pytest.raises(ValueError, match=r"pipe: expected a file, found a pipe"):
+    with pytest.raises(ValueError, match=r"pipe: expected a file, got a pipe"):
         read_file(old.parent / "pipe", 10)
-    with pytest.raises(ValueError, match=r"zero: expected a file, found a device"):
+    with pytest.raises(ValueError, match=r"zero: expected a file, got a device"):
         read_file(old.parent / "zero", 10)
     with (old.parent / "sparse").open("wb") as file:
         file.truncate(2**40)
-    with pytest.raises(ValueError, match=r"expected at most 10 bytes, found 1099511627776"):
+    with pytest.raises(ValueError, match=r"expected at most 10 bytes, got 1099511627776"):
         read_file(old.parent / "sparse", 10)
+
+
+# Archives of arrays
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """A function that writes members, bytes by name, as an .npz file."""
+
+    def write(method=zipfile.ZIP_STORED, **members):
+        with zipfile.ZipFile(tmp_path / "arrays.npz", "w", method) as file:
+            for name, content in members.items():
+                file.writestr(f"{name}.npy", content)
+        return tmp_path / "arrays.npz"
+
+    return write
+
+
+def npy(header, content=b"", version=b"\1\0"):
+    length = len(header).to_bytes(2 if version[0] == 1 else 4, "little")
+    return b"\x93NUMPY" + version + length + header + content
+
+
+HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': (%s,)}\n"
+
+
+def test_arrays_come_back_by_name(tmp_path):
+    arrays = {"a": np.arange(6.0).reshape(2, 3), "b": np.array(["x", "yy"]), "c": np.zeros(0)}
+    np.savez(tmp_path / "a.npz", **arrays)
+    read = read_npz(tmp_path / "a.npz")
+    assert read.keys() == arrays.keys()
+    assert all((read[name] == arrays[name]).all() for name in arrays)
+
+
+def test_compressed_arrays_need_a_limit(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", a=np.zeros(10_000))
+    with pytest.raises(ValueError, match="arrays of 80128 bytes, more than"):
+        read_npz(tmp_path / "a.npz")
+    assert read_npz(tmp_path / "a.npz", 80_128)["a"].shape == (10_000,)
+
+
+@pytest.mark.parametrize(
+    ("members", "found"),
+    [
+        ({"a": b"no array"}, "'a.npy', which is no array"),
+        ({"a": npy(HEADER % b"2" + b" " * 400_000, bytes(8), b"\2\0")}, "'a.npy', which is no arr"),
+        ({"a": npy(HEADER % b"1099511627776")}, ""),  # NumPy's message, or a MemoryError
+        ({"a": npy(HEADER % b"2", bytes(7))}, ""),
+        ({"a": npy(HEADER.replace(b"<f4", b"|O8") % b"1", b"cos\nsystem\n")}, "allow_pickle=False"),
+        ({"a": npy(b"(" * 9000)}, ""),
+    ],
+    ids=["no array", "long header", "huge claim", "cut off", "pickle", "nested header"],
+)
+def test_what_is_no_array_is_a_value_error_that_names_the_file(archive, members, found):
+    with pytest.raises(ValueError, match=rf"arrays.npz: expected an .npz file of arrays.*{found}"):
+        read_npz(archive(**members))
+
+
+def test_any_damage_is_a_value_error_that_names_the_file(archive, tmp_path):
+    whole = archive(a=npy(HEADER % b"2", bytes(8))).read_bytes()
+    path = tmp_path / "damaged.npz"
+    messages = []
+    for at in range(len(whole)):
+        for damaged in (whole[:at], whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :]):
+            path.write_bytes(damaged)
+            try:
+                read_npz(path)
+            except ValueError as error:
+                messages.append(str(error))
+    assert len(messages) > len(whole)
+    assert all(text.startswith(f"{path}: expected an .npz file") for text in messages)
+    assert max(map(len, messages)) < len(str(path)) + 300

@@ -1,4 +1,4 @@
-"""What all rooms do with input: check it, with clear errors, and turn it into NumPy's arrays."""
+"""Checks of input where it enters the package, and its conversion to NumPy arrays."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MAX_QUOTED = 80  # characters
 
 
 def as_array(values: object) -> np.ndarray:
-    """Return ``values``, of any shape, as a NumPy array.
-
-    NumPy itself would turn one of MXNet's arrays into an array of objects, element by element.
-    """
-    return np.asarray(values.asnumpy() if hasattr(values, "asnumpy") else values)
+    """Return ``values``, of any shape, MXNet's, sparse or a list, as a dense NumPy array."""
+    for convert in ("asnumpy", "toarray"):
+        if hasattr(values, convert):
+            values = getattr(values, convert)()
+    return np.asarray(values)
 
 
 def checksum(*arrays: np.ndarray) -> int:
@@ -49,6 +49,17 @@ def quoted(value: object) -> str:
     return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 10]}...{text[-7:]}"
 
 
+def check_shape(name: str, array: np.ndarray, *shape: int | str) -> None:
+    """Raise a ValueError unless ``array`` has this shape; a letter stands for any size above 0."""
+    fits = len(shape) == len(array.shape) and all(
+        found > 0 if isinstance(size, str) else found == size
+        for size, found in zip(shape, array.shape)
+    )
+    if not fits:
+        expected = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+        raise ValueError(f"{name}: expected an array of shape ({expected}), got {array.shape}")
+
+
 def check_pixels(name: str, images: np.ndarray | mx.nd.NDArray) -> None:
     """Raise a ValueError unless images, (N, ...), are there and all pixels are in [0, 1]."""
     if 0 in images.shape:
@@ -68,6 +79,15 @@ def first_not_finite(numbers: np.ndarray) -> np.number | None:
     """Return the first number of an array, of any shape, that is not finite; None if all are."""
     bad = numbers[~np.isfinite(numbers)]
     return bad[0] if bad.size else None
+
+
+def check_finite(
+    name: str, numbers: np.ndarray, error: type[ArithmeticError | ValueError] = ValueError
+) -> None:
+    """Raise ``error`` unless all numbers of an array, of any shape, are finite."""
+    finite = np.isfinite(numbers)
+    if not finite.all():
+        raise error(f"{name}: expected finite numbers, got {numbers[~finite].flat[0]}")
 
 
 def check_numbers(name: str, numbers: np.ndarray) -> None:

@@ -6,15 +6,20 @@ import contextlib
 import errno
 import fcntl
 import os
-import shutil
+import secrets
 import stat
-import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-PREFIX, SUFFIX = ".vae-gluon-", ".partial"  # of the folder that a file is written in
+import numpy as np
+
+from vae_gluon._checks import quoted
+
+PREFIX, N_HEX = ".vae-gluon-", 16  # of a file that is not whole yet, before its suffix
 LOCK = ".lock"
+MAX_HEADER = 10_000  # bytes of an array's header in an .npz file; NumPy writes some 120
 KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
@@ -24,7 +29,7 @@ KINDS = {
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a regular file for reading: a pipe would be waited for, a device has no end.
+    """Open a regular file for reading: a pipe would block, a device has no end.
 
     Raises
     ------
@@ -37,11 +42,12 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def _open_regular(path: str, flags: int) -> int:
-    descriptor = os.open(path, flags | os.O_NONBLOCK)  # which does not wait for a pipe's writer
+    descriptor = os.open(path, flags | os.O_NONBLOCK)  # does not wait for a pipe's writer
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
-        raise ValueError(f"{path}: expected a file, found {KINDS.get(stat.S_IFMT(mode), 'none')}")
+        kind = KINDS.get(stat.S_IFMT(mode), "something else")
+        raise ValueError(f"{path}: expected a file, got {kind}")
     return descriptor
 
 
@@ -50,8 +56,56 @@ def read_file(path: Path, limit: float) -> bytes:
     with open_file(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > limit:
-            raise ValueError(f"{path}: expected at most {limit} bytes, found {size}")
+            raise ValueError(f"{path}: expected at most {limit} bytes, got {size}")
         return file.read()
+
+
+def read_npz(path: Path, limit: int | None = None) -> dict[str, np.ndarray]:
+    """Read the arrays of an ``.npz`` file by name, without pickle.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    limit : int, optional
+        Bytes that the arrays may have together; by default as many as the file, which is enough if
+        they are not compressed.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file, or damaged, or its arrays are larger. The message names the file.
+    OSError
+        If it is not there, or may not be read.
+    """
+    with open_file(path) as file:
+        try:
+            _check_members(file, os.fstat(file.fileno()).st_size if limit is None else limit)
+            with np.load(file, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        except Exception as error:  # whatever the parsers raise, memory and recursion included
+            text = str(error) or type(error).__name__
+            if not text.isprintable() or len(text) > 200:  # it quotes the file
+                text = quoted(text)
+            raise ValueError(f"{path}: expected an .npz file of arrays, got: {text}") from error
+
+
+def _check_members(file: BinaryIO, limit: int) -> None:
+    """Check the sizes that an ``.npz`` file claims, before NumPy allocates them."""
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        size = sum(member.file_size for member in members)
+        if size > limit:
+            raise ValueError(f"arrays of {size} bytes, more than {limit}")
+        for member in members:
+            with archive.open(member) as array:
+                start = array.read(12)
+            # The length of the header: 2 bytes in version 1 of the format, 4 in later ones. A long
+            # header crashes the parser of NumPy 1.21.
+            length = int.from_bytes(start[8 : 10 if start[6:7] == b"\1" else 12], "little")
+            if start[:6] != np.lib.format.MAGIC_PREFIX or length > MAX_HEADER:
+                raise ValueError(f"{quoted(member.filename)}, which is no array")
+    file.seek(0)
 
 
 @contextlib.contextmanager
@@ -67,14 +121,25 @@ def replacing(path: Path) -> Iterator[Path]:
         If the system refuses (a full disk, a read-only folder). The error names ``path``, which
         is unchanged.
     """
+    partial = path.with_name(f"{PREFIX}{secrets.token_hex(N_HEX // 2)}{path.suffix}")
     try:
-        with _temporary_folder(path.parent) as folder:
-            partial = folder / path.name
+        # Exclusive: not a link that somebody has put there. Locked while this process lives.
+        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            _try_lock(descriptor)
             yield partial
-            _flush(partial)
+            _flush(descriptor)
             os.replace(partial, path)
-            with contextlib.suppress(OSError):  # some may not be opened, some file systems refuse
-                _flush(path.parent)
+        finally:
+            os.close(descriptor)
+            with contextlib.suppress(OSError):  # it has been renamed
+                partial.unlink()
+        with contextlib.suppress(OSError):  # not every file system can flush a folder
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
     except OSError as error:
         if error.errno is None:  # not of the system
             raise
@@ -82,60 +147,49 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-@contextlib.contextmanager
-def _temporary_folder(parent: Path) -> Iterator[Path]:
-    """Make a folder that is this user's alone: nobody can put a link into it for us to follow."""
-    folder = Path(tempfile.mkdtemp(SUFFIX, PREFIX, parent))
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):  # some file systems have no locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield folder
-    finally:
-        os.close(descriptor)
-        # An error here must not hide the first one.
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def remove_partials(folder: Path) -> None:
     """Remove what processes have left in ``folder`` that were killed while writing."""
-    for partial in folder.glob(f"{PREFIX}*{SUFFIX}"):
-        with contextlib.suppress(OSError):  # its process lives, nobody knows, or it is no folder
-            descriptor = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    for partial in folder.glob(f"{PREFIX}{'[0-9a-f]' * N_HEX}*"):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(partial, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(partial, ignore_errors=True)
+                if _try_lock(descriptor):  # its process has ended
+                    partial.unlink()
             finally:
                 os.close(descriptor)
 
 
-def lock(folder: Path) -> BinaryIO:
+def lock(folder: Path) -> BinaryIO | None:
     """Make this process the owner of ``folder``, until it closes what is returned, or ends.
 
-    Raises
-    ------
-    BlockingIOError
-        If another process is.
+    Returns
+    -------
+    file or None
+        None if another process is the owner.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
     file = os.fdopen(os.open(folder / LOCK, flags, 0o666), "rb")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _try_lock(file.fileno()):
         file.close()
-        raise
-    except OSError:  # this file system has no locks
-        pass
+        return None
     return file
 
 
-def _flush(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+def _try_lock(descriptor: int) -> bool:
+    """Lock a file until it is closed; return False if another process has locked it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # this file system has no locks
+        pass
+    return True
+
+
+def _flush(descriptor: int) -> None:
+    """Wait until a file is on the disk."""
     try:
         os.fsync(descriptor)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # this file system cannot
             raise
-    finally:
-        os.close(descriptor)

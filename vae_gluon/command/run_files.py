@@ -63,13 +63,13 @@ def make_folder(folder: Path) -> BinaryIO:
 
 def own(folder: Path) -> BinaryIO:
     """Make this process the one that trains in ``folder``, until it ends or closes the result."""
-    try:
-        return lock(folder)
-    except BlockingIOError as error:
+    owned = lock(folder)
+    if owned is None:
         raise ValueError(
             f"another process is training in {folder}: wait until it has ended, or name another "
             "folder with --out"
-        ) from error
+        )
+    return owned
 
 
 def write_config(folder: Path, config: RunConfig) -> None:
