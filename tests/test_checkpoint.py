@@ -4,25 +4,33 @@ import ast
 import io
 import json
 import pickle
-import struct
 import zipfile
 from pathlib import Path
 
 import mxnet as mx
 import numpy as np
 import pytest
+from after_epoch import AfterEpoch
 from damage import at_most, damaged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mxnet import gluon
 
 import vae_gluon
-from vae_gluon import VAE, History, TrainingState, load_checkpoint, mnist_iterators, save_checkpoint
+from vae_gluon import (
+    VAE,
+    Checkpoint,
+    History,
+    TrainingState,
+    load_checkpoint,
+    mnist_iterators,
+    save_checkpoint,
+)
 from vae_gluon import train as fit
 
 EPOCHS = 4
 RATE = 0.003  # not the default
-HISTORY = History([3.5, 2.5], [3.0, 2.25], [0.5, 0.25], [1.5, 1.0], [1.25, 0.75])
+HISTORY = History([3.5, 2.5], [3.0, 2.25], [0.5, 0.25], [1.5, 1.0], [1.25, 0.75], [1.0, 0.5])
 
 
 def train(digits, seed, epochs, shuffle=False, path=None, save=None):
@@ -33,8 +41,8 @@ def train(digits, seed, epochs, shuffle=False, path=None, save=None):
     net.hybridize()
     if path:
         state, _ = load_checkpoint(path, net)
-    after_epoch = save and (lambda state: save(net, state))
-    options = {"progress": False, "seed": seed, "start": state, "after_epoch": after_epoch}
+    callbacks = [AfterEpoch(lambda training: save(net, training.state))] if save else []
+    options = {"progress": False, "seed": seed, "start": state, "callbacks": callbacks}
     return net, fit(net, *iterators, epochs, RATE, **options)
 
 
@@ -84,15 +92,12 @@ def test_a_net_with_statistics_of_batches_is_resumed_as_well(tmp_path, digits):
         encoder.add(gluon.nn.Dense(4, in_units=8))
         return VAE(n_hidden=8, encoder=encoder)
 
-    def save(state):
-        save_checkpoint(path, net, state)
-
     path, nets = tmp_path / "run.npz", [make(), make()]
     for net in nets:
         vae_gluon.seed(1)
         iterators = mnist_iterators(digits)
         epochs = 2 if net is nets[0] else 1
-        fit(net, *iterators, epochs, progress=False, seed=1, after_epoch=save)
+        fit(net, *iterators, epochs, progress=False, seed=1, callbacks=[Checkpoint(path)])
     nets.append(make())
     state, _ = load_checkpoint(path, nets[2])
     fit(nets[2], *mnist_iterators(digits), 2, progress=False, seed=1, start=state)
@@ -106,14 +111,6 @@ def small_checkpoint(tmp_path_factory):
     net = small_net()
     save_checkpoint(path, net, small_state(net), {"lr": 0.001})
     return path.read_bytes()
-
-
-def test_a_checkpoint_of_an_earlier_version_has_weights_of_one(tmp_path, small_checkpoint):
-    arrays = dict(np.load(io.BytesIO(small_checkpoint)))
-    del arrays["history/kl_weight"]
-    np.savez(tmp_path / "old.npz", **arrays)
-    state, _ = load_checkpoint(tmp_path / "old.npz", small_net())
-    assert state.history.kl_weight == [1.0, 1.0]
 
 
 def small_net(n_hidden=2, n_layers=1):
@@ -169,11 +166,18 @@ def test_a_number_that_json_lacks_is_no_config(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_state_is_a_copy_as_far_as_it_is_said_to_be(digits):
-    states = []
-    train(digits, 1, 2, save=lambda net, state: states.append(state))
+def test_a_state_stays_as_it_is_when_training_goes_on(digits):
+    states, kept = [], []
+
+    def keep(net, state):
+        states.append(state)
+        kept.append({name: np.copy(mean) for name, (mean, _) in state.moments.items()})
+
+    train(digits, 1, 2, save=keep)
     assert [len(state.history.train) for state in states] == [1, 2]
     assert [state.updates for state in states] == [5, 10]
+    for state, moments in zip(states, kept):
+        assert_same({name: mean for name, (mean, _) in state.moments.items()}, moments)
 
 
 def test_a_history_without_divergences_comes_back(tmp_path):
@@ -204,7 +208,7 @@ def test_what_is_not_finite_is_not_saved_and_the_old_file_stays(tmp_path, bad, w
         net.decoder[1].bias.data()[1] = bad
     else:
         state.moments["decoder.1.bias"][1][2] = bad
-    with pytest.raises(FloatingPointError, match=r"decoder\.1\.bias is not finite"):
+    with pytest.raises(FloatingPointError, match=r"decoder\.1\.bias: expected finite numbers, got"):
         save_checkpoint(path, net, state)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
@@ -244,18 +248,26 @@ NUMBERS = np.zeros(5, "f4")
         ({BIAS: NUMBERS[:4]}, r"decoder.1.bias: expected \(5,\) float32, found \(4,\) float32"),
         ({BIAS: NUMBERS.astype("f8")}, r"expected \(5,\) float32, found \(5,\) float64"),
         ({BIAS: NUMBERS + np.nan}, "decoder.1.bias: expected finite numbers, found nan"),
-        ({"second_moments__decoder.1.bias": NUMBERS - 1}, "expected no number below 0, found -1"),
-        ({"updates": np.array([-1])}, "expected 0 or more updates, found -1"),
-        ({"updates": np.array([1, 2])}, r"updates: expected \(1,\) int64, found \(2,\)"),
-        ({"history__val": np.array([1.0])}, "expected as many numbers of each kind"),
-        ({"history__train": np.array([])}, "expected as many numbers of each kind"),
-        ({"history__val_kl": np.array([1.0])}, "expected as many numbers of each kind"),
+        (
+            {"second_moments__decoder.1.bias": NUMBERS - 1},
+            "expected no number below 0",
+        ),
+        ({"updates": np.array(-1)}, "below 0 among the updates"),
+        ({"updates": np.array([1, 2])}, r"updates: expected \(\) int64, found \(2,\)"),
+        ({"format": np.array(2)}, "expected a checkpoint of format 1, got another file"),
+        (
+            {"history__val": np.array([1.0])},
+            r"expected 2 numbers in history/val, ",
+        ),
+        ({"history__train": np.array([])}, "expected 0 numbers in history/val"),
+        ({"history__val_kl": np.array([1.0])}, "expected 2 numbers in history/val_kl"),
+        ({"history__seconds": None}, "expected 2 numbers in history/seconds, .* got <U7"),
         ({"history__val": np.array([1.0, np.inf])}, "history/val: expected finite numbers"),
         ({"config": np.frombuffer(b"{", "u1")}, "expected a config in JSON"),
         ({"config": np.frombuffer(b"[" * 100000, "u1")}, "expected a config in JSON"),
-        ({"config": np.frombuffer(b"[]", "u1")}, "expected a config with names, found list"),
+        ({"config": np.frombuffer(b"[]", "u1")}, r"expected a config with names, got \[\]"),
         ({BIAS: np.array(["text"])}, r"expected \(5,\) float32, found \(1,\) <U4"),
-        ({BIAS: np.asfortranarray(np.ones((2, 3), "f4"))}, "in rows"),
+        ({BIAS: np.ones((2, 3), "f4")}, r"expected \(5,\) float32, found \(2, 3\)"),
     ],
 )
 def test_the_error_says_what_differs(tmp_path, small_checkpoint, changes, message):
@@ -274,9 +286,9 @@ def test_another_architecture_is_named_in_the_error(tmp_path, small_checkpoint):
 def test_other_files_are_named_in_the_error(tmp_path):
     path = tmp_path / "run.npz"
     small_net().save_parameters(str(path))
-    refuse(path, "is a file of parameters, not a checkpoint: net.load_parameters reads it")
-    np.save(tmp_path / "array.npy", np.ones(3))
-    refuse(tmp_path / "array.npy", "is not a whole checkpoint: File is not a zip file")
+    refuse(path, "expected an .npz file of arrays, got: File is not a zip file")
+    np.savez(tmp_path / "others.npz", a=np.ones(3))
+    refuse(tmp_path / "others.npz", "expected a checkpoint of format 1, got another file")
     with pytest.raises(FileNotFoundError, match="No such file or directory: 'nowhere'"):
         load_checkpoint("nowhere", small_net())
 
@@ -290,21 +302,21 @@ def test_nothing_in_it_is_run(tmp_path, monkeypatch, small_checkpoint):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "run.npz"
     path.write_bytes(change(small_checkpoint, **{BIAS: np.array([Trap()])}))
-    refuse(path, "is not a whole checkpoint")
+    refuse(path, "expected an .npz file")
     path.write_bytes(pickle.dumps(Trap()))
-    refuse(path, "is not a whole checkpoint")
+    refuse(path, "expected an .npz file")
     assert not Path("sprung").exists()
     pickle.loads(path.read_bytes())  # the trap would have been heard
     assert Path("sprung").exists()
 
 
-def test_no_room_of_the_package_reads_pickles():
+def test_nothing_in_the_package_reads_pickles():
     for path in Path(vae_gluon.__file__).parent.rglob("*.py"):
-        names = {n.id for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Name)}
-        calls = {
-            n.attr for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Attribute)
-        }
-        assert not (names | calls) & {"pickle", "load_states", "save_states", "allow_pickle"}
+        for node in ast.walk(ast.parse(path.read_text())):
+            name = getattr(node, "id", getattr(node, "attr", None))
+            assert name not in ("pickle", "load_states", "save_states"), path
+            if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+                assert ast.literal_eval(node.value) is False, path
 
 
 def test_a_bomb_is_not_unpacked(tmp_path, small_checkpoint):
@@ -312,28 +324,7 @@ def test_a_bomb_is_not_unpacked(tmp_path, small_checkpoint):
     arrays = dict(np.load(io.BytesIO(small_checkpoint)))
     np.savez_compressed(path, **{**arrays, "updates": np.zeros(10**7, "i8")})
     with at_most(megabytes=5):
-        refuse(path, "expected arrays that are not compressed")
-
-
-def test_a_header_that_is_too_long_is_not_read(tmp_path):
-    """It is a Python expression, and parsing a deep one could end the process."""
-    path = tmp_path / "run.npz"
-    header = b"(" * 2000
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("updates.npy", b"\x93NUMPY\1\0" + struct.pack("<H", 2000) + header)
-    refuse(path, "expected an array as NumPy saves it")
-
-
-def test_an_array_that_claims_more_than_there_is_sets_no_memory_aside(tmp_path):
-    path = tmp_path / "run.npz"
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        header, {"descr": "<f8", "fortran_order": False, "shape": (10**10,)}
-    )
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("updates.npy", header.getvalue())
-    with at_most(megabytes=1):
-        refuse(path, r"expected \(10000000000,\) float64 in rows, found 0 bytes")
+        refuse(path, "arrays of 800[0-9]* bytes, more than")
 
 
 def test_members_that_share_their_bytes_are_named_in_the_error(tmp_path):
@@ -343,31 +334,7 @@ def test_members_that_share_their_bytes_are_named_in_the_error(tmp_path):
         archive.writestr("a.npy", bytes(10**6))
         archive.filelist *= 1000
     with at_most(megabytes=20):
-        refuse(path, "expected arrays that are no longer than the file")
-
-
-def test_members_in_the_same_place_are_named_in_the_error(tmp_path):
-    path = tmp_path / "run.npz"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a.npy", b"")
-        archive.filelist *= 2
-    refuse(path, "expected each array in a place of its own")
-
-
-def test_a_name_that_comes_twice_is_named_in_the_error(tmp_path, small_checkpoint):
-    path = tmp_path / "run.npz"
-    path.write_bytes(small_checkpoint)
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("another.npy", archive.read("updates.npy"))
-    path.write_bytes(path.read_bytes().replace(b"another.npy", b"updates.npy"))
-    refuse(path, "expected each name once")
-
-
-def test_a_file_cut_off_anywhere_is_named_in_the_error(tmp_path, small_checkpoint):
-    path = tmp_path / "run.npz"
-    for end in range(0, len(small_checkpoint), 37):
-        path.write_bytes(small_checkpoint[:end])
-        refuse(path, "is not a whole checkpoint")
+        refuse(path, "arrays of 1000000000 bytes, more than")
 
 
 @settings(max_examples=300)
@@ -382,7 +349,7 @@ def test_a_damaged_file_gives_the_right_arrays_or_its_reason(
     try:
         state, config = load_checkpoint(path, net)
     except ValueError:
-        refuse(path, "is not a whole checkpoint|expected")
+        refuse(path, "expected")
         assert_same(values(net), before)
         return
     for name, value in values(net).items():
@@ -397,4 +364,35 @@ def test_a_damaged_file_gives_the_right_arrays_or_its_reason(
 def test_any_bytes_raise_with_the_reason(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "any.npz"
     path.write_bytes(content)
-    refuse(path, "is not a whole checkpoint")
+    refuse(path, "expected an .npz file")
+
+
+def test_parameters_that_two_blocks_share_come_back(tmp_path, digits):
+    """A checkpoint has them under both names, and their moments once."""
+
+    def make():
+        encoder = gluon.nn.HybridSequential(prefix="shared")
+        first = gluon.nn.Dense(8, in_units=784)
+        second = gluon.nn.Dense(8, in_units=8)
+        encoder.add(first, second, gluon.nn.Dense(8, in_units=8, params=second.params))
+        encoder.add(gluon.nn.Dense(4, in_units=8))
+        return VAE(n_hidden=8, encoder=encoder)
+
+    def run(net, epochs, **options):
+        vae_gluon.seed(1)
+        return fit(net, *mnist_iterators(digits), epochs, progress=False, seed=1, **options)
+
+    whole, begun, resumed = make(), make(), make()
+    run(whole, 2)
+    run(begun, 1, callbacks=[Checkpoint(tmp_path / "c.npz")])
+    state, _ = load_checkpoint(tmp_path / "c.npz", resumed)
+    run(resumed, 2, start=state)
+    assert_same(values(resumed), values(whole))
+
+
+def test_the_file_of_the_best_epoch_has_no_moments(tmp_path):
+    net, other = small_net(), small_net()
+    save_checkpoint(tmp_path / "best.npz", net, small_state(net)._replace(moments={}))
+    state, _ = load_checkpoint(tmp_path / "best.npz", other)
+    assert state.moments == {}
+    assert_same(values(other), values(net))

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from vae_gluon import load_checkpoint
-from vae_gluon.command import cli, dataset
-from vae_gluon.command.run_files import read_config, read_history
+from vae_gluon import load_run
+from vae_gluon.command import cli
+from vae_gluon.data import datasets
 from vae_gluon.distributed import cluster
 from vae_gluon.distributed.cluster import run_cluster
 
@@ -25,14 +25,16 @@ import pathlib, pickle, sys, zlib
 import vae_gluon  # first: on Python 3.12 mxnet cannot be imported without it
 import mxnet as mx
 from vae_gluon import VAE, make_digits, mnist_iterators, train
-from vae_gluon.distributed.workers import shard
+from vae_gluon.distributed import Workers, shard
 
 kvstore = mx.kv.create("dist_sync") if sys.argv[1] == "two" else None
 vae_gluon.seed(1)
 mnist, net = make_digits(2000, 501), VAE(n_hidden=32)
 part = shard(mnist, kvstore.rank, 2, 50) if kvstore else mnist
 iterators = mnist_iterators(part, 50 if kvstore else 100)
-history = train(net, *iterators, epochs=5, progress=False, seed=1, kvstore=kvstore)
+callbacks = [Workers(kvstore)] if kvstore else []
+seed = (1, kvstore.rank) if kvstore else 1
+history = train(net, *iterators, epochs=5, progress=False, seed=seed, callbacks=callbacks)
 crc = 0
 for name, parameter in sorted(net._collect_params_with_prefix().items()):
     crc = zlib.crc32(parameter.data().asnumpy(), crc)
@@ -96,14 +98,14 @@ def test_all_end_with_the_one_that_has_started_them(tmp_path, digits_folder, num
     words = ["--data-dir", str(digits_folder), "--n-hidden", "16", "--out", str(out)]
     command = [sys.executable, "-m", "vae_gluon", "cluster", "train", *words, "--epochs", "2000"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as job:
-        wait_for((out / "checkpoint.npz").exists)
+        wait_for((out / "history.csv").exists)
         started = children(job.pid)
         assert all(listens_on_loopback(pid) for pids in started.values() for pid in pids)
         job.send_signal(number)
         _, errors = job.communicate(timeout=60)
     assert job.returncode == (-number if number == signal.SIGKILL else 128 + number)
     wait_for(lambda: not living(started))
-    resume = f"go on from its checkpoint with: vae-gluon cluster train --resume --out {out}"
+    resume = f"resume with: vae-gluon cluster train --resume --out {out}"
     assert (resume in errors.decode()) == (number != signal.SIGKILL)
 
 
@@ -129,7 +131,7 @@ def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path, digits_f
     with subprocess.Popen(
         [*command, "--epochs", "2000"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as job:
-        wait_for((out / "checkpoint.npz").exists)
+        wait_for((out / "history.csv").exists)
         started = children(job.pid)
         assert {role: len(pids) for role, pids in started.items()} == {
             "scheduler": 1,
@@ -145,15 +147,14 @@ def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path, digits_f
     assert re.search(r"error: worker [01] ended with SIGKILL; ending the others", errors)
     assert not living(started)
 
-    config = read_config(out)
-    state, _ = load_checkpoint(out / "checkpoint.npz", config.make_net())
-    done = len(state.history.train)
+    before = load_run(out).history
+    done = len(before.train)
     more = [*command, "--resume", "--epochs", str(done + 1)]
     resumed = subprocess.run(more, check=True, capture_output=True, text=True)
     assert resumed.stdout.count("Epoch ") == resumed.stdout.count("Training on") == 1  # by one
-    history, _ = read_history(out, config)
+    history = load_run(out).history
     assert len(history.train) == done + 1
-    assert history.train[:done] == state.history.train
+    assert history.train[:done] == before.train
     assert history.train[done] < history.train[0]
     assert ", by 2 workers, into " in resumed.stdout
 
@@ -294,21 +295,10 @@ def test_words_that_make_no_sense_are_named_in_the_error(words, message, monkeyp
     assert error.count("\n") == 1
 
 
-def test_a_run_of_workers_is_not_gone_on_with_by_one(tmp_path, capsys, digits, monkeypatch):
-    monkeypatch.setattr(dataset, "make_digits", lambda: digits)
-    words = ["train", "--dataset", "digits", "--n-hidden", "16", "--out", str(tmp_path)]
-    assert cli.main([*words, "--epochs", "1"]) == 0
-    config = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps(config | {"n_workers": 2}))
-    capsys.readouterr()
-    assert cli.main([*words, "--resume", "--epochs", "2"]) == 2
-    assert "has 2 workers: expected as many to resume it, got 1" in capsys.readouterr().err
-
-
 def test_a_run_on_two_devices_is_a_run(tmp_path, digits, monkeypatch):
-    monkeypatch.setattr(dataset, "make_digits", lambda: digits)
+    monkeypatch.setattr(datasets, "make_digits", lambda: digits)
     words = ["train", "--dataset", "digits", "--n-hidden", "16", "--out", str(tmp_path)]
     assert cli.main([*words, "--epochs", "1", "--ctx", "cpu(0),cpu(1)"]) == 0
-    assert read_config(tmp_path).context == "cpu(0),cpu(1)"
+    assert load_run(tmp_path).config["context"] == "cpu(0),cpu(1)"
     assert cli.main([*words, "--epochs", "2", "--resume"]) == 0  # on what there is
-    assert len(read_history(tmp_path, read_config(tmp_path))[0].val) == 2
+    assert len(load_run(tmp_path).history.val) == 2

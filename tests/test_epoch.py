@@ -8,6 +8,7 @@ from plain_nets import Constant, Watched, parameters
 
 from vae_gluon import evaluate, mnist_iterators
 from vae_gluon.training import epoch
+from vae_gluon.training.history import Loss
 
 
 def test_binarized_pixels_are_evaluated_when_asked_for(net, digits):
@@ -26,7 +27,7 @@ def test_a_step_is_on_the_mean_of_the_batch_and_not_on_its_sum(net):
     expected = weight.data().asnumpy() - 0.01 * weight.grad().asnumpy()
     trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.01})
     mx.random.seed(9)
-    epoch.train_epoch(net, trainer, mx.io.NDArrayIter(x, batch_size=8), epoch.Losses())
+    epoch.train_epoch(net, trainer, mx.io.NDArrayIter(x, batch_size=8), epoch.LossQueue())
     np.testing.assert_allclose(weight.data().asnumpy(), expected, rtol=1e-5, atol=1e-7)
 
 
@@ -54,9 +55,9 @@ def test_batches_are_validated_in_large_ones(n, batch_size, seen):
 
 def test_means_are_taken_in_double_precision():
     losses = np.random.default_rng(0).uniform(100, 200, 100_000).astype(np.float32)
-    collected = epoch.Losses()
-    collected.add([[nd.array(losses)]])
-    assert collected.means() == [pytest.approx(losses.astype(float).mean(), rel=1e-12)]
+    collected = epoch.LossQueue()
+    collected.add([Loss(nd.array(losses))])
+    assert collected.means().loss == pytest.approx(losses.astype(float).mean(), rel=1e-12)
 
 
 @pytest.mark.parametrize(("batch_size", "waits"), [(100, 2), (1000, 2), (3000, 1)])
@@ -65,9 +66,9 @@ def test_queue_is_bounded_in_images(monkeypatch, batch_size, waits):
     waited = []
     wait = nd.NDArray.wait_to_read
     monkeypatch.setattr(nd.NDArray, "wait_to_read", lambda x: waited.append(len(x)) or wait(x))
-    losses = epoch.Losses()
+    losses = epoch.LossQueue()
     for _ in range(6000 // batch_size):
-        losses.add([[nd.zeros((batch_size,))]])
+        losses.add([Loss(nd.zeros((batch_size,)))])
     losses.means()
     assert waited == [batch_size] * waits
 

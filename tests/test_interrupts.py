@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from vae_gluon.training.interrupts import SIGNALS, HeldInterrupt, ending_by_signals
+from vae_gluon.training.interrupts import SIGNALS, deferred_interrupt, ending_by_signals
 
 
 def press():
@@ -15,18 +15,18 @@ def press():
 
 def test_it_is_held_back_until_it_is_let_through():
     reached = []
-    with HeldInterrupt() as held:
+    with deferred_interrupt() as check:
         press()
         reached.append("after")
         with pytest.raises(KeyboardInterrupt):
-            held.check()
-        held.check()  # it comes through once
+            check()
+        check()  # it comes through once
     assert reached == ["after"]
 
 
 def test_it_comes_through_at_the_end_of_the_block():
     reached = []
-    with pytest.raises(KeyboardInterrupt), HeldInterrupt():
+    with pytest.raises(KeyboardInterrupt), deferred_interrupt():
         press()
         reached.append("after")
     assert reached == ["after"]
@@ -34,7 +34,7 @@ def test_it_comes_through_at_the_end_of_the_block():
 
 def test_a_second_one_comes_through_at_once():
     reached = []
-    with pytest.raises(KeyboardInterrupt), HeldInterrupt():
+    with pytest.raises(KeyboardInterrupt), deferred_interrupt():
         press()
         press()
         reached.append("after")
@@ -42,13 +42,13 @@ def test_a_second_one_comes_through_at_once():
 
 
 def test_an_error_of_the_block_is_not_hidden():
-    with pytest.raises(ZeroDivisionError), HeldInterrupt():
+    with pytest.raises(ZeroDivisionError), deferred_interrupt():
         press()
         raise ZeroDivisionError
 
 
 def test_afterwards_it_is_pythons_own_again():
-    with HeldInterrupt():
+    with deferred_interrupt():
         assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -57,7 +57,7 @@ def test_a_handler_that_somebody_has_set_stays(monkeypatch):
     pressed = []
     before = signal.signal(signal.SIGINT, lambda *args: pressed.append(True))
     try:
-        with HeldInterrupt():
+        with deferred_interrupt():
             press()
     finally:
         signal.signal(signal.SIGINT, before)
@@ -68,8 +68,8 @@ def test_another_thread_is_left_alone():
     passed = []
 
     def work():
-        with HeldInterrupt() as held:
-            held.check()
+        with deferred_interrupt() as check:
+            check()
             passed.append(True)
 
     thread = threading.Thread(target=work)
@@ -85,11 +85,11 @@ def test_each_signal_is_held_where_it_is_to_end_the_process_and_tells_its_number
     with ending_by_signals():
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), number)
-        with HeldInterrupt() as held:
+        with deferred_interrupt() as check:
             os.kill(os.getpid(), number)
             reached.append("after")
             with pytest.raises(KeyboardInterrupt) as error:
-                held.check()
+                check()
     assert reached == ["after"]
     assert error.value.args == (number,)
     assert signal.getsignal(number) is before
@@ -98,7 +98,7 @@ def test_each_signal_is_held_where_it_is_to_end_the_process_and_tells_its_number
 def test_a_signal_that_is_ignored_stays_so():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:
-        with ending_by_signals(), HeldInterrupt():
+        with ending_by_signals(), deferred_interrupt():
             os.kill(os.getpid(), signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)

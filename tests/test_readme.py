@@ -10,8 +10,8 @@ import pytest
 import vae_gluon
 from vae_gluon import plotting
 from vae_gluon.command import cli
-from vae_gluon.command.config import OPTIONS
 from vae_gluon.mxnet_today import libraries
+from vae_gluon.training import OPTIONS
 
 ROOT = Path(__file__).parent.parent
 README, CHINESE = ROOT / "README.md", ROOT / "README.zh-CN.md"

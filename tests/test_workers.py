@@ -3,17 +3,16 @@
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
 
 import mxnet as mx
 import numpy as np
 import pytest
 from mxnet import nd
 
-from vae_gluon import History, TrainingState, mnist_iterators
-from vae_gluon.distributed import workers
-from vae_gluon.distributed.workers import Watch, check_agreement, shard, total
-from vae_gluon.training import epoch, loop
+from vae_gluon import VAE, History, TrainingState, mnist_iterators, seed, train
+from vae_gluon.distributed import Workers, workers
+from vae_gluon.distributed.workers import Watchdog, check_agreement, shard, total
+from vae_gluon.training import loop
 
 
 def numbered(n_train, n_test):
@@ -60,10 +59,6 @@ def test_parts_that_cannot_be_are_refused(rank, n_workers, message):
         shard(numbered(100, 11), rank, n_workers)
 
 
-def test_one_process_has_the_total_itself():
-    assert (total(None, [1, 2.5]) == [1, 2.5]).all()
-
-
 class Together:
     """A key-value store of two workers, the other of which has given numbers."""
 
@@ -83,7 +78,6 @@ class Trainer:
     """Stands in for one of Gluon, and takes down what is asked of it."""
 
     _kv_initialized = False
-    optimizer = SimpleNamespace(num_update=0)
     _params_to_init = ("weight",)
 
     def __init__(self, calls):
@@ -97,9 +91,6 @@ class Trainer:
         self._params_to_init = ()
         self.calls.append("share")
 
-    def step(self, images):
-        self.calls.append(images)
-
 
 def test_weights_are_there_before_the_first_gradients_and_shared_once(monkeypatch):
     calls = []
@@ -110,29 +101,39 @@ def test_weights_are_there_before_the_first_gradients_and_shared_once(monkeypatc
     assert calls == ["connect", "share", "wait"]
 
 
-def test_a_step_is_on_the_mean_over_the_batches_of_all_workers(net, images, monkeypatch):
-    calls = []
-    monkeypatch.setattr(epoch, "total", lambda kvstore, numbers: numbers)
-    store = SimpleNamespace(num_workers=3)
-    batches = mx.io.NDArrayIter(images, batch_size=8)
-    epoch.train_epoch(net, Trainer(calls), batches, epoch.Losses(), kvstore=store)
-    assert calls == ["connect", "share", 3 * 8, 3 * 4]
+def test_a_step_is_on_the_mean_over_the_batches_of_all_workers(net, digits, monkeypatch):
+    """Three workers with the same gradients take the step of one."""
 
+    def run(store):
+        seed(1)
+        net = VAE(n_hidden=16)
+        callbacks = [Workers(store)] if store else []
+        history = train(net, *mnist_iterators(digits), 1, progress=False, callbacks=callbacks)
+        return history, [p.data().asnumpy() for p in net.collect_params().values()]
 
-def test_a_worker_seeds_each_epoch_for_its_rank_those_before_its_start_too(
-    net, digits, monkeypatch
-):
-    seeded = []
     store = mx.kv.create("local")
-    monkeypatch.setattr(type(store), "rank", 1)
+    monkeypatch.setattr(type(store), "num_workers", 3)
+    pushpull = type(store).pushpull
+
+    def three_times(self, key, value, out=None, priority=0):
+        pushpull(self, key, [3 * array for array in np.atleast_1d(value)], out, priority)
+
+    monkeypatch.setattr(type(store), "pushpull", three_times)
+    (history, weights), (alone, expected) = run(store), run(None)
+    assert history.train == pytest.approx(alone.train, rel=1e-5)
+    for ours, theirs in zip(weights, expected):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+
+
+def test_workers_of_one_seed_have_noise_of_their_own_when_resumed_too(net, digits, monkeypatch):
+    seeded = []
     monkeypatch.setattr(loop, "seed_epoch", lambda *numbers: seeded.append(numbers))
     moments = {
         name: [np.zeros(p.shape)] * 2 for name, p in net._collect_params_with_prefix().items()
     }
-    start = TrainingState(History([1.0], [1.0], [1.0], [1.0], [1.0]), 6, moments)
-    iterators = mnist_iterators(digits)
-    loop.train(net, *iterators, 2, progress=False, seed=7, start=start, kvstore=store)
-    assert seeded == [(7, 0, 1), (7, 1, 1)]
+    start = TrainingState(History(*[[1.0]] * 6), 6, moments)
+    loop.train(net, *mnist_iterators(digits), 2, progress=False, seed=(7, 1), start=start)
+    assert seeded == [(7, 1, 0), (7, 1, 1)]
 
 
 def test_workers_with_the_same_config_agree_and_others_do_not(monkeypatch):
@@ -159,23 +160,23 @@ def test_beats_that_come_in_time_keep_a_process_alive(monkeypatch):
     ended, now = [], 0.0
     monkeypatch.setattr(workers.os, "_exit", lambda code: ended.append(code))
     monkeypatch.setattr(workers.time, "time", lambda: now)
-    with Watch(0.1):  # which looks at the clock every 0.01 s
-        for _ in range(12):
-            now += 0.04
-            time.sleep(0.02)
-            Watch.beat()
-        now += 10  # as if the process had been stopped, with the others: they may be getting on
-        time.sleep(0.05)
-    with Watch(None):  # watches nothing
-        now += 10
-        time.sleep(0.05)
+    watchdog = Watchdog(0.1)  # which looks at the clock every 0.01 s
+    watchdog.start()
+    for _ in range(12):
+        now += 0.04
+        time.sleep(0.02)
+        Watchdog.beat()
+    now += 10  # as if the process had been stopped, with the others: they may be getting on
+    time.sleep(0.05)
+    watchdog.stop()
     now += 10
-    time.sleep(0.05)  # after the with block there is nothing more to watch
+    time.sleep(0.05)
     assert not ended
 
 
 def test_a_process_that_comes_to_no_batch_ends():
-    code = "import time; from vae_gluon.distributed import Watch\nwith Watch(1): time.sleep(30)"
+    code = "import time; from vae_gluon.distributed import Watchdog\n"
+    code += "Watchdog(1).start(); time.sleep(30)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1  # and not 0, after the sleep
     assert "no batch for 1 seconds" in done.stderr

@@ -14,14 +14,16 @@ model             ``VAE`` with ``Decoder``, ``GaussianSampler``, ``GaussianKL``,
                   ``conv_encoder`` and ``conv_decoder`` for its ``encoder`` and ``decoder``
 training          ``train`` -> ``History``; ``kl_warmup``; ``evaluate``; ``seed``,
                   ``gpu_exists``, ``default_context``
-going on          ``save_checkpoint``, ``load_checkpoint`` -> ``TrainingState``;
+callbacks         ``Checkpoint``, ``EarlyStopping``, ``CSVLogger``; ``Callback`` for your own,
+                  which is handed the ``Training``
+resuming          ``save_checkpoint``, ``load_checkpoint`` -> ``TrainingState``;
                   ``load_run`` -> ``LoadedRun``, of the command's folder
 a trained net     ``encode``, ``decode``, ``reconstruct``, ``sample_prior``, ``ndtri_grid``,
                   ``interpolate``, ``principal_components``: NumPy arrays in and out
 how good it is    ``elbo``, ``log_likelihood``, ``active_units``
 elsewhere         ``export_onnx``, ``export_symbol`` -> ``Exported``
 pictures          ``plotting``: from arrays to matplotlib's axes
-to touch          ``explore``: the latent plane in a page, or in a notebook
+interactive page  ``explore``: the latent plane, in a notebook or a file
 ================  =============================================================================
 
 Images are (N, n_output) with pixels in [0, 1], losses negative ELBOs in nats per image. Import this
@@ -38,7 +40,6 @@ from typing import TYPE_CHECKING, Any
 from vae_gluon import mxnet_today  # noqa: F401
 
 # isort: split
-from vae_gluon.command.run import LoadedRun, load_run
 from vae_gluon.data import (
     MNISTUnavailableError,
     load_images,
@@ -75,11 +76,18 @@ from vae_gluon.model import (
     gpu_exists,
 )
 from vae_gluon.training import (
+    Callback,
+    Checkpoint,
+    CSVLogger,
+    EarlyStopping,
     History,
+    LoadedRun,
+    Training,
     TrainingState,
     evaluate,
     kl_warmup,
     load_checkpoint,
+    load_run,
     save_checkpoint,
     seed,
     train,
@@ -91,13 +99,18 @@ __all__ = [
     "ELBO",
     "VAE",
     "BernoulliNLL",
+    "CSVLogger",
+    "Callback",
+    "Checkpoint",
     "Decoder",
+    "EarlyStopping",
     "Exported",
     "GaussianKL",
     "GaussianSampler",
     "History",
     "LoadedRun",
     "MNISTUnavailableError",
+    "Training",
     "TrainingState",
     "active_units",
     "conv_decoder",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Callable
 from numbers import Integral
 
 import mxnet as mx
@@ -82,9 +83,9 @@ def first_not_finite(numbers: np.ndarray) -> np.number | None:
 
 
 def check_finite(
-    name: str, numbers: np.ndarray, error: type[ArithmeticError | ValueError] = ValueError
+    name: str, numbers: np.ndarray, error: Callable[[str], Exception] = ValueError
 ) -> None:
-    """Raise ``error`` unless all numbers of an array, of any shape, are finite."""
+    """Raise an ``error`` unless all numbers of an array, of any shape, are finite."""
     finite = np.isfinite(numbers)
     if not finite.all():
         raise error(f"{name}: expected finite numbers, got {numbers[~finite].flat[0]}")

@@ -147,6 +147,12 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all; errors are those of ``replacing``."""
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
 def remove_partials(folder: Path) -> None:
     """Remove what processes have left in ``folder`` that were killed while writing."""
     for partial in folder.glob(f"{PREFIX}{'[0-9a-f]' * N_HEX}*"):

@@ -14,21 +14,14 @@ from typing import Any, NoReturn
 import mxnet as mx
 
 from vae_gluon import __version__
-from vae_gluon._checks import quoted
-from vae_gluon.command.config import COUNT, FLAG, OPTIONS, POSITIVE, Kind, integer
-from vae_gluon.command.errors import (
-    CommandError,
-    DivergedRunError,
-    InterruptedRunError,
-    PicturesError,
-)
-from vae_gluon.command.finished import run_evaluate, run_explore, run_export, run_figures
 from vae_gluon.command.streams import lenient_output
 from vae_gluon.command.train import run_train
+from vae_gluon.command.trained import run_evaluate, run_explore, run_export, run_figures
 from vae_gluon.distributed import LOOPBACK, ROLES, TIMEOUT, TO_JOIN, run_cluster
 from vae_gluon.inference import PARTS
 from vae_gluon.model import read_contexts
-from vae_gluon.training import ending_by_signals
+from vae_gluon.training import OPTIONS, ending_by_signals
+from vae_gluon.training.run_config import integer, positive, positive_int
 
 MAX_K = 10**6  # samples of each image; with MNIST's 10,000 that takes a day
 
@@ -50,24 +43,16 @@ def _run(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
     try:
         return args.run(args) or 0
-    except CommandError as error:
-        message, code = f"error: {error}", 2
-    except DivergedRunError as error:
-        message, code = f"error: {error}; {error.checkpoint} is from before", 1
-    except (OSError, FloatingPointError, PicturesError) as error:
-        message, code = f"error: {error}", 1
     except mx.base.MXNetError as error:
         # The message is in the last line, below a stack trace.
         message, code = f"error: {str(error).strip().splitlines()[-1].strip()}", 1
-    except InterruptedRunError as error:
-        how = (
-            "; go on from its checkpoint"
-            if error.checkpoint
-            else " before its first checkpoint; start again"
-        )
-        message, code = f"interrupted{how} with: {error.resume}", 128 + error.args[0]
+    except (ValueError, FileNotFoundError, ImportError) as error:
+        message, code = f"error: {error}", 2
+    except (OSError, FloatingPointError) as error:
+        message, code = f"error: {error}", 1
     except KeyboardInterrupt as error:
-        message, code = "interrupted", 128 + (error.args[0] if error.args else signal.SIGINT)
+        number = error.args[0] if error.args else signal.SIGINT
+        message, code = "".join(["interrupted", *error.args[1:]]), 128 + number
     print(f"vae-gluon {args.command}: {message}", file=sys.stderr, flush=True)
     if getattr(args, "connected", False):
         os._exit(code)  # a normal exit would wait for the other workers, which wait for this one
@@ -116,7 +101,7 @@ def _add_train(commands: Any) -> None:
     add = _add_command(commands, "train", run_train, text)
     _add_data_dir(add, "look in VAE_GLUON_DATA and in MXNet's cache, then download")
     for name, field in OPTIONS.items():
-        _add_option(add, name, field.metadata["kind"], field.metadata["text"])
+        _add_option(add, name, **field.metadata)
     _add_folder(add)
     _add_devices(add)
 
@@ -150,7 +135,7 @@ def _add_folder(add: Callable[..., Any]) -> None:
 def _add_devices(add: Callable[..., Any]) -> None:
     add(
         "--ctx",
-        type=_contexts,
+        type=_type(read_contexts),
         metavar="CONTEXTS",
         help="devices to train on, such as gpu(0),gpu(1), each with a part of every batch "
         "(default: a GPU if there is one)",
@@ -163,7 +148,7 @@ def _add_devices(add: Callable[..., Any]) -> None:
     )
     add(
         "--timeout",
-        type=_reader(POSITIVE),
+        type=_type(positive),
         default=TIMEOUT,
         metavar="SECONDS",
         help="with --kvstore, the time without a batch after which the other workers count as dead "
@@ -171,38 +156,45 @@ def _add_devices(add: Callable[..., Any]) -> None:
     )
 
 
-def _add_option(add: Callable[..., Any], name: str, kind: Kind, text: str) -> None:
+def _add_option(
+    add: Callable[..., Any],
+    name: str,
+    read: Callable[[Any], Any],
+    help: str,
+    choices: tuple[str, ...] | None,
+    **_: Any,
+) -> None:
     """Add an option without a default: --resume must know which options were given."""
     word = f"--{name.replace('_', '-')}"
-    if kind is FLAG:
-        add(word, action="store_true", default=argparse.SUPPRESS, help=text)
-    elif kind.choices:
-        add(word, choices=kind.choices, default=argparse.SUPPRESS, help=text)
+    if OPTIONS[name].default is False:
+        add(word, action="store_true", default=argparse.SUPPRESS, help=help)
+    elif choices:
+        add(word, choices=choices, default=argparse.SUPPRESS, help=help)
     else:
-        add(word, type=_reader(kind), default=argparse.SUPPRESS, metavar="N", help=text)
+        add(word, type=_type(read), default=argparse.SUPPRESS, metavar="N", help=help)
 
 
 def _add_figures(commands: Any) -> None:
-    text = "draw the figures of a finished run again; of several runs, their curves in one figure"
+    text = "draw the figures of a run again; of several runs, their curves in one figure"
     add = _add_command(commands, "figures", run_figures, text)
     _add_run(add, nargs="+")
     _add_data_dir(add, "where the run found them")
 
 
 def _add_evaluate(commands: Any) -> None:
-    text = "measure the likelihood of a finished run on its validation images"
+    text = "measure the likelihood of a run on its validation images"
     add = _add_command(commands, "evaluate", run_evaluate, text)
     _add_run(add)
     add(
         "--k",
-        type=_reader(integer(1, limit=MAX_K)),
+        type=_type(integer(1, MAX_K)),
         default=5000,
         metavar="N",
         help="samples of the latent code for each image (default: 5000)",
     )
     add(
         "--images",
-        type=_reader(COUNT),
+        type=_type(positive_int),
         metavar="N",
         help="evaluate only the first N images (default: all of them)",
     )
@@ -210,14 +202,14 @@ def _add_evaluate(commands: Any) -> None:
 
 
 def _add_explore(commands: Any) -> None:
-    text = "write a page in which the latent space of a finished run can be touched: explorer.html"
+    text = "write the interactive page of the latent space of a run: explorer.html"
     add = _add_command(commands, "explore", run_explore, text)
     _add_run(add)
     _add_data_dir(add, "where the run found them")
 
 
 def _add_export(commands: Any) -> None:
-    text = "export the net of a finished run as ONNX, or as symbol files of MXNet"
+    text = "export the net of a run as ONNX, or as symbol files of MXNet"
     add = _add_command(commands, "export", run_export, text)
     _add_run(add)
     add(
@@ -240,7 +232,7 @@ def _add_cluster(commands: Any) -> None:
     add = _add_command(commands, "cluster", run_cluster_command, text)
     add(
         "--roles",
-        type=_roles,
+        type=_type(_roles),
         default=LOOPBACK,
         metavar="ROLES",
         help="which to start on this machine, of the workers and servers that DMLC_NUM_WORKER and "
@@ -278,38 +270,26 @@ def _add_run(add: Callable[..., Any], nargs: str | None = None) -> None:
 def run_cluster_command(args: argparse.Namespace) -> int:
     """Train by several processes on this machine."""
     if args.words[:1] != ["train"]:
-        raise CommandError(
-            f"expected train and its options, got {' '.join(args.words) or 'nothing'}"
-        )
+        raise ValueError(f"expected train and its options, got {' '.join(args.words) or 'nothing'}")
     words = ["train", "--kvstore", "dist_sync", *args.words[1:]]
     build_parser().parse_args(words)  # so that errors come once, and before anything is started
     return run_cluster(args.roles, [sys.executable, "-m", "vae_gluon", *words])
 
 
-def _contexts(words: str) -> list[mx.Context]:
-    try:
-        return read_contexts(words)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(error) from error
-
-
 def _roles(words: str) -> list[str]:
     roles = words.split(",")
     if not set(roles) <= set(ROLES):
-        raise argparse.ArgumentTypeError(f"expected some of {', '.join(ROLES)}, got {words!r}")
+        raise ValueError(f"expected some of {', '.join(ROLES)}, got {words!r}")
     return roles
 
 
-def _reader(kind: Kind) -> Callable[[str], Any]:
-    """Return a function that reads a value of a kind, for argparse."""
+def _type(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a type of argparse's, which prints the message of a ValueError."""
 
-    def read(word: str) -> Any:
+    def parse(word: str) -> Any:
         try:
-            value = kind.parse(word)
-        except ValueError:
-            value = None
-        if not kind.allows(value):
-            raise argparse.ArgumentTypeError(f"expected {kind.expected}, got {quoted(word)}")
-        return value
+            return read(word)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(error) from error
 
-    return read
+    return parse

@@ -1,206 +1,376 @@
-"""``vae-gluon train``: a training and its files."""
+"""``vae-gluon train``: words -> ``vae_gluon.train`` with its callbacks -> a run's folder."""
 
 from __future__ import annotations
 
-import argparse
+import json
 import math
 import os
+import shlex
 import signal
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mxnet as mx
+import numpy as np
 
-from vae_gluon._files import replacing
-from vae_gluon.command.config import DATASETS
-from vae_gluon.command.errors import (
-    CommandError,
-    DivergedRunError,
-    InterruptedRunError,
-    PicturesError,
-    bad_input,
-)
-from vae_gluon.command.finished import draw
-from vae_gluon.command.run import Run, new_run, parameters_checksum, resumed_run
-from vae_gluon.command.run_files import CHECKPOINT, as_word, write_history
-from vae_gluon.data import mnist_iterators
-from vae_gluon.distributed import Watch, join, leave, shard
-from vae_gluon.model import check_parameters, read_contexts, writing_parameters
+import vae_gluon
+from vae_gluon._checks import checksum
+from vae_gluon._files import lock, remove_partials, write_bytes
+from vae_gluon.data import DATASETS, Dataset, load_dataset, mnist_iterators, name_of
+from vae_gluon.distributed import Watchdog, Workers, check_agreement, join, leave, shard
+from vae_gluon.model import VAE, default_context, parameter_arrays, read_contexts, write_parameters
 from vae_gluon.training import (
+    ARCHITECTURES,
+    BEST,
+    LAST,
+    OPTIONS,
+    Callback,
+    Checkpoint,
+    EarlyStopping,
     History,
-    KLWeight,
+    RunConfig,
+    Training,
     TrainingState,
-    checkpoint_content,
-    epochs_without_gain,
     kl_warmup,
+    picture_size,
+    read_run,
     train,
+    write_csv,
 )
 
 
-def run_train(args: argparse.Namespace) -> None:
-    """Train a net, or resume its training; write all the files of the run."""
-    _check_role(args.kvstore)
-    with ExitStack() as owned, ExitStack() as watched:
-        with bad_input():
-            begin = resumed_run if args.resume else new_run
-            run = begin(args, owned, partial(_connect, args, watched))
-        run.net.hybridize(static_alloc=True, static_shape=True)
-        if run.writes:
-            _announce(run, args.resume)
-            _draw_samples(run)
-        checkpoints = _Checkpoints(run)
-        with _ended_early(run, checkpoints):
-            history = _train(run, checkpoints, args.timeout)
-            if run.writes:
-                checkpoints.write()  # if the run has stopped before its last epoch
-                _save_parameters(run.net, run.folder / run.config.file_name("last"))
-                write_history(run.folder, history, run.config, parameters_checksum(run.net))
-            if run.kvstore:
-                leave(run.kvstore)  # the others need not wait for the pictures
-                watched.close()
-            if run.writes:
-                _draw(run, history)
-
-
-def _check_role(kvstore: str | None) -> None:
-    if kvstore and os.environ.get("DMLC_ROLE") != "worker":
-        raise CommandError(
-            f"--kvstore {kvstore} needs a scheduler, servers and workers, with their roles in "
+def run_train(args: Namespace) -> int:
+    """Train a net, or resume its training; write all the files of the run; return the exit code."""
+    if args.kvstore and os.environ.get("DMLC_ROLE") != "worker":
+        raise ValueError(
+            f"--kvstore {args.kvstore} needs a scheduler, servers and workers, with their roles in "
             "MXNet's DMLC_* variables: vae-gluon cluster train ... starts them"
+        )
+    folder, config, data, net, start = _resumed_run(args) if args.resume else _new_run(args)
+    with _workers(args, config, net, start) as (config, kvstore):
+        writes = kvstore is None or kvstore.rank == 0
+        with _owned(folder, args.resume) if writes else nullcontext():
+            if writes:
+                _announce(folder, config, data, start, args.resume)
+                _draw_samples(folder, config, data)
+            callbacks: list[Callback] = [RunFiles(folder, config)] if writes else []
+            with _ended_early(folder, config, writes):
+                history = _train(config, data.arrays, net, start, kvstore, args.timeout, callbacks)
+            if kvstore:
+                leave(kvstore)  # the others need not wait for the pictures
+            return _draw(folder, config, data, net, history) if writes else 0
+
+
+# The run
+
+
+def _new_run(args: Namespace) -> tuple[Path, RunConfig, Dataset, VAE, None]:
+    """Return the folder, config, data set and net of the run that the options describe."""
+    given = _given(args)
+    if args.out:
+        _check_no_run(args.out)  # before the data, which may take a download
+    name = given.pop("dataset", None)
+    size = picture_size(given.get("size"))
+    data = load_dataset(name, args.data_dir, size, given.get("invert", False))
+    height, width = data.arrays["train_data"].shape[2:]
+    config = RunConfig(data.name, data.crc32, height, width, **given, **_whereabouts(args, data))
+    return args.out or config.default_folder, config, data, config.make_net(), None
+
+
+def _resumed_run(
+    args: Namespace,
+) -> tuple[Path, RunConfig, Dataset, VAE, TrainingState | None]:
+    """Return the same of the run in a folder, and where it stands: None before its first epoch."""
+    given = _given(args)
+    folder = args.out or _find_folder(given, args.data_dir)
+    config, net, start = read_run(folder)
+    fixed = config.fixed()
+    for name, value in given.items():
+        if name in fixed and value != fixed[name]:
+            raise ValueError(
+                f"{_words(name, value)} contradicts the run in {folder}, which has "
+                f"{_words(name, fixed[name])}; leave it out, or begin another run with --out"
+            )
+    done = len(start.history.train) if start else 0
+    if given.get("epochs", done) < done:
+        raise ValueError(
+            f"--epochs {given['epochs']} contradicts the run in {folder}, which has trained for "
+            f"{done} epochs"
+        )
+    # Where the data were, unless they have moved.
+    path = args.data_dir or config.data_dir
+    data = load_dataset(config.dataset, path, picture_size(config.size), config.invert)
+    if data.crc32 != config.data_crc32:
+        raise ValueError(f"the run in {folder} was trained on other images than those of {path}")
+    return folder, replace(config, **given, **_whereabouts(args, data)), data, net, start
+
+
+def _given(args: Namespace) -> dict[str, Any]:
+    """Return the options that were given, by name."""
+    given = {name: value for name, value in vars(args).items() if name in OPTIONS}
+    arch = given.get("arch", OPTIONS["arch"].default)
+    for other, architecture in ARCHITECTURES.items():
+        for name in set(architecture.options) - set(ARCHITECTURES[arch].options):
+            if name in given:
+                raise ValueError(f"{_option(name)} is for --arch {other}, not for {arch}")
+    return given
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _words(name: str, value: Any) -> str:
+    """Return an option as it is on the command line."""
+    if isinstance(value, bool):
+        return _option(name) if value else f"no {_option(name)}"
+    return f"{_option(name)} {value}"
+
+
+def _whereabouts(args: Namespace, data: Dataset) -> dict[str, Any]:
+    """Return where and by what the run is trained, which may change when it is resumed."""
+    return {
+        "data_dir": None if data.path is None else str(data.path.resolve()),
+        "context": ",".join(map(str, args.ctx or [default_context()])),
+        "version": vae_gluon.__version__,
+    }
+
+
+# Its folder
+
+
+def _find_folder(given: Mapping[str, Any], data_dir: Path | None) -> Path:
+    """Return the default folder of the run that the options describe."""
+    names = [given["dataset"]] if "dataset" in given else [*DATASETS]
+    if data_dir:
+        names.append(name_of(data_dir))
+    folders = [RunConfig(**{**given, "dataset": name}).default_folder for name in names]
+    found = [folder for folder in folders if (folder / LAST).exists()]
+    if len(found) != 1:
+        raise ValueError(
+            f"expected one run to resume, found {len(found)}: looked for "
+            f"{' and '.join(map(str, folders))}; name its folder with --out"
+        )
+    return found[0]
+
+
+def _check_no_run(folder: Path) -> None:
+    """Raise a ValueError if ``folder`` holds a run with an epoch."""
+    path = folder / LAST
+    # A link to nothing is there too: a disk may not be mounted.
+    if os.path.lexists(path) and (not path.exists() or read_run(folder)[2]):
+        raise ValueError(
+            f"{folder} already holds a run: resume it with --resume, remove it, or name another "
+            "folder with --out"
         )
 
 
-def _connect(args: argparse.Namespace, watched: ExitStack) -> mx.kv.KVStore | None:
-    """Join the other workers of a distributed training; return None if there are none.
+@contextmanager
+def _owned(folder: Path, resumed: bool) -> Iterator[None]:
+    """Make the folder of a run and let no other process train in it within the block."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:  # MXNet, which writes the parameters at the end, needs it
+        raise ValueError(
+            f"expected a folder whose name is {sys.getfilesystemencoding()} text, as this "
+            f"system's locale says, got {os.fsencode(folder)!r}"
+        ) from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ValueError(f"{folder} cannot be a folder: there is a file of that name") from error
+    owned = lock(folder)
+    if owned is None:
+        raise ValueError(
+            f"another process is training in {folder}: wait until it has ended, or name another "
+            "folder with --out"
+        )
+    with owned:
+        if not resumed:
+            _check_no_run(folder)
+        remove_partials(folder)
+        yield
 
-    From here on this process ends if they have died, until ``watched`` is closed.
+
+class RunFiles(Checkpoint):
+    """Writes the files of a run.
+
+    It is read from its checkpoints. The others are for people and other programs: ``config.json``,
+    ``history.json``, ``history.csv``, and the parameters in a file named as the tutorial names it.
     """
-    if args.kvstore is None:
-        return None
-    # The store waits for the others once more when it is collected. Kept in args it outlives an
-    # error, so that main can report the error and end the process first.
-    args.connected = join(args.kvstore, args.timeout)
-    watched.enter_context(Watch(args.timeout))
-    return args.connected
+
+    def __init__(self, folder: Path, config: RunConfig) -> None:
+        best = folder / BEST if config.patience else None
+        super().__init__(folder / LAST, config.checkpoint_every, best, config.to_dict())
+        self.folder = folder
+        self.net_name = config.net_name
+
+    def before_training(self, training: Training) -> None:
+        """Keep the config, so that the run can be resumed before its first epoch is complete."""
+        _write_json(self.folder / "config.json", self.config or {})
+        if training.epoch == 0:
+            super().write(self.path, {}, training.state)
+
+    def write(self, path: Path, parameters: Mapping[str, np.ndarray], state: TrainingState) -> None:
+        """Write a checkpoint, and what others read of it."""
+        super().write(path, parameters, state)
+        if path == self.best:
+            write_parameters(self.folder / f"{self.net_name}_best.params", parameters)
+            return
+        write_parameters(self.folder / f"{self.net_name}.params", parameters)
+        write_csv(self.folder / "history.csv", state.history)
+        _write_json(self.folder / "history.json", state.history._asdict())
 
 
-def _draw_samples(run: Run) -> None:
-    """Draw the picture that is there before the training; what stops it is told after that."""
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    write_bytes(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+
+
+def as_word(folder: Path) -> str:
+    """Return a folder as a word of a command line."""
+    text = str(folder)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)  # "-x" would be an option
+
+
+# The other workers
+
+
+@contextmanager
+def _workers(
+    args: Namespace, config: RunConfig, net: VAE, start: TrainingState | None
+) -> Iterator[tuple[RunConfig, mx.kv.KVStore | None]]:
+    """Join the other workers of a distributed training, if there are any; add them to the config.
+
+    Within the block this process ends if they have died.
+    """
+    kvstore, watchdog = None, Watchdog(args.timeout)
+    if args.kvstore:
+        # The store waits for the others once more when it is collected. Kept in args it outlives
+        # an error, so that main can report the error and end the process first.
+        kvstore = args.connected = join(args.kvstore, args.timeout)
+        watchdog.start()
+    n_workers = kvstore.num_workers if kvstore else 1
+    if args.resume and config.n_workers != n_workers:
+        raise ValueError(
+            f"the run has {config.n_workers} workers: expected as many to resume it, got "
+            f"{n_workers}"
+        )
+    config = replace(config, n_workers=n_workers)
+    if kvstore:
+        agreed = {**config.fixed(), "epochs": config.epochs, "version": config.version}
+        if start:
+            moments = (moment for name in sorted(start.moments) for moment in start.moments[name])
+            numbers = map(np.array, start.history)
+            parameters = parameter_arrays(net).values()
+            agreed["start"] = checksum(*moments, *numbers, *parameters), start.updates
+        check_agreement(kvstore, agreed)
+    try:
+        yield config, kvstore
+    finally:
+        watchdog.stop()
+
+
+# The training
+
+
+def _train(
+    config: RunConfig,
+    dataset: dict[str, np.ndarray],
+    net: VAE,
+    start: TrainingState | None,
+    kvstore: mx.kv.KVStore | None,
+    timeout: float,
+    callbacks: list[Callback],
+) -> History:
+    """Train as the config says."""
+    if kvstore:
+        dataset = shard(dataset, kvstore.rank, kvstore.num_workers, config.batch_size)
+        callbacks = [Workers(kvstore, timeout), *callbacks]
+    if config.patience:
+        callbacks = [*callbacks, EarlyStopping(config.patience)]
+    steps = math.ceil(len(dataset["train_data"]) / config.batch_size)  # in an epoch
+    lr: float | mx.lr_scheduler.LRScheduler = config.lr
+    if config.lr_decay != 1:
+        lr = mx.lr_scheduler.FactorScheduler(steps, config.lr_decay, base_lr=config.lr)
+    warmup = config.kl_warmup * steps
+    net.hybridize(static_alloc=True, static_shape=True)
+    return train(
+        net,
+        *mnist_iterators(dataset, config.batch_size, config.shuffle),
+        config.epochs,
+        lr,
+        kl_weight=kl_warmup(warmup, config.kl_weight) if warmup else config.kl_weight,
+        binarize=config.binarize,
+        progress=kvstore is None or kvstore.rank == 0,
+        seed=(config.seed, kvstore.rank if kvstore else 0),
+        start=start,
+        ctx=read_contexts(config.context),
+        callbacks=callbacks,
+    )
+
+
+@contextmanager
+def _ended_early(folder: Path, config: RunConfig, writes: bool) -> Iterator[None]:
+    """Say in the error that ends a training how it is resumed, or what is from before."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if not writes:
+            raise
+        cluster = "cluster " if config.n_workers > 1 else ""
+        hint = f"; resume with: vae-gluon {cluster}train --resume --out {as_word(folder)}"
+        number = error.args[0] if error.args else signal.SIGINT
+        raise KeyboardInterrupt(number, hint) from None
+    except FloatingPointError as error:
+        raise FloatingPointError(f"{error}; {folder / LAST} is from before") from error
+
+
+# What is said and drawn
+
+
+def _announce(
+    folder: Path, config: RunConfig, data: Dataset, start: TrainingState | None, resumed: bool
+) -> None:
+    size = "" if config.dataset in DATASETS else f" ({config.height} x {config.width})"
+    workers = f", by {config.n_workers} workers" if config.n_workers > 1 else ""
+    print(
+        f"Training on {len(data.arrays['train_data'])} images of {config.dataset}{size}, "
+        f"validating on {len(data.arrays['test_data'])}, on {config.context}{workers}, "
+        f"into {folder}"
+    )
+    done, epochs = len(start.history.train) if start else 0, config.epochs
+    if done == epochs:
+        print(f"All of its {epochs} epochs are trained already: a larger --epochs makes it longer")
+    elif resumed:
+        print(f"Resuming after {done} of {epochs} epochs")
+
+
+def _draw_samples(folder: Path, config: RunConfig, data: Dataset) -> None:
+    """Draw the picture that needs no net; what stops it is reported after the training."""
     with suppress(Exception):
         # Imported here, so that an error in the options need not wait for matplotlib.
         from vae_gluon.command.figures import draw_samples
 
-        draw_samples(run.mnist, run.config.seed, run.folder)
+        draw_samples(data.arrays, config.seed, folder)
 
 
-def _draw(run: Run, history: History) -> None:
-    """Draw the figures of a run whose other files are written."""
+def _draw(folder: Path, config: RunConfig, data: Dataset, net: VAE, history: History) -> int:
+    """Draw the figures of a run whose other files are written; return the exit code."""
     try:
-        draw(run.net, run.mnist, history, run.config.seed, run.folder)
-        print(f"Pictures, losses and parameters are in {run.folder}")
+        from vae_gluon.command.figures import draw_figures
+
+        draw_figures(net, data.arrays, history, config.seed, folder)
     except Exception as error:  # matplotlib's fonts, cache or settings, the disk
-        raise PicturesError(
-            f"the run is complete, but its pictures could not be drawn ({error}): "
-            f"vae-gluon figures {as_word(run.folder)} draws them"
-        ) from error
-
-
-def _announce(run: Run, resumed: bool) -> None:
-    height, width = run.mnist["train_data"].shape[2:]
-    size = "" if run.config.dataset in DATASETS else f" ({height} x {width})"
-    workers = f", by {run.kvstore.num_workers} workers" if run.kvstore else ""
-    print(
-        f"Training on {len(run.mnist['train_data'])} images of {run.config.dataset}{size}, "
-        f"validating on {len(run.mnist['test_data'])}, on {run.config.context}{workers}, "
-        f"into {run.folder}"
-    )
-    done, epochs = len(run.start.history.train) if run.start else 0, run.config.epochs
-    if done == epochs:
-        print(f"All of its {epochs} epochs are trained already: a larger --epochs makes it longer")
-    elif run.start:
-        print(f"Resuming after {done} of {epochs} epochs")
-    elif resumed:
-        print("It has no checkpoint yet: beginning with the first epoch")
-
-
-class _Checkpoints:
-    """The state after the last epoch: in memory, and on the disk when it is due, or at the end."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.path = run.folder / CHECKPOINT
-        self._content: bytes | None = None  # what is not on the disk yet
-
-    def keep(self, state: TrainingState) -> None:
-        """Keep a state; write it to the disk if its epoch is one of those to be written."""
-        config, done = self.run.config, len(state.history.train)
-        if config.patience and epochs_without_gain(state.history) == 0:
-            _save_parameters(self.run.net, self.run.folder / config.file_name("best"))
-        self._content = checkpoint_content(self.run.net, state, config.to_json())
-        if done % config.checkpoint_every == 0 or done == config.epochs:
-            self.write()
-
-    def write(self) -> None:
-        """Write the last state to the disk, unless it is there."""
-        if self._content is not None:
-            with replacing(self.path) as partial_path:
-                partial_path.write_bytes(self._content)
-            self._content = None
-
-
-def _train(run: Run, checkpoints: _Checkpoints, timeout: float) -> History:
-    """Train as the config says, writing checkpoints."""
-    config, mnist, kvstore = run.config, run.mnist, run.kvstore
-    if kvstore:
-        mnist = shard(mnist, kvstore.rank, kvstore.num_workers, config.batch_size)
-    steps = math.ceil(len(mnist["train_data"]) / config.batch_size)  # in an epoch
-    kl_weight: KLWeight = config.kl_weight
-    if config.kl_warmup:
-        kl_weight = kl_warmup(config.kl_warmup * steps, config.kl_weight)
-    lr = config.lr
-    if config.lr_decay != 1:
-        lr = mx.lr_scheduler.FactorScheduler(steps, config.lr_decay, base_lr=config.lr)
-    return train(
-        run.net,
-        *mnist_iterators(mnist, config.batch_size, config.shuffle),
-        config.epochs,
-        lr,
-        kl_weight=kl_weight,
-        patience=config.patience,
-        binarize=config.binarize,
-        progress=run.writes,
-        seed=config.seed,
-        start=run.start,
-        after_epoch=checkpoints.keep if run.writes else None,
-        ctx=read_contexts(config.context),
-        kvstore=kvstore,
-        timeout=timeout,
-    )
-
-
-def _save_parameters(net: mx.gluon.Block, path: Path) -> None:
-    with replacing(path) as partial_path, writing_parameters():
-        net.save_parameters(str(partial_path))
-        check_parameters(partial_path, net)
-
-
-@contextmanager
-def _ended_early(run: Run, checkpoints: _Checkpoints) -> Iterator[None]:
-    """If a run is interrupted or diverges, keep its last epoch; say in the error how to resume."""
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        if not run.writes:
-            raise
-        checkpoints.write()
-        number = error.args[0] if error.args else signal.SIGINT
-        cluster = "cluster " if run.config.n_workers > 1 else ""
-        words = f"vae-gluon {cluster}train --resume --out {as_word(run.folder)}"
-        raise InterruptedRunError(number, checkpoints.path.exists(), words) from None
-    except FloatingPointError as error:
-        checkpoints.write()
-        if not checkpoints.path.exists():
-            raise
-        raise DivergedRunError(error, checkpoints.path) from error
+        print(
+            f"vae-gluon train: error: the run is complete, but its pictures could not be drawn "
+            f"({error}): vae-gluon figures {as_word(folder)} draws them",
+            file=sys.stderr,
+        )
+        return 1
+    print(f"Pictures, losses and parameters are in {folder}")
+    return 0

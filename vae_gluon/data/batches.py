@@ -17,6 +17,20 @@ IMAGES = ("train_data", "test_data")
 class ImageIter(mx.io.NDArrayIter):
     """The ``NDArrayIter`` that ``mnist_iterators`` makes, whose pixels have been checked."""
 
+    _unshuffled = None
+
+    def _shuffle_data(self) -> None:
+        if self._unshuffled is None:
+            self._unshuffled = self.data, self.label
+        super()._shuffle_data()
+
+    def restart(self) -> None:
+        """Go back to the order of the constructor, which depends on NumPy's generator."""
+        if self._unshuffled is not None:
+            self.data, self.label = self._unshuffled
+            self.idx = np.arange(self.num_data)
+        self.reset()
+
 
 def mnist_iterators(
     mnist: dict[str, np.ndarray], batch_size: int = 100, shuffle: bool = False

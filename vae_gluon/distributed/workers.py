@@ -10,7 +10,6 @@ import threading
 import time
 import zlib
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
 import mxnet as mx
@@ -37,8 +36,13 @@ def join(name: str, timeout: float = TIMEOUT) -> mx.kv.KVStore:
     """
     place, *numbers = (os.environ.get(f"DMLC_{variable}", "?") for variable in CLUSTER)
     where = "{0}:{3} (workers: {1}, servers: {2})".format(place, *numbers)
-    with Watch(TO_JOIN * timeout, f"after {{timeout:g}} seconds not all have joined at {where}"):
+    message = f"after {{timeout:g}} seconds not all have joined at {where}"
+    watchdog = Watchdog(TO_JOIN * timeout, message)
+    watchdog.start()
+    try:
         return mx.kv.create(name)
+    finally:
+        watchdog.stop()
 
 
 def leave(kvstore: mx.kv.KVStore) -> None:
@@ -93,14 +97,11 @@ def shard(
     return {name: array[parts[name.split("_")[0]]] for name, array in mnist.items()}
 
 
-def total(kvstore: mx.kv.KVStore | None, numbers: np.ndarray) -> np.ndarray:
+def total(kvstore: mx.kv.KVStore, numbers: np.ndarray) -> np.ndarray:
     """Return the sum of all workers' ``numbers``, an array of any shape.
 
-    The parameter server adds in single precision. Without a ``kvstore`` there is one worker.
+    The parameter server adds in single precision.
     """
-    numbers = np.asarray(numbers, float)
-    if kvstore is None:
-        return numbers
     array = mx.nd.array(numbers)
     # A key can be used once. All workers call this equally often, so their keys agree.
     key = next(_keys)
@@ -116,8 +117,7 @@ def share_weights(trainer: gluon.Trainer) -> None:
     """Give the weights of worker 0 to all workers, and wait until they have arrived.
 
     A Trainer does this in its first step, but does not wait: a slow worker may then fetch the
-    others' first gradients in place of its weights. After the first step, and without other
-    workers, this does nothing.
+    others' first gradients in place of its weights. After the first step this does nothing.
     """
     if not trainer._kv_initialized:
         trainer._init_kvstore()
@@ -137,57 +137,48 @@ def check_agreement(kvstore: mx.kv.KVStore, config: Mapping[str, object]) -> Non
         )
 
 
-class Watch:
-    """Ends this process if ``Watch.beat`` is not called for ``timeout`` seconds within a block.
+class Watchdog:
+    """Ends this process if ``Watchdog.beat`` is not called for ``timeout`` seconds.
 
     A worker whose server, scheduler or fellow worker has died waits inside MXNet for ever, where
-    no exception reaches it. Blocks may be nested: the shortest time counts.
-
-    >>> with Watch(timeout=60):
-    ...     for step in range(3):
-    ...         Watch.beat()
+    no exception reaches it. Of several the shortest time counts.
 
     Parameters
     ----------
-    timeout : float or None
-        Seconds; with None nothing is watched.
+    timeout : float
+        Seconds.
     message : str
         What to say at the end.
     """
 
     _last_beat = 0.0
 
-    def __init__(self, timeout: float | None, message: str = GONE) -> None:
+    def __init__(self, timeout: float, message: str = GONE) -> None:
         self.timeout = timeout
         self.message = message
         self._over = threading.Event()
 
-    def __enter__(self) -> Watch:
+    def start(self) -> None:
+        """Watch from now on."""
         self.beat()
-        if self.timeout is not None:
-            threading.Thread(target=self._wait, args=(self.timeout,), daemon=True).start()
-        return self
+        threading.Thread(target=self._wait, daemon=True).start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def stop(self) -> None:
+        """Watch no longer."""
         self._over.set()
 
     @staticmethod
     def beat() -> None:
-        """Note that a batch is computed, or that all is well between two: for all blocks."""
-        Watch._last_beat = time.time()
+        """Note that a batch is computed, or that all is well between two: for all watchdogs."""
+        Watchdog._last_beat = time.time()
 
-    def _wait(self, timeout: float) -> None:
+    def _wait(self) -> None:
         before = time.time()
-        while not self._over.wait(timeout / 10):
-            if time.time() - before > timeout / 2:
+        while not self._over.wait(self.timeout / 10):
+            if time.time() - before > self.timeout / 2:
                 self.beat()  # this process was stopped, or the clock was set
             before = time.time()
-            if before - Watch._last_beat > timeout:
-                text = self.message.format(timeout=timeout)
+            if before - Watchdog._last_beat > self.timeout:
+                text = self.message.format(timeout=self.timeout)
                 print(f"\nvae-gluon: error: {text}", file=sys.stderr, flush=True)
                 os._exit(1)

@@ -21,6 +21,7 @@ from vae_gluon.model.parameter_files import (
     numbers_of,
     parameter_arrays,
     read_parameters,
+    write_parameters,
     writing_parameters,
 )
 from vae_gluon.model.sampler import GaussianSampler

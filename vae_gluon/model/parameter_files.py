@@ -21,7 +21,7 @@ import mxnet as mx
 import numpy as np
 
 from vae_gluon._checks import first_not_finite, quoted
-from vae_gluon._files import read_file
+from vae_gluon._files import read_file, replacing
 
 FILE_MAGIC = 0x112
 # What an array begins with: the first, or, with NumPy's shapes, the second, which MXNet itself
@@ -62,6 +62,13 @@ def writing_parameters() -> Iterator[None]:
         yield
     except (mx.base.MXNetError, ValueError) as error:
         raise OSError(errno.EIO, f"could not be written whole: {error}") from error
+
+
+def write_parameters(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays of any shapes, by name, as ``save_parameters`` does; whole or not at all."""
+    with replacing(path) as partial, writing_parameters():
+        mx.nd.save(str(partial), {n: mx.nd.array(a, dtype=a.dtype) for n, a in arrays.items()})
+        read_parameters(partial)
 
 
 def named_parameters(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:

@@ -1,10 +1,19 @@
-"""Batches -> history: the loop, an epoch, Adam, checkpoints."""
+"""Batches -> history: the loop, an epoch, Adam, callbacks, checkpoints."""
 
 from vae_gluon.training.adam import Adam
-from vae_gluon.training.checkpoint import checkpoint_content, load_checkpoint, save_checkpoint
+from vae_gluon.training.callbacks import (
+    Callback,
+    Checkpoint,
+    CSVLogger,
+    EarlyStopping,
+    Training,
+)
+from vae_gluon.training.checkpoint import load_checkpoint, save_checkpoint
 from vae_gluon.training.epoch import evaluate, train_epoch
-from vae_gluon.training.history import History, TrainingState, epochs_without_gain
+from vae_gluon.training.history import History, TrainingState, write_csv
 from vae_gluon.training.interrupts import ending_by_signals
 from vae_gluon.training.kl_weight import KLWeight, kl_warmup
 from vae_gluon.training.loop import train
+from vae_gluon.training.run import BEST, LAST, LoadedRun, load_run, read_run
+from vae_gluon.training.run_config import ARCHITECTURES, OPTIONS, RunConfig, picture_size
 from vae_gluon.training.seeds import seed

@@ -9,10 +9,10 @@ import numpy as np
 from mxnet import autograd, gluon
 from mxnet.gluon.utils import split_and_load
 
-from vae_gluon._checks import first_not_finite
+from vae_gluon._checks import check_finite
 from vae_gluon.data import batches, check_iterator, draw_pixels
-from vae_gluon.distributed import share_weights, total
 from vae_gluon.model import contexts_of
+from vae_gluon.training.history import Loss
 from vae_gluon.training.kl_weight import KLWeight, weigh_kl, weight_at
 
 BULK_SIZE = 64  # parameters whose updates are given to the engine as one job
@@ -24,17 +24,15 @@ def train_epoch(
     net: gluon.HybridBlock,
     trainer: gluon.Trainer,
     data_iter: mx.io.DataIter,
-    losses: Losses,
+    losses: LossQueue,
     binarize: bool = False,
-    kvstore: mx.kv.KVStore | None = None,
     kl_weight: KLWeight = 1.0,
-) -> list[float]:
+) -> Loss:
     """Take an optimizer step for each batch, on its mean loss; return the means of all losses.
 
     The tutorial's inner loop. A batch x is (N, n_output); of several devices each takes a part.
     """
     contexts = contexts_of(net)
-    n_workers = kvstore.num_workers if kvstore else 1
     for x in batches(data_iter, _source(contexts)):
         if binarize:
             x = draw_pixels(x)
@@ -42,25 +40,20 @@ def train_epoch(
             parts = _on_each_device(net, x, contexts)
             objectives = weigh_kl(parts, weight_at(trainer.optimizer.num_update, kl_weight))
         autograd.backward(objectives)
-        share_weights(trainer)
         with mx.engine.bulk(BULK_SIZE):
-            trainer.step(len(x) * n_workers)
+            trainer.step(len(x))
         losses.add(parts[: len(x)])
-    return losses.means(kvstore)
+    return losses.means()
 
 
 def validate(
-    net: gluon.HybridBlock,
-    data_iter: mx.io.DataIter,
-    losses: Losses,
-    binarize: bool = False,
-    kvstore: mx.kv.KVStore | None = None,
-) -> list[float]:
+    net: gluon.HybridBlock, data_iter: mx.io.DataIter, losses: LossQueue, binarize: bool = False
+) -> Loss:
     """Return the means of the losses with fixed weights, taken in large batches, (N, n_output)."""
     contexts = contexts_of(net)
     for x in _large_batches(batches(data_iter, _source(contexts))):
         losses.add(_on_each_device(net, draw_pixels(x) if binarize else x, contexts[: len(x)]))
-    return losses.means(kvstore)
+    return losses.means()
 
 
 def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter, binarize: bool = False) -> float:
@@ -81,10 +74,10 @@ def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter, binarize: bool =
         If ``net`` is not initialized, there are no images, or a pixel is not in [0, 1].
     """
     check_iterator("data_iter", data_iter)
-    return validate(net, data_iter, Losses(), binarize)[0]
+    return validate(net, data_iter, LossQueue(), binarize).loss
 
 
-class Losses:
+class LossQueue:
     """The losses of an epoch, fetched from the device some batches behind it.
 
     Parameters
@@ -93,56 +86,60 @@ class Losses:
         What they are. If it is given, a loss that is not finite raises a FloatingPointError.
     after_batch : callable, optional
         Called after each batch.
+    reduce : callable, optional
+        Adds up the sums over images, an array, with those of other processes.
     """
 
     def __init__(
-        self, name: str | None = None, after_batch: Callable[[], None] = lambda: None
+        self,
+        name: str | None = None,
+        after_batch: Callable[[], None] = lambda: None,
+        reduce: Callable[[np.ndarray], np.ndarray] = lambda sums: sums,
     ) -> None:
         self.name = name
         self.after_batch = after_batch
-        self._queued: list[list[mx.nd.NDArray]] = []
+        self.reduce = reduce
+        self._queued: list[Loss] = []  # of batches, NDArrays, (N,)
         self._ahead = 0  # images in the queue
-        self._fetched: list[list[np.ndarray]] = []
+        self._fetched: list[Loss] = []  # NumPy's arrays, (N,)
 
-    def add(self, parts: list[list[mx.nd.NDArray]]) -> None:
-        """Add a batch: of each device's part the losses, (N,), and KL divergences, (N,), if any."""
+    def add(self, parts: list[Loss]) -> None:
+        """Add a batch: the losses, (n,), of each device's part."""
         if self._ahead >= AHEAD:
             # Wait for the batch before this one, so that the device always has work queued.
             # Batches are queued in bursts, because Python is twice as fast if it is not woken
             # for each; their number is bounded, because each holds memory until computed.
-            self._queued[-1][0].wait_to_read()
+            self._queued[-1].loss.wait_to_read()
             self._fetch()
         batch = _join(parts)
         self._queued.append(batch)
-        self._ahead += len(batch[0])
+        self._ahead += len(batch.loss)
         self.after_batch()
 
-    def means(self, kvstore: mx.kv.KVStore | None = None) -> list[float]:
-        """Return the mean loss, and KL divergence, over the images of all batches and workers."""
+    def means(self) -> Loss:
+        """Return the mean loss, and KL divergence, over the images of all batches."""
         self._fetch()
-        columns = [np.concatenate(column) for column in zip(*self._fetched)]  # (images,) each
-        if not columns:
+        if not self._fetched:
             raise ValueError("expected batches of images, got none from the iterator")
+        columns = [np.concatenate(c) for c in zip(*self._fetched) if c[0] is not None]  # (images,)
         sums = [column.sum(dtype=np.float64) for column in columns]
-        *sums, images = total(kvstore, np.array([*sums, len(columns[0])]))
-        return [float(number / images) for number in sums]
+        *sums, images = self.reduce(np.array([*sums, len(columns[0])]))
+        return Loss(*(float(number / images) for number in sums))
 
     def _fetch(self) -> None:
-        """Copy the queued losses, (N,) for each batch, from the device to NumPy's arrays."""
-        for batch in self._queued:
-            self._fetched.append([array.asnumpy() for array in batch])
+        """Copy the queued losses from the device."""
+        for loss, kl in self._queued:
+            fetched = Loss(loss.asnumpy(), None if kl is None else kl.asnumpy())
             if self.name:
-                self._check(self._fetched[-1][0])
+                name = f"the {self.name}, batch {len(self._fetched)}"
+                check_finite(name, fetched.loss, diverged)
+            self._fetched.append(fetched)
         self._queued, self._ahead = [], 0
 
-    def _check(self, loss: np.ndarray) -> None:
-        """Raise a FloatingPointError if the loss of a batch, (N,), is not finite."""
-        bad = first_not_finite(loss)
-        if bad is not None:
-            raise FloatingPointError(
-                f"the {self.name} is {bad} in batch {len(self._fetched) - 1} "
-                f"(of {len(loss)} images): the run has diverged, a smaller learning rate may help"
-            )
+
+def diverged(message: str) -> FloatingPointError:
+    """Return the error that ends a training whose numbers are not finite any more."""
+    return FloatingPointError(f"{message}: the run has diverged, a smaller learning rate may help")
 
 
 def _source(contexts: list[mx.Context]) -> mx.Context:
@@ -152,28 +149,31 @@ def _source(contexts: list[mx.Context]) -> mx.Context:
 
 def _on_each_device(
     net: mx.gluon.Block, x: mx.nd.NDArray, contexts: list[mx.Context]
-) -> list[list[mx.nd.NDArray]]:
+) -> list[Loss]:
     """Call the net on each device with a part of a batch, (N, n_output); return their losses.
 
-    They are (n,) for the n images of the part, followed by their KL divergences, (n,), if any. A
-    device for which there is no image gets a loss, (1,), and so a gradient, of zero.
+    They are (n,) for the n images of the part. A device for which there is no image gets a loss,
+    (1,), and so a gradient, of zero.
     """
     parts = []
     for part in split_and_load(x, contexts[: len(x)], even_split=False):
-        loss, kl = net(part), getattr(net, "kl_loss", None)
-        parts.append([loss] if kl is None else [loss, kl])
-    return parts + [[0 * net(x[:1].as_in_context(ctx))] for ctx in contexts[len(x) :]]
+        loss = net(part)
+        parts.append(Loss(loss, getattr(net, "kl_loss", None)))
+    return parts + [Loss(0 * net(x[:1].as_in_context(ctx))) for ctx in contexts[len(x) :]]
 
 
-def _join(parts: list[list[mx.nd.NDArray]]) -> list[mx.nd.NDArray]:
-    """Join the losses, and KL divergences, of a batch's parts, (n,), on the first device: (N,)."""
+def _join(parts: list[Loss]) -> Loss:
+    """Join the losses of a batch's parts, (n,), on the first device: (N,)."""
     if len(parts) == 1:
         return parts[0]
-    first = parts[0][0].context
-    return [
-        mx.nd.concat(*(array.as_in_context(first) for array in arrays), dim=0)
-        for arrays in zip(*parts)
-    ]
+    first = parts[0].loss.context
+    return Loss(
+        *(
+            mx.nd.concat(*(array.as_in_context(first) for array in arrays), dim=0)
+            for arrays in zip(*parts)
+            if arrays[0] is not None
+        )
+    )
 
 
 def _large_batches(small: Iterator[mx.nd.NDArray]) -> Iterator[mx.nd.NDArray]:

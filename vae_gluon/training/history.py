@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from vae_gluon._files import write_bytes
+
+
+class Loss(NamedTuple):
+    """Losses, negative ELBOs in nats, and the KL divergences in them: of images (N,), or means.
+
+    ``kl`` is None if the net has no ``kl_loss``.
+    """
+
+    loss: Any
+    kl: Any = None
 
 
 class History(NamedTuple):
@@ -33,7 +48,31 @@ class History(NamedTuple):
     seconds: list[float]
     train_kl: list[float]
     val_kl: list[float]
-    kl_weight: list[float] = []  # noqa: RUF012 (nobody appends to it)
+    kl_weight: list[float]
+
+    @classmethod
+    def empty(cls) -> History:
+        """Return the history of a training before its first epoch."""
+        return cls([], [], [], [], [], [])
+
+    def copy(self) -> History:
+        """Return a history with lists of its own."""
+        return History(*map(list, self))
+
+    def add(self, train: Loss, val: Loss, seconds: float, kl_weight: float) -> None:
+        """Add an epoch: the means over its training and validation images, and how it went."""
+        self.train.append(train.loss)
+        self.val.append(val.loss)
+        self.seconds.append(seconds)
+        if train.kl is not None:
+            self.train_kl.append(train.kl)
+            self.val_kl.append(val.kl)
+        self.kl_weight.append(kl_weight)
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch, from 0, with the lowest validation loss, the first if there are several."""
+        return int(np.argmin(self.val))
 
 
 class TrainingState(NamedTuple):
@@ -59,6 +98,11 @@ class TrainingState(NamedTuple):
         return f"<TrainingState epochs={epochs} updates={self.updates} moments={len(self.moments)}>"
 
 
-def epochs_without_gain(history: History) -> int:
-    """Return for how many epochs the validation loss has not fallen below its lowest."""
-    return len(history.val) - 1 - int(np.argmin(history.val)) if history.val else 0
+def write_csv(path: Path, history: History) -> None:
+    """Write a history as CSV: a row for each epoch, a column for each field that has numbers."""
+    columns = {name: numbers for name, numbers in history._asdict().items() if numbers}
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(["epoch", *columns])
+    writer.writerows(zip(range(len(history.train)), *columns.values()))
+    write_bytes(path, file.getvalue().encode())

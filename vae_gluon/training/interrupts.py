@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType, TracebackType
-from typing import Any
+from types import FrameType
 
 # Ctrl-C, what asks a process to end, and what a terminal sends when it is closed.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -21,61 +20,49 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 @contextmanager
 def ending_by_signals() -> Iterator[None]:
     """Let each of SIGNALS that is not ignored raise KeyboardInterrupt, in the main thread."""
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in SIGNALS:
-            # A handler that is not Python's is None, and stays.
-            if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                before[number] = signal.signal(number, interrupt)
-    try:
+    # A handler that is not Python's is None, and stays.
+    with _handling(interrupt, lambda handler: handler not in (signal.SIG_IGN, None)):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
-class HeldInterrupt:
-    """Defers Ctrl-C within a ``with`` block until ``check`` is called.
+@contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], None]]:
+    """Defer Ctrl-C within the block until the function that is yielded is called, or to its end.
 
     So it does other signals, if the handler is ``interrupt``. A second one interrupts at once. In
     any thread but the main one, and where somebody has set another handler, nothing changes.
 
-    >>> with HeldInterrupt() as held:
+    >>> with deferred_interrupt() as check:
     ...     for step in range(3):
-    ...         held.check()  # raises KeyboardInterrupt if Ctrl-C has been pressed
+    ...         check()  # raises KeyboardInterrupt if Ctrl-C has been pressed
     """
+    received: list[int] = []
 
-    def __init__(self) -> None:
-        self._received: int | None = None
-        self._before: dict[int, Any] = {}
+    def receive(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        if len(received) > 1:
+            raise KeyboardInterrupt(number)
 
-    def __enter__(self) -> HeldInterrupt:
-        if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
-                handler = signal.getsignal(number)
-                if handler in (interrupt, signal.default_int_handler):
-                    self._before[number] = handler
-                    signal.signal(number, self._receive)
-        return self
+    def check() -> None:
+        if received:
+            raise KeyboardInterrupt(received.pop())
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        for number, handler in self._before.items():
+    with _handling(receive, lambda handler: handler in (interrupt, signal.default_int_handler)):
+        yield check
+    check()
+
+
+@contextmanager
+def _handling(handler: Callable[..., None], replaces: Callable[[object], bool]) -> Iterator[None]:
+    """Handle those of SIGNALS whose handler ``replaces`` says, in the main thread."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        before = {number: old for number, old in before.items() if replaces(old)}
+        for number in before:
             signal.signal(number, handler)
-        if error is None:
-            self.check()
-
-    def check(self) -> None:
-        """Raise KeyboardInterrupt if Ctrl-C has been pressed."""
-        if self._received is not None:
-            number, self._received = self._received, None
-            raise KeyboardInterrupt(number)
-
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self._received is not None:
-            raise KeyboardInterrupt(number)
-        self._received = number
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Real
-from typing import Union
+from typing import NamedTuple, Union
 
 import mxnet as mx
 
 from vae_gluon._checks import check_integer
+from vae_gluon.training.history import Loss
 
 # A number, or what it is at a step, of which the first is 0.
 KLWeight = Union[float, Callable[[int], float]]
+
+
+class _Warmup(NamedTuple):
+    """A class, not a closure, so that it can be pickled."""
+
+    n: int
+    weight: float
+
+    def __call__(self, step: int) -> float:
+        return self.weight * min(1.0, (step + 1) / self.n)
 
 
 def kl_warmup(n: int, weight: float = 1.0) -> Callable[[int], float]:
@@ -39,23 +50,22 @@ def kl_warmup(n: int, weight: float = 1.0) -> Callable[[int], float]:
     """
     check_integer("n", n)
     weight_at(0, weight)
-    return lambda step: weight * min(1.0, (step + 1) / n)
+    return _Warmup(n, weight)  # type: ignore[return-value]
 
 
 def weight_at(step: int, kl_weight: KLWeight) -> float:
     """Return the weight at a step; raise a ValueError unless it is a finite number from 0 on."""
     weight = kl_weight(step) if callable(kl_weight) else kl_weight
     if not isinstance(weight, Real) or not 0 <= weight < float("inf"):
-        raise ValueError(f"expected a kl_weight of at least 0, got {weight!r} at step {step}")
+        raise ValueError(f"kl_weight: expected a number from 0 on, got {weight!r} at step {step}")
     return float(weight)
 
 
-def weigh_kl(parts: list[list[mx.nd.NDArray]], weight: float) -> list[mx.nd.NDArray]:
-    """Return what to train on each device: the losses, (n,), with another weight of their KL, (n,).
+def weigh_kl(parts: list[Loss], weight: float) -> list[mx.nd.NDArray]:
+    """Return what to train on each device: the losses, (n,), with another weight of their KL.
 
-    With a weight of 1 they are the losses themselves.
+    With a weight of 1 they are the losses themselves. A device without an image has no KL.
     """
     if weight == 1:
-        return [loss for loss, *_ in parts]
-    # A device without an image has a loss of zero, and no KL divergence.
-    return [part[0] + (weight - 1) * part[1] if len(part) > 1 else part[0] for part in parts]
+        return [part.loss for part in parts]
+    return [part.loss if part.kl is None else part.loss + (weight - 1) * part.kl for part in parts]

@@ -25,26 +25,20 @@ def seed(number: int) -> None:
     ValueError
         If ``number`` is not such an integer.
     """
-    check_seed(number)
+    check_integer("seed", number, least=0)
     _set(int(number))
 
 
-def check_seed(number: int) -> None:
-    """Raise a ValueError unless ``number`` is an integer from 0 to 2**31 - 1."""
-    check_integer("seed", number, least=0)
+def seed_epoch(number: int, stream: int, epoch: int) -> None:
+    """Seed both generators for one epoch of the run with this seed ``number``.
 
-
-def seed_epoch(number: int, epoch: int, rank: int = 0) -> None:
-    """Seed both generators for one epoch of the run whose seed is ``number``.
-
-    The state of MXNet's generator cannot be saved, so a run that can be resumed seeds it anew
-    for each epoch after the first. Epoch 0 continues where ``seed(number)`` and the drawing of
-    the weights left off, as the tutorial's does. Of several workers only the first does so: the
-    others, of ``rank`` above 0, need noise of their own.
+    The state of MXNet's generator cannot be saved, so a run that can be resumed seeds it anew for
+    each epoch after the first. Epoch 0 of stream 0 goes on after the drawing of the weights, as the
+    tutorial's does; the other streams draw other noise in it.
     """
-    if epoch > 0 or rank > 0:
+    if epoch > 0 or stream > 0:
         # NumPy's way to mix numbers into one seed, so that neighbouring epochs are unrelated.
-        numbers = np.random.SeedSequence([number, epoch, *([rank] if rank else [])])
+        numbers = np.random.SeedSequence([number, epoch, *([stream] if stream else [])])
         _set(int(numbers.generate_state(1)[0]) % LIMIT)
 
 

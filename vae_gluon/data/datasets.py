@@ -11,33 +11,29 @@ from typing import NamedTuple
 import numpy as np
 
 from vae_gluon._checks import checksum
-from vae_gluon.command.config import DATASETS
-from vae_gluon.data import (
-    MNISTUnavailableError,
-    find_mnist,
-    has_idx,
-    has_pictures,
-    load_images,
-    make_digits,
-    read_mnist,
-)
+from vae_gluon.data.digits import make_digits
+from vae_gluon.data.images import has_pictures, load_images
+from vae_gluon.data.mnist import MNISTUnavailableError, find_mnist, has_idx, read_mnist
 
 RULE = "=" * 80
 KERAS = "mnist.npz"  # what Keras calls its file
-MNIST, DIGITS = DATASETS
+MNIST, DIGITS = "mnist", "digits"
 MNIST_CRC32 = 686102934  # of its images
+
+
+DATASETS = {"mnist": 1, "digits": 2}
 
 
 class Dataset(NamedTuple):
     """The images of a run, by the names that ``load_mnist`` gives them, and where they are from."""
 
     name: str
-    place: Path | None
+    path: Path | None
     arrays: dict[str, np.ndarray]
     crc32: int  # of all images
 
 
-def load_data(
+def load_dataset(
     name: str | None,
     data_dir: str | Path | None,
     size: tuple[int, int] | None = None,
@@ -91,13 +87,13 @@ def _own(data_dir: str | Path | None) -> Path | None:
     return path if has_pictures(path) and not has_idx(path) else None
 
 
-def _dataset(name: str, place: Path | None, arrays: dict[str, np.ndarray]) -> Dataset:
-    return Dataset(name, place, arrays, checksum(arrays["train_data"], arrays["test_data"]))
+def _dataset(name: str, path: Path | None, arrays: dict[str, np.ndarray]) -> Dataset:
+    return Dataset(name, path, arrays, checksum(arrays["train_data"], arrays["test_data"]))
 
 
-def name_of(place: Path) -> str:
+def name_of(path: Path) -> str:
     """Return the name of a data set at a place, as a part of a folder's name."""
-    name = re.sub(r"[^\w.-]+", "_", place.resolve().stem).strip("._") or "own"
+    name = re.sub(r"[^\w.-]+", "_", path.resolve().stem).strip("._") or "own"
     return f"own_{name}" if name in DATASETS else name
 
 

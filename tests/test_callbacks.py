@@ -1,0 +1,284 @@
+"""What a training does besides taking steps."""
+
+import csv
+
+import numpy as np
+import pytest
+from after_epoch import AfterEpoch
+
+import vae_gluon
+from vae_gluon import (
+    VAE,
+    Callback,
+    Checkpoint,
+    CSVLogger,
+    EarlyStopping,
+    History,
+    TrainingState,
+    load_checkpoint,
+    mnist_iterators,
+    train,
+)
+from vae_gluon._progress import tqdm
+from vae_gluon.training import callbacks
+from vae_gluon.training.history import Loss
+
+
+def fit(digits, epochs=2, net=None, learning_rate=0.001, progress=False, **options):
+    """Train a small net from the same seed; return it and its history."""
+    net = net or VAE(n_hidden=16)
+    iterators = mnist_iterators(digits)  # six batches, and one of validation
+    return net, train(net, *iterators, epochs, learning_rate, progress, seed=1, **options)
+
+
+class Recorder(Callback):
+    """Notes each call."""
+
+    def __init__(self, name, calls):
+        self.name, self.calls = name, calls
+
+    def before_training(self, training):
+        self.calls.append(f"{self.name} before")
+
+    def after_batch(self, training):
+        self.calls.append(f"{self.name} batch")
+
+    def after_epoch(self, training):
+        self.calls.append(f"{self.name} epoch {training.epoch}")
+
+    def after_training(self, training, error):
+        self.calls.append(f"{self.name} after {type(error).__name__}")
+
+
+def both(what):
+    return [f"a {what}", f"b {what}"]
+
+
+def test_callbacks_run_in_their_order_at_each_point(digits):
+    calls = []
+    fit(digits, 2, callbacks=[Recorder("a", calls), Recorder("b", calls)])
+    epochs = [call for n in (1, 2) for call in 7 * both("batch") + both(f"epoch {n}")]
+    assert calls == [*both("before"), *epochs, *both("after NoneType")]
+
+
+@pytest.mark.parametrize("point", ["before_training", "after_batch", "after_epoch"])
+def test_an_error_in_a_callback_ends_the_training_and_leaves_a_whole_checkpoint(
+    digits, tmp_path, point
+):
+    class Failing(Callback):
+        def fail(self, training):
+            if training.epoch == (0 if point == "before_training" else 2):
+                raise KeyError("mine")
+
+    setattr(Failing, point, Failing.fail)
+    calls = []
+    kept = Checkpoint(tmp_path / "c.npz", every=10)
+    with pytest.raises(KeyError, match="mine") as error:
+        fit(digits, 3, callbacks=[kept, Failing(), Recorder("a", calls)])
+    assert error.traceback[-1].name == "fail"
+    if point == "before_training":
+        assert not calls  # it has not begun
+        assert not (tmp_path / "c.npz").exists()
+    else:
+        assert calls[-1] == "a after KeyError"
+        state, _ = load_checkpoint(tmp_path / "c.npz", VAE(n_hidden=16))
+        assert len(state.history.train) == 2
+
+
+def test_an_error_at_the_end_of_one_does_not_keep_the_others_from_theirs(digits):
+    class Failing(Callback):
+        def after_training(self, training, error):
+            raise OSError("disk full")
+
+    calls = []
+    with pytest.raises(OSError, match="disk full"):
+        fit(digits, 1, callbacks=[Failing(), Recorder("a", calls)])
+    assert calls[-1] == "a after NoneType"
+
+
+def test_a_callback_stops_a_training_and_the_reason_is_printed(digits, capsys):
+    stop = AfterEpoch(lambda training: training.epoch == 2 and training.stop("enough"))
+    _, history = fit(digits, 5, progress=True, callbacks=[stop])
+    assert len(history.val) == 2
+    assert "Stopping: enough\nTime elapsed:" in capsys.readouterr().out
+
+
+def test_early_stopping_by_a_measure_of_ones_own(digits):
+    """The recipe of the docs."""
+
+    class StopAtKL(Callback):
+        def after_epoch(self, training):
+            if training.history.val_kl[-1] > 1.0:
+                training.stop("the KL divergence has reached 1")
+
+    _, history = fit(digits, 20, callbacks=[StopAtKL()])
+    assert len(history.val) < 20
+    assert [kl > 1.0 for kl in history.val_kl] == [False] * (len(history.val) - 1) + [True]
+
+
+# Checkpoint
+
+
+def test_the_last_epoch_is_kept_as_often_as_asked_for_and_at_the_end(digits, tmp_path):
+    path, kept = tmp_path / "c.npz", []
+
+    def look(training):
+        kept.append(len(np.load(path)["history/val"]) if path.exists() else 0)
+
+    net, history = fit(digits, 5, callbacks=[Checkpoint(path, every=2), AfterEpoch(look)])
+    assert kept == [0, 2, 2, 4, 4]
+    again = VAE(n_hidden=16)
+    state, config = load_checkpoint(path, again)
+    assert (state.history, state.updates, config) == (history, 30, {})
+    for one, other in zip(net.collect_params().values(), again.collect_params().values()):
+        np.testing.assert_array_equal(one.data().asnumpy(), other.data().asnumpy())
+
+
+@pytest.fixture
+def stuck(digits):
+    """Data whose validation loss soon falls no more."""
+    return {**digits, "test_data": digits["test_data"][:3], "test_label": digits["test_label"][:3]}
+
+
+def test_the_best_epoch_is_kept_without_moments(stuck, tmp_path):
+    path = tmp_path / "best.npz"
+    keep = Checkpoint(tmp_path / "c.npz", best=path, config={"mine": 1})
+    _, history = fit(stuck, 30, learning_rate=0.02, callbacks=[keep])
+    state, config = load_checkpoint(path, VAE(n_hidden=16))
+    best = int(np.argmin(history.val))
+    assert best < 29
+    assert state.history.val == history.val[: best + 1]
+    assert (state.moments, config) == ({}, {"mine": 1})
+
+
+# EarlyStopping
+
+
+def test_a_training_stops_whose_validation_loss_falls_no_more(stuck, capsys):
+    options = {"learning_rate": 0.02, "progress": True, "callbacks": [EarlyStopping(3)]}
+    _, history = fit(stuck, 60, **options)
+    best = int(np.argmin(history.val))
+    assert len(history.val) == best + 1 + 3 < 60
+    line = f"has not fallen below {history.val[best]:.2f}, of epoch {best}, in the last 3"
+    assert line in capsys.readouterr().out
+    with pytest.raises(ValueError, match="expected patience to be an integer of at least 1, got 0"):
+        EarlyStopping(0)
+
+
+def test_a_resumed_training_counts_the_epochs_of_its_start(stuck, tmp_path):
+    options = {"learning_rate": 0.02}
+    _, whole = fit(stuck, 60, **options, callbacks=[EarlyStopping(3)])
+    done = len(whole.val) - 2
+    fit(stuck, done, **options, callbacks=[Checkpoint(tmp_path / "c.npz")])
+    for _ in range(2):  # the second time it has nothing more to do
+        net = VAE(n_hidden=16)
+        state, _ = load_checkpoint(tmp_path / "c.npz", net)
+        stop = [EarlyStopping(3), Checkpoint(tmp_path / "c.npz")]
+        _, history = fit(stuck, 60, net, **options, start=state, callbacks=stop)
+        assert history.val == whole.val
+
+
+# CSVLogger
+
+
+def test_a_csv_file_has_a_row_for_each_epoch(digits, tmp_path):
+    rows = []
+
+    def read(training):
+        with open(tmp_path / "log.csv", newline="") as file:
+            rows.append(list(csv.DictReader(file)))
+
+    log = [CSVLogger(tmp_path / "log.csv"), AfterEpoch(read)]
+    _, history = fit(digits, 3, callbacks=log)
+    assert [len(read) for read in rows] == [1, 2, 3]
+    assert [int(row["epoch"]) for row in rows[-1]] == [0, 1, 2]
+    for name, numbers in history._asdict().items():
+        assert [float(row[name]) for row in rows[-1]] == numbers
+
+
+# Progress
+
+
+def test_progress_is_a_bar_with_lines_and_the_time(digits, terminal):
+    _, history = fit(digits, 20, progress=True)
+    out, err = terminal.readouterr()
+    losses = [(f"{one:.2f}", f"{other:.2f}") for one, other in zip(history.train, history.val)]
+    assert out.strip().splitlines() == [
+        *(
+            f"Epoch {n}, training loss {losses[n][0]}, validation loss {losses[n][1]}"
+            for n in (*range(0, 20, 2), 19)
+        ),
+        f"Time elapsed: {sum(history.seconds):.2f}s",
+    ]
+    assert "20.0/20" in err
+    assert "train={}, val={}".format(*losses[-1]) in err
+
+
+@pytest.mark.parametrize("disabled", [False, True])
+def test_a_log_has_the_lines_alone(digits, capsys, monkeypatch, disabled):
+    if disabled:
+        monkeypatch.setenv("TQDM_DISABLE", "1")
+    fit(digits, 1, progress=True)
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["Epoch", "Time"]
+    assert err == ""
+
+
+def test_the_bar_moves_within_an_epoch(digits, monkeypatch):
+    seen = []
+
+    class Bar(tqdm):
+        def update(self, n=1):
+            super().update(n)
+            seen.append(self.n)
+
+    monkeypatch.setattr(callbacks, "make_bar", Bar)
+    fit(digits, 2, progress=True)
+    one = [1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 0.99, 0.99, 1]
+    assert seen == pytest.approx([*one, *(1 + n for n in one)])
+
+
+def test_the_time_of_a_resumed_run_is_that_of_all_its_epochs(net, digits, terminal):
+    moments = {n: [np.zeros(p.shape)] * 2 for n, p in net._collect_params_with_prefix().items()}
+    history = History([1.0] * 2, [2.0] * 2, [3.0, 0.5], [], [], [1.0] * 2)
+    fit(digits, 2, net, progress=True, start=TrainingState(history, 12, moments))
+    out, err = terminal.readouterr()
+    assert "Time elapsed: 3.50s, earlier epochs included\n" in out
+    assert "2.0/2" in err
+
+
+@pytest.mark.parametrize("epochs", [1, 9, 10, 19, 50, 101])
+def test_a_run_of_any_length_leaves_ten_lines_and_its_last(net, epochs, capsys):
+    training = callbacks.Training(net, None, History.empty(), epochs)
+    progress = callbacks.Progress()
+    progress.before_training(training)
+    for _ in range(epochs):
+        training.history.add(Loss(100.0), Loss(100.0), 1.0, 1.0)
+        progress.after_epoch(training)
+    lines = capsys.readouterr().out.splitlines()
+    assert min(epochs, 10) <= len(lines) <= 11
+    assert lines[0].startswith("Epoch 0,")
+    assert lines[-1].startswith(f"Epoch {epochs - 1},")
+
+
+def test_a_collapse_is_reported_once(digits, terminal):
+    net, _ = fit(digits, 25, learning_rate=0.01, progress=True, kl_weight=1000)
+    said = [line for line in terminal.readouterr().out.splitlines() if "no latent unit" in line]
+    assert len(said) == 1
+    assert "is active, the KL divergence is 0.00" in said[0]
+    mu, _ = vae_gluon.encode(net, digits["test_data"])
+    assert mu.var(axis=0).max() < 0.01  # as Burda et al. count
+
+
+def test_a_picture_of_each_epoch_is_a_callback(digits, tmp_path):
+    """The recipe of the docs."""
+    from vae_gluon import ndtri_grid, plotting
+
+    class Pictures(Callback):
+        def after_epoch(self, training):
+            z = ndtri_grid(3)
+            ax = plotting.plot_scan(vae_gluon.decode(training.net, z), z)
+            ax.figure.savefig(tmp_path / f"epoch{training.epoch}.png")
+
+    fit(digits, 2, callbacks=[Pictures()])
+    assert {path.name for path in tmp_path.iterdir()} == {"epoch1.png", "epoch2.png"}

@@ -1,0 +1,135 @@
+"""``vae-gluon figures``, ``evaluate``, ``explore`` and ``export``: what is done with a run."""
+
+from __future__ import annotations
+
+import json
+import os
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mxnet as mx
+import numpy as np
+
+from vae_gluon._files import write_bytes
+from vae_gluon.data import draw_pixels, load_dataset
+from vae_gluon.inference import active_units, elbo, export_onnx, export_symbol, log_likelihood
+from vae_gluon.model import VAE
+from vae_gluon.training import History, RunConfig, picture_size, read_run, seed
+
+
+class TrainedRun(NamedTuple):
+    """A run with an epoch at least."""
+
+    config: RunConfig
+    net: VAE
+    history: History
+
+
+def run_figures(args: Namespace) -> None:
+    """Draw the figures of a run again, or the curves of several."""
+    from vae_gluon.command import figures  # here, because matplotlib takes its time
+
+    if len(args.folder) > 1:
+        histories = {str(folder): _read(folder, args.which).history for folder in args.folder}
+        print(figures.draw_curves(histories, Path(os.path.normpath(args.folder[0] / ".."))))
+        return
+    (folder,) = args.folder
+    run = _read(folder, args.which)
+    dataset = _images(run.config, args.data_dir)
+    figures.draw_figures(run.net, dataset, run.history, run.config.seed, folder)
+    print(f"Pictures are in {folder}")
+
+
+def run_evaluate(args: Namespace) -> None:
+    """Measure the likelihood of the validation images of a run; print and write it."""
+    run = _read(args.folder, args.which)
+    images = _images(run.config, args.data_dir)["test_data"][: args.images]
+    seed(run.config.seed)
+    pixels = "grey"
+    if run.config.binarize:
+        pixels, images = "binarized", draw_pixels(mx.nd.array(images)).asnumpy()
+    result = {
+        "dataset": run.config.dataset,
+        "pixels": pixels,
+        "images": len(images),
+        **_measure(run.net, images, args.k),
+    }
+    print(_table(result), flush=True)  # first: it took minutes, and writing may fail
+    path = args.folder / "evaluation.json"
+    write_bytes(path, (json.dumps(result, indent=2, allow_nan=False) + "\n").encode())
+    print(path)
+
+
+def run_explore(args: Namespace) -> None:
+    """Write the interactive page of the latent space of a run."""
+    from vae_gluon.explorer import explore  # here, because matplotlib takes its time
+
+    run = _read(args.folder, args.which)
+    dataset = _images(run.config, args.data_dir)
+    title = f"The latent space of {run.config.net_name}, trained on {run.config.dataset}"
+    page = explore(run.net, dataset["test_data"], dataset.get("test_label"), title)
+    path = args.folder / "explorer.html"
+    page.save(path)
+    print(path)
+
+
+def run_export(args: Namespace) -> None:
+    """Export a part of the net of a run; print its inputs and outputs."""
+    net = _read(args.folder, args.which).net
+    out = args.out or args.folder
+    out.mkdir(parents=True, exist_ok=True)
+    if args.format == "onnx":
+        exported = export_onnx(net, out / f"{args.part}.onnx", args.part)
+    else:
+        exported = export_symbol(net, out / args.part, args.part)
+    shapes = (
+        ", ".join(f"{name} ({', '.join(map(str, shape))})" for name, shape in arrays.items())
+        for arrays in (exported.inputs, exported.outputs)
+    )
+    print(f"{' -> '.join(shapes)}: {', '.join(map(str, exported.files))}")
+
+
+def _read(folder: Path, which: str) -> TrainedRun:
+    """Read a run; say so if it has not finished."""
+    config, net, state = read_run(folder, which)
+    if state is None:
+        raise ValueError(f"{folder}: expected a run with an epoch, got one whose first is not over")
+    done = len(state.history.train)
+    if which == "last" and done < config.epochs:
+        print(f"{folder}: after {done} of {config.epochs} epochs")
+    return TrainedRun(config, net, state.history)
+
+
+def _images(config: RunConfig, data_dir: Path | None) -> dict[str, np.ndarray]:
+    """Load the data set of a run, from where it was or from ``data_dir``."""
+    size = picture_size(config.size)
+    return load_dataset(config.dataset, data_dir or config.data_dir, size, config.invert).arrays
+
+
+def _measure(net: VAE, images: np.ndarray, k: int) -> dict[str, Any]:
+    """Measure the likelihood of images, (N, ...), and how many dimensions their codes use."""
+    terms = elbo(net, images)
+    bound = log_likelihood(net, images, k)
+    active, variances = active_units(net, images)
+    return {
+        **terms._asdict(),
+        "k": k,
+        "log_likelihood_bound": float(bound.mean()),
+        "standard_error": float(bound.std() / len(bound) ** 0.5),
+        "active_units": active,
+        "n_latent": net.n_latent,
+        "variances_of_mu": variances.tolist(),
+    }
+
+
+def _table(result: Mapping[str, Any]) -> str:
+    return """\
+{images} {pixels} validation images of {dataset}, nats per image
+  reconstruction term   {reconstruction:9.2f}
+  KL divergence         {kl:9.2f}
+  ELBO                  {elbo:9.2f}
+  log p(x) > L_k        {log_likelihood_bound:9.2f}   with k = {k}, +- {standard_error:.2f} over \
+the images
+  active latent units   {active_units:6d} of {n_latent}""".format(**result)

@@ -1,0 +1,307 @@
+"""Callbacks: what a training does besides taking steps.
+
+A callback has four methods, each of which is handed the ``Training``; a class of your own overrides
+those it needs:
+
+>>> class Log(Callback):
+...     def after_epoch(self, training):
+...         print(training.history.val[-1])
+
+At each point the callbacks run in the order in which ``train`` is given them, ``Progress`` last. An
+exception in one ends the training with its own traceback, after ``after_training`` of all that have
+begun.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+
+from vae_gluon._checks import check_finite, check_integer
+from vae_gluon._files import write_bytes
+from vae_gluon._progress import make_bar, tqdm
+from vae_gluon.model import parameter_arrays
+from vae_gluon.training.checkpoint import checkpoint_content
+from vae_gluon.training.epoch import diverged
+from vae_gluon.training.history import History, TrainingState, write_csv
+from vae_gluon.training.trainer import Moments, copy_moments
+
+COLLAPSED = 0.005  # nats
+# As tqdm's own, with tenths of an epoch.
+BAR = "{l_bar}{bar}| {n:.1f}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+
+
+class Training:
+    """A training that is under way, as its callbacks see it.
+
+    Attributes
+    ----------
+    net : Block
+        The net in training.
+    trainer : Trainer
+        Takes the steps; ``trainer.optimizer`` is the optimizer.
+    history : History
+        Of the epochs so far.
+    epochs : int
+        The number of epochs that the training is to have.
+    share : float
+        The part of an epoch that each batch is, 0 if it is not known.
+    parameters : dict
+        The parameters after the last epoch, arrays of their shapes by name. They stay as they are
+        when the next epoch begins, and so do those of ``state``.
+    stop_reason : str or None
+        Why the training stops before its last epoch.
+    """
+
+    def __init__(
+        self,
+        net: mx.gluon.Block,
+        trainer: mx.gluon.Trainer,
+        history: History,
+        epochs: int,
+        share: float = 0.0,
+    ) -> None:
+        self.net = net
+        self.trainer = trainer
+        self.history = history
+        self.epochs = epochs
+        self.share = share
+        self.parameters: dict[str, np.ndarray] = {}
+        self.stop_reason: str | None = None
+        self.reduce: Callable[[np.ndarray], np.ndarray] = lambda sums: sums
+        self._moments: Moments = {}
+
+    @property
+    def epoch(self) -> int:
+        """The number of epochs that are complete."""
+        return len(self.history.train)
+
+    @property
+    def state(self) -> TrainingState:
+        """What the training is resumed from, after an epoch."""
+        updates = self.trainer.optimizer.num_update
+        return TrainingState(self.history.copy(), updates, self._moments)
+
+    def stop(self, reason: str) -> None:
+        """End the training after this epoch; ``reason`` is printed."""
+        self.stop_reason = reason
+
+    def keep(self) -> None:
+        """Copy the parameters and moments from the device.
+
+        Raises
+        ------
+        FloatingPointError
+            If a number is not finite. The losses do not show it: MXNet's relu makes 0 of NaN, and
+            weights whose second moment is infinite never move again.
+        """
+        self.parameters = parameter_arrays(self.net)
+        self._moments = copy_moments(self.net, self.trainer)
+        for name, numbers in self.parameters.items():
+            check_finite(f"{name} after epoch {self.epoch}", numbers, diverged)
+        for name, pair in self._moments.items():
+            for which, numbers in zip(("first", "second"), pair):
+                what = f"the {which} moment of {name} after epoch {self.epoch}"
+                check_finite(what, numbers, diverged)
+
+
+class Callback:
+    """Does nothing at any point of a training."""
+
+    def before_training(self, training: Training) -> None:
+        """Run before the first epoch."""
+
+    def after_batch(self, training: Training) -> None:
+        """Run after each batch of training or validation, which may not be computed yet."""
+
+    def after_epoch(self, training: Training) -> None:
+        """Run after each epoch, when ``training.history`` has its losses."""
+
+    def after_training(self, training: Training, error: BaseException | None) -> None:
+        """Run at the end; ``error`` is what has ended the training, None if nothing has."""
+
+
+@contextmanager
+def running(training: Training, callbacks: Sequence[Callback]) -> Iterator[None]:
+    """Run ``before_training`` of all callbacks, the block, and ``after_training`` whatever happens.
+
+    An error of one does not keep ``after_training`` of the others from running.
+    """
+    begun: list[Callback] = []
+    error = None
+    try:
+        for callback in callbacks:
+            begun.append(callback)
+            callback.before_training(training)
+        yield
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        with ExitStack() as stack:  # runs what was added last first
+            for callback in reversed(begun):
+                stack.callback(callback.after_training, training, error)
+
+
+class Checkpoint(Callback):
+    """Keep the last epoch in a file, for ``load_checkpoint``; and the best one in another.
+
+    However the training ends, short of the process being killed, the last epoch is kept.
+
+    Parameters
+    ----------
+    path : path
+        The file, replaced whole.
+    every : int, default 1
+        Epochs between two writes.
+    best : path, optional
+        A file for the parameters of the epoch with the lowest validation loss, without moments.
+    config : mapping, optional
+        As ``save_checkpoint`` takes it.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        every: int = 1,
+        best: str | os.PathLike[str] | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
+        check_integer("every", every)
+        self.path = Path(path)
+        self.every = every
+        self.best = None if best is None else Path(best)
+        self.config = config
+        self._unwritten: TrainingState | None = None
+        self._parameters: dict[str, np.ndarray] = {}
+
+    def after_epoch(self, training: Training) -> None:
+        """Write the epoch if it is due, keep it in memory if it is not."""
+        self._unwritten, self._parameters = training.state, training.parameters
+        if self.best and training.history.best_epoch == training.epoch - 1:
+            self.write(self.best, self._parameters, self._unwritten._replace(moments={}))
+        if training.epoch % self.every == 0:
+            self._write_last()
+
+    def after_training(self, training: Training, error: BaseException | None) -> None:
+        """Write the last epoch unless it is written."""
+        self._write_last()
+
+    def _write_last(self) -> None:
+        state, self._unwritten = self._unwritten, None
+        if state is not None:
+            self.write(self.path, self._parameters, state)
+
+    def write(self, path: Path, parameters: Mapping[str, np.ndarray], state: TrainingState) -> None:
+        """Write the last epoch or the best to its file."""
+        write_bytes(path, checkpoint_content(parameters, state, self.config))
+
+
+class EarlyStopping(Callback):
+    """Stop when the validation loss has not fallen for some epochs.
+
+    It has no memory of its own: it counts in the history, of which the epochs of ``start`` are a
+    part. So a resumed training stops where it would have stopped.
+
+    Parameters
+    ----------
+    patience : int
+        The number of epochs.
+    """
+
+    def __init__(self, patience: int) -> None:
+        check_integer("patience", patience)
+        self.patience = patience
+
+    def before_training(self, training: Training) -> None:
+        """Stop a resumed training that has stopped before."""
+        if training.epoch:
+            self.after_epoch(training)
+
+    def after_epoch(self, training: Training) -> None:
+        """Count the epochs since the best one."""
+        losses, best = training.history.val, training.history.best_epoch
+        if len(losses) - 1 - best >= self.patience:
+            training.stop(
+                f"the validation loss has not fallen below {losses[best]:.2f}, of epoch {best}, "
+                f"in the last {self.patience}; a larger patience goes on"
+            )
+
+
+class CSVLogger(Callback):
+    """Write the history to a CSV file after each epoch: a column for each field of ``History``.
+
+    Parameters
+    ----------
+    path : path
+        The file, replaced whole.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def after_epoch(self, training: Training) -> None:
+        """Write the epochs so far, those of ``start`` included."""
+        write_csv(self.path, training.history)
+
+
+class Progress(Callback):
+    """Show a bar, in a notebook or a terminal, and print a line for each tenth of the training.
+
+    ``train`` adds it unless ``progress`` is False.
+    """
+
+    def before_training(self, training: Training) -> None:
+        """Show the bar."""
+        self.done = training.epoch
+        self.bar = make_bar(total=training.epochs, initial=self.done, desc="epochs", bar_format=BAR)
+
+    def after_batch(self, training: Training) -> None:
+        """Advance the bar, not to the next whole number, which the end of the epoch brings."""
+        self.bar.update(min(training.share, max(0, training.epoch + 0.99 - self.bar.n)))
+
+    def after_epoch(self, training: Training) -> None:
+        """Put the losses at the bar; print them as each tenth of the run begins, and at its end."""
+        history, epoch, epochs = training.history, training.epoch - 1, training.epochs
+        train, val = history.train[-1], history.val[-1]
+        self.bar.update(training.epoch - self.bar.n)
+        self.bar.set_postfix(train=f"{train:.2f}", val=f"{val:.2f}")
+        begins_tenth = 10 * epoch // epochs > 10 * (epoch - 1) // epochs
+        if begins_tenth or epoch == epochs - 1:
+            tqdm.write(f"Epoch {epoch}, training loss {train:.2f}, validation loss {val:.2f}")
+
+    def after_training(self, training: Training, error: BaseException | None) -> None:
+        """Close the bar; say why the training stops early, and the time of all epochs."""
+        if error is None:
+            if training.stop_reason and training.epoch < training.epochs:
+                tqdm.write(f"Stopping: {training.stop_reason}")
+            before = ", earlier epochs included" if self.done else ""
+            tqdm.write(f"Time elapsed: {sum(training.history.seconds):.2f}s{before}")
+        self.bar.close()
+
+
+class CollapseReport(Callback):
+    """Print, after the first epoch of which it is true, that no latent unit is active.
+
+    A unit's KL divergence is at least half the variance of its mean over the images. So where all
+    of it together is below half of what Burda et al. (arXiv:1509.00519) ask of an active unit's
+    variance, 0.01, none is. ``train`` adds it unless ``progress`` is False.
+    """
+
+    reported = False
+
+    def after_epoch(self, training: Training) -> None:
+        """Look at the KL divergence of the validation images."""
+        kl = training.history.val_kl
+        if kl and kl[-1] < COLLAPSED and not self.reported:
+            self.reported = True
+            tqdm.write(
+                f"Epoch {training.epoch - 1}: no latent unit is active, the KL divergence is "
+                f"{kl[-1]:.4f}: a KL weight below 1, or one that is warmed up, may help"
+            )

@@ -1,0 +1,85 @@
+"""The folder of a run of the command, opened in Python."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vae_gluon.model import VAE
+from vae_gluon.training.checkpoint import read_checkpoint, restore
+from vae_gluon.training.history import History, TrainingState
+from vae_gluon.training.run_config import RunConfig
+
+# The files that a run is read from. The others are for people and other programs.
+LAST, BEST = "checkpoint.npz", "best.npz"
+
+
+class LoadedRun(NamedTuple):
+    """A run, opened in Python.
+
+    Attributes
+    ----------
+    net : VAE
+        With the parameters of the run.
+    config : dict
+        What describes it: the options, the size of the images, where they were.
+    history : History
+        Losses and seconds of each epoch.
+    """
+
+    net: VAE
+    config: dict[str, Any]
+    history: History
+
+
+def load_run(folder: str | os.PathLike[str], which: str = "last") -> LoadedRun:
+    """Open a run of ``vae-gluon train``: finished, stopped, or still in training.
+
+    Parameters
+    ----------
+    folder : path
+        The folder of the run.
+    which : {'last', 'best'}
+        The parameters of the last epoch, or those of the best, which a run with ``--patience``
+        keeps.
+
+    Returns
+    -------
+    LoadedRun
+        The net, on ``default_context()``, its config and its history.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such run, or it keeps no best epoch.
+    ValueError
+        If its file is damaged, or no epoch is complete yet. The message says what is wrong.
+    """
+    if which not in ("last", "best"):
+        raise ValueError(f"expected which to be 'last' or 'best', got {which!r}")
+    config, net, state = read_run(Path(folder), which)
+    if state is None:
+        raise ValueError(f"{folder}: expected a run with an epoch, got one whose first is not over")
+    return LoadedRun(net, config.to_dict(), state.history)
+
+
+def read_run(folder: Path, which: str = "last") -> tuple[RunConfig, VAE, TrainingState | None]:
+    """Read a run: its config, its net, and where it stands, None before the end of an epoch.
+
+    Parameters and errors are those of ``load_run``.
+    """
+    path = folder / (LAST if which == "last" else BEST)
+    try:
+        arrays, history, content = read_checkpoint(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        hint = "" if which == "last" else ": a run keeps its best epoch with --patience"
+        raise FileNotFoundError(f"{folder} holds no run with {path.name}{hint}") from error
+    try:
+        config = RunConfig.from_dict(content)
+        net = config.make_net()
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if not history.train:
+        return config, net, None
+    return config, net, restore(path, arrays, history, net)

@@ -1,0 +1,245 @@
+"""``RunConfig``: what describes a run, on the command line, in its checkpoint and in Python.
+
+An option is one field here: how it is read, its default, its help. The command's options, the
+check of a checkpoint's config and the name of the default folder come from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vae_gluon._checks import LIMIT, quoted
+from vae_gluon.data import DATASETS
+from vae_gluon.model import VAE, conv_decoder, conv_encoder
+
+# Readers: from a word, or a value of JSON, to a value; a ValueError says what was expected.
+Reader = Callable[[Any], Any]
+
+
+def _reader(expected: str, parse: Callable[[str], Any], fits: Callable[[Any], bool]) -> Reader:
+    def read(value: Any) -> Any:
+        try:
+            parsed = parse(str(value))
+        except ValueError:
+            parsed = None
+        if parsed is None or not fits(parsed):
+            raise ValueError(f"expected {expected}, got {quoted(value)}")
+        return parsed
+
+    return read
+
+
+def integer(least: int, most: int = LIMIT - 1) -> Reader:
+    """Return the reader of the integers from ``least`` to ``most``."""
+    above = "" if most == LIMIT - 1 else f" and at most {most}"
+    return _reader(f"an integer of at least {least}{above}", int, lambda n: least <= n <= most)
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"expected true or false, got {quoted(value)}")
+    return value
+
+
+def _height_and_width(text: str) -> str:
+    """Return ``HxW``; a single number stands for both."""
+    match = re.fullmatch(r"([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?", text)
+    if not match:
+        raise ValueError
+    return f"{match[1]}x{match[2] or match[1]}"
+
+
+positive_int = integer(1)
+positive = _reader("a number above 0", float, lambda x: 0 < x < math.inf)
+not_negative = _reader("a number from 0 on", float, lambda x: 0 <= x < math.inf)
+fraction = _reader("a number above 0 and up to 1", float, lambda x: 0 < x <= 1)
+size = _reader("a height and a width such as 48x32", _height_and_width, bool)
+text = _reader("a name", str, bool)
+any_integer = _reader("an integer", int, lambda n: True)
+
+
+def one_of(*names: str) -> Reader:
+    """Return the reader of these names."""
+    return _reader(" or ".join(names), str, names.__contains__)
+
+
+class Architecture(NamedTuple):
+    """What ``--arch`` names.
+
+    Attributes
+    ----------
+    options : tuple of str
+        The options that are for it, those for all nets aside.
+    build : callable
+        Build the net of a config.
+    name : str
+        Its part in the name of a file.
+    """
+
+    options: tuple[str, ...]
+    build: Callable[[RunConfig], VAE]
+    name: str
+
+
+def _build_mlp(config: RunConfig) -> VAE:
+    return VAE(config.n_hidden, config.n_latent, config.n_layers, config.height * config.width)
+
+
+def _build_conv(config: RunConfig) -> VAE:
+    sizes = config.n_latent, config.n_hidden, (config.height, config.width)
+    return VAE(
+        n_latent=config.n_latent,
+        n_output=config.height * config.width,
+        encoder=conv_encoder(*sizes),
+        decoder=conv_decoder(*sizes),
+    )
+
+
+ARCHITECTURES = {
+    "mlp": Architecture(("n_layers",), _build_mlp, "{n_latent}d{n_layers}l{n_hidden}h"),
+    "conv": Architecture((), _build_conv, "{n_latent}dconv{n_hidden}h"),
+}
+
+
+def _field(
+    read: Reader,
+    default: Any = MISSING,
+    help: str | None = None,
+    fixed: bool = True,
+    choices: tuple[str, ...] | None = None,
+) -> Any:
+    """Return a field; with a ``help`` it is an option. Only what is not ``fixed`` may change."""
+    if help and default is not None and not isinstance(default, bool) and default is not MISSING:
+        help += f" (default: {default})"
+    metadata = {"read": read, "help": help, "fixed": fixed, "choices": choices}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What describes a run. What is not fixed may change when it is resumed."""
+
+    dataset: str = _field(
+        text,
+        help="what to train on; digits are drawn by this package (default: mnist, or digits if it "
+        "can be neither found nor downloaded)",
+        choices=tuple(DATASETS),
+    )
+    data_crc32: int = _field(any_integer, 0)  # of all images
+    height: int = _field(positive_int, 28)
+    width: int = _field(positive_int, 28)
+    epochs: int = _field(positive_int, 50, "passes over the training images", fixed=False)
+    batch_size: int = _field(positive_int, 100, "images in a step")
+    n_latent: int = _field(positive_int, 2, "dimensions of the latent code")
+    n_hidden: int = _field(positive_int, 400, "units of each hidden layer")
+    n_layers: int = _field(integer(0, 1000), 2, "hidden layers of the encoder, and of the decoder")
+    seed: int = _field(integer(0), 1, "of all random numbers: the same seed gives the same losses")
+    checkpoint_every: int = _field(positive_int, 1, "epochs between checkpoints", fixed=False)
+    lr: float = _field(positive, 0.001, "learning rate of Adam")
+    arch: str = _field(
+        one_of(*ARCHITECTURES),
+        "mlp",
+        "dense layers, or convolutions and one hidden layer",
+        choices=tuple(ARCHITECTURES),
+    )
+    shuffle: bool = _field(_flag, False, "give the training images in a new order each epoch")
+    binarize: bool = _field(
+        _flag, False, "train and evaluate on black and white pixels, drawn anew for each batch"
+    )
+    size: str | None = _field(
+        size, None, "height and width to bring pictures of your own to, such as 48x32"
+    )
+    invert: bool = _field(_flag, False, "take black for paper in pictures of your own, not white")
+    kl_weight: float = _field(
+        not_negative,
+        1.0,
+        "weight of the KL term in what is trained; reported losses are without it",
+    )
+    kl_warmup: int = _field(integer(0), 0, "epochs in which the weight of the KL term rises from 0")
+    lr_decay: float = _field(fraction, 1.0, "factor of the learning rate after each epoch")
+    patience: int | None = _field(
+        positive_int,
+        None,
+        "stop when the validation loss has not fallen for so many epochs, and keep the "
+        "parameters of the best epoch as well (default: never)",
+        fixed=False,
+    )
+    n_workers: int = _field(positive_int, 1)
+    # Where the run is, which affects the losses not at all, or in the last digits.
+    data_dir: str | None = _field(text, None, fixed=False)
+    context: str = _field(text, "cpu(0)", fixed=False)
+    version: str = _field(text, "unknown", fixed=False)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> RunConfig:
+        """Check the values of a config, by name, and return it. What is left out has its default.
+
+        Raises
+        ------
+        ValueError
+            If they do not describe a run. The message says what was got and what was expected.
+        """
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        if "dataset" not in content or not content.keys() <= fields.keys():
+            raise ValueError(f"expected the config of a run, got {quoted(dict(content))}")
+        values: dict[str, Any] = {}
+        for name, value in content.items():
+            try:
+                unset = value is None and fields[name].default is None
+                values[name] = None if unset else fields[name].metadata["read"](value)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values by name."""
+        return dataclasses.asdict(self)
+
+    def fixed(self) -> dict[str, Any]:
+        """Return the values that may not change when the run is resumed, by name."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.metadata["fixed"]
+        }
+
+    def make_net(self) -> VAE:
+        """Build the net, without parameters yet."""
+        return ARCHITECTURES[self.arch].build(self)
+
+    @property
+    def net_name(self) -> str:
+        """The name of the net, as the tutorial names its parameter file, without the ending."""
+        return "vae_gluon_" + ARCHITECTURES[self.arch].name.format(**self.to_dict())
+
+    @property
+    def default_folder(self) -> Path:
+        """The folder of the run if none is named: options that are not defaults are in it.
+
+        Those that may change when it is resumed are not.
+        """
+        named = {"dataset", "arch", "n_latent", "n_hidden", "n_layers", "seed"}
+        others = [
+            name if value is True else f"{name}{value}"
+            for name, value in self.fixed().items()
+            if name in OPTIONS.keys() - named and value != OPTIONS[name].default
+        ]
+        return Path("runs", "_".join([self.dataset, self.net_name, f"seed{self.seed}", *others]))
+
+
+# The fields that are options of the command line.
+OPTIONS = {field.name: field for field in dataclasses.fields(RunConfig) if field.metadata["help"]}
+
+
+def picture_size(size: str | None) -> tuple[int, int] | None:
+    """Return the height and width of the option ``size``, None if there is none."""
+    if size is None:
+        return None
+    height, width = map(int, size.split("x"))
+    return height, width

@@ -1,0 +1,75 @@
+"""The Trainer of a run: which optimizer, with which moments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+from mxnet import gluon
+
+from vae_gluon._checks import as_array
+from vae_gluon.model import named_parameters
+from vae_gluon.training.adam import Adam
+from vae_gluon.training.history import TrainingState
+
+Moments = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def make_trainer(
+    net: mx.gluon.Block,
+    optimizer: str | mx.optimizer.Optimizer | None,
+    learning_rate: float | mx.lr_scheduler.LRScheduler,
+    start: TrainingState | None,
+) -> gluon.Trainer:
+    """Return the Trainer of a training that begins, or resumes from ``start``."""
+    rate: dict[str, Any] = {"learning_rate": learning_rate}
+    if isinstance(learning_rate, mx.lr_scheduler.LRScheduler):
+        # Both, because Adam's own default would take the place of the schedule's first rate.
+        rate = {"learning_rate": learning_rate.base_lr, "lr_scheduler": learning_rate}
+    settings = None
+    if optimizer is None:
+        if start is not None:
+            rate.update(begin_num_update=start.updates, moments=_moments(net, start))
+        optimizer = Adam(**rate)
+    elif start is not None:
+        raise ValueError(f"expected no optimizer with start, which is of Adam, got {optimizer}")
+    elif isinstance(optimizer, str):
+        settings = rate
+    # Each device updates its own weights, all by the same gradient, so that the moments are here
+    # for a checkpoint, and not in the store that adds up the devices' gradients.
+    parameters = list(net.collect_params().values())
+    return gluon.Trainer(parameters, optimizer, settings, "device", update_on_kvstore=False)
+
+
+def _moments(net: mx.gluon.Block, start: TrainingState) -> dict[int, tuple[Any, Any]]:
+    """Return the moments of ``start`` by the number of their parameter in the Trainer."""
+    names = _names(net)
+    moments = {}
+    for index, parameter in enumerate(net.collect_params().values()):
+        if parameter.grad_req == "null":
+            continue
+        name = names[id(parameter)]
+        shapes = [moment.shape for moment in start.moments.get(name, ())]
+        if shapes != [parameter.shape] * 2:
+            raise ValueError(
+                f"expected start to have two moments of shape {parameter.shape} for {name}, "
+                f"got {shapes or 'none'}"
+            )
+        moments[index] = start.moments[name]
+    return moments
+
+
+def copy_moments(net: mx.gluon.Block, trainer: gluon.Trainer) -> Moments:
+    """Return Adam's two moments of each parameter, arrays of its shape, by its name."""
+    adam, names = trainer.optimizer, _names(net)
+    moments = adam.moments if isinstance(adam, Adam) else {}
+    return {
+        names[id(adam.param_dict[index])]: (as_array(mean), as_array(variance))
+        for index, (mean, variance) in moments.items()
+    }
+
+
+def _names(net: mx.gluon.Block) -> dict[int, str]:
+    """Return the name of each parameter in the files of the net, by the parameter's id."""
+    return {id(parameter): name for name, parameter in named_parameters(net).items()}
