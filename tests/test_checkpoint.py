@@ -252,8 +252,8 @@ NUMBERS = np.zeros(5, "f4")
             {"second_moments__decoder.1.bias": NUMBERS - 1},
             "expected no number below 0",
         ),
-        ({"updates": np.array(-1)}, "below 0 among the updates"),
-        ({"updates": np.array([1, 2])}, r"updates: expected \(\) int64, found \(2,\)"),
+        ({"updates": np.array([-1])}, "below 0 among the updates"),
+        ({"updates": np.array([1, 2])}, r"updates: expected \(1,\) int64, found \(2,\)"),
         ({"format": np.array(2)}, "expected a checkpoint of format 1, got another file"),
         (
             {"history__val": np.array([1.0])},

@@ -9,6 +9,8 @@ import mxnet as mx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from vae_gluon import encode
 from vae_gluon.training.run_config import (
     ARCHITECTURES,
     OPTIONS,
@@ -17,8 +19,6 @@ from vae_gluon.training.run_config import (
     picture_size,
     positive,
 )
-
-from vae_gluon import encode
 
 PLAIN = RunConfig("mnist", 1)
 

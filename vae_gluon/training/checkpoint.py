@@ -8,7 +8,7 @@ name                             array                                     of
 ===============================  ========================================  =====================
 format                           ()                                        the number FORMAT
 config                           (bytes,), JSON                            whatever describes it
-updates                          ()                                        steps of Adam
+updates                          (1,)                                      steps of Adam
 history/FIELD                    (epochs,)                                 ``History``
 parameters/NAME                  of the parameter's shape                  the net
 first_moments/NAME, second_...   of the parameter's shape                  Adam
@@ -87,7 +87,7 @@ def checkpoint_content(
     config: Mapping[str, Any] | None = None,
 ) -> bytes:
     """Return the content of a checkpoint, of parameters and moments that are finite."""
-    arrays: dict[str, Any] = {"format": FORMAT, UPDATES: state.updates}
+    arrays: dict[str, Any] = {"format": FORMAT, UPDATES: np.array([state.updates], "<i8")}
     text = json.dumps(dict(config or {}), allow_nan=False)
     arrays[CONFIG] = np.frombuffer(text.encode(), "u1")
     for name, numbers in state.history._asdict().items():
@@ -173,7 +173,7 @@ def restore(
     # Of a parameter that two blocks share, both names are here, and the moments under the last.
     trained = {id(p): name for name, p in parameters.items() if p.grad_req != "null"}.values()
     has_moments = any(name.startswith(MOMENTS) for name in arrays)
-    expected: dict[str, Any] = {UPDATES: ((), np.dtype("<i8"))}
+    expected: dict[str, Any] = {UPDATES: ((1,), np.dtype("<i8"))}
     for name, parameter in parameters.items():
         expected[PARAMETERS + name] = expected_array(parameter)
     for prefix in MOMENTS if has_moments else ():
@@ -183,14 +183,14 @@ def restore(
     first, second = MOMENTS
     moments = {n: (arrays[first + n], arrays[second + n]) for n in trained if has_moments}
     negative = [name for name, (_, variance) in moments.items() if variance.min() < 0]
-    if negative or arrays[UPDATES] < 0:
+    if negative or arrays[UPDATES][0] < 0:
         raise ValueError(
             f"{path}: expected no number below 0 among the updates and second moments, got one of "
             f"{quoted(negative or UPDATES)}"
         )
     for name, parameter in parameters.items():
         _set(parameter, arrays[PARAMETERS + name], ctx)
-    return TrainingState(history, int(arrays[UPDATES]), moments)
+    return TrainingState(history, int(arrays[UPDATES][0]), moments)
 
 
 def _config(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
