@@ -1,4 +1,4 @@
-"""The page: one file with the net's weights in it, which a browser decodes and encodes with.
+"""The page: one file that holds the net's weights and decodes and encodes in a browser.
 
 It needs no server, no network and no library.
 """
@@ -6,11 +6,14 @@ It needs no server, no network and no library.
 from __future__ import annotations
 
 import base64
+import contextlib
 import html
 import io
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +23,23 @@ from mxnet.gluon import nn
 
 from vae_gluon._checks import as_array
 from vae_gluon._files import replacing
-from vae_gluon.inference import encode, principal_components
-from vae_gluon.model import VAE, context_of, numbers_of
+from vae_gluon.inference import encode
+from vae_gluon.inference.latent import principal_directions
+from vae_gluon.model import VAE, context_of, dtype_of, numbers_of
 from vae_gluon.plotting.images import image_shape, tile
 from vae_gluon.plotting.latent import classes_of, colours_of
 
-TEMPLATE = Path(__file__).with_name("page.html")
-N_IMAGES = 2000  # test images, as many as can be told apart
-STEPS = 2**15 - 1  # of a weight, as large as the largest of its row
-ACTIVATIONS = ("relu", "tanh", "sigmoid", "softrelu", "softsign")
-FRAME = (
-    '<iframe title="{title}" srcdoc="{page}" style="width: 100%; height: 760px; border: 0">'
-    "</iframe>"
-)
+N_IMAGES = 2000  # more dots than that cannot be told apart
+N_PROBES = 4  # inputs on which the layers are compared with the net
+TOLERANCE = 1e-4  # of that comparison, as a share of the largest result
+STEPS = 2**15 - 1  # a weight is stored as an integer; the largest of its row is this one
+KINDS = {
+    nn.Dense: "dense",
+    nn.Conv2D: "conv",
+    nn.Conv2DTranspose: "deconv",
+    nn.Activation: "activation",
+}
+SETTINGS = ("kernel", "stride", "pad", "dilate", "num_group")  # of a convolution
 
 
 class Explorer:
@@ -56,30 +63,37 @@ class Explorer:
 
     def _repr_html_(self) -> str:
         """Return the page in a frame, as a notebook shows it."""
-        return FRAME.format(title=html.escape(self.title), page=html.escape(self.page))
+        title, page = html.escape(self.title), html.escape(self.page)
+        style = "width: 100%; height: 760px; border: 0"
+        return f'<iframe title="{title}" srcdoc="{page}" style="{style}"></iframe>'
 
 
 def explore(
     net: VAE,
     images: np.ndarray,
     labels: np.ndarray | None = None,
-    title: str = "Latent space",
+    title: str | None = "Latent space",
+    *,
+    subtitle: str = "",
 ) -> Explorer:
-    """Make a page in which the latent space of a trained net can be touched.
+    """Make an interactive page of the latent space of a trained net.
 
-    At the end of a notebook's cell it is shown; ``save`` writes it to a file.
+    The last expression of a notebook's cell shows it; ``save`` writes it to a file.
 
     Parameters
     ----------
     net : VAE
-        Trained. Its layers are dense, convolutions, or activations.
+        Trained. Its encoder and its decoder are layers one after the other: dense, convolutions,
+        activations, and what only reshapes.
     images : array
         Test images in [0, 1], (N, 1, height, width) or (N, height, width), or square ones that are
-        flat; the first 2,000 are in the page.
+        flat, or one of them; the page holds the first 2,000.
     labels : array, optional
         As ``plotting.plot_latent`` takes them.
-    title : str, default 'Latent space'
-        What stands above it.
+    title : str or None, default 'Latent space'
+        The heading.
+    subtitle : str, default ''
+        A line in small print below it, such as the net's name.
 
     Returns
     -------
@@ -89,107 +103,151 @@ def explore(
     Raises
     ------
     ValueError
-        If the net has a layer of another kind, or it, the images and the labels do not fit.
+        If the net computes something else than such layers, or it, the images and the labels do
+        not fit.
     """
     images = as_array(images)
+    if images.size == net.n_output and len(images) > 1:
+        images = images[np.newaxis]
+    height, width = image_shape(images)
+    if height * width != net.n_output:
+        raise ValueError(
+            f"expected images of a height and width, {net.n_output} pixels in all, got the shape "
+            f"{images.shape}"
+        )
     if labels is not None:
-        labels = as_array(labels)
-        if len(labels) != len(images):
-            raise ValueError(f"expected {len(images)} labels, got {len(labels)}")
+        labels = classes_of(labels)
+        if labels.shape != (len(images),):
+            raise ValueError(f"expected {len(images)} labels, got the shape {labels.shape}")
         labels = labels[:N_IMAGES]
-    images = images[:N_IMAGES]
+    images, title = images[:N_IMAGES], title or "Latent space"
     mu, _ = encode(net, images)
-    shape = image_shape(images)
-    if shape[0] * shape[1] != net.n_output:
-        raise ValueError(f"expected images of a height and width, got the shape {images.shape}")
     data = {
         "title": title,
-        "shape": shape,
+        "subtitle": subtitle,
+        "shape": (height, width),
         "n_latent": net.n_latent,
-        "encoder": list(_layers(net, net.encoder, net.n_output)),
-        "decoder": list(_layers(net, net.decoder, net.n_latent)),
+        **_networks(net),
         "mu": _text(mu),
-        "sprite": _sprite(images.reshape(-1, *shape)),
-        **_plane(mu),
+        "sprite": _sprite(images.reshape(-1, height, width)),
+        **_plane(mu.astype(float)),
         **_labels(labels),
     }
-    text = json.dumps(data, allow_nan=False).replace("<", "\\u003c")  # no tag within the script
-    return Explorer(title, TEMPLATE.read_text(encoding="utf-8").replace("DATA", text, 1))
+    return Explorer(title, _page(data))
+
+
+def _page(data: dict[str, Any]) -> str:
+    """Join the files of the page, and the data, where page.html names them: {{name}}."""
+    # No tag can begin or end within the script that holds the data.
+    parts = {"data": json.dumps(data, allow_nan=False).replace("<", "\\u003c")}
+    for file in resources.files("vae_gluon.explorer").iterdir():
+        if file.name.endswith((".html", ".css", ".js")):
+            parts[file.name] = file.read_text(encoding="utf-8")
+    return re.sub(r"\{\{([\w.]+)\}\}", lambda match: parts[match[1]], parts["page.html"])
 
 
 def _text(array: np.ndarray, dtype: str = "<f4") -> str:
-    """Return the numbers of an array, of any shape, as text."""
+    """Return the numbers of an array, of any shape, in base64."""
     return base64.b64encode(np.asarray(array, dtype).tobytes()).decode()
 
 
 # The net
 
 
-def _layers(net: VAE, block: mx.gluon.Block, n_input: int) -> Iterator[dict[str, Any]]:
-    """Describe the layers of an encoder or a decoder whose input is (N, n_input)."""
-    x = mx.nd.random.uniform(shape=(1, n_input), ctx=context_of(net))
+def _networks(net: VAE) -> dict[str, Any]:
+    """Describe the layers of the encoder and the decoder."""
+    rng = np.random.default_rng(0)
+    kind = {"ctx": context_of(net), "dtype": dtype_of(net)}
+    x = mx.nd.array(rng.random((N_PROBES, net.n_output)), **kind)
+    z = mx.nd.array(rng.normal(size=(N_PROBES, net.n_latent)), **kind)
+    return {
+        "encoder": _network(net.encoder, x, net.encode(x)[0], lambda y: y[:, : net.n_latent]),
+        "decoder": _network(net.decoder, z, net.decode(z), mx.nd.sigmoid),
+    }
+
+
+def _network(
+    block: mx.gluon.Block,
+    x: mx.nd.NDArray,
+    expected: mx.nd.NDArray,
+    finish: Callable[[mx.nd.NDArray], mx.nd.NDArray],
+) -> list[dict[str, Any]]:
+    """Describe the layers of a block, if with ``finish`` they map x, (N, _), to what is expected.
+
+    A block's layers do not tell what else its forward pass does, such as a skip connection. It
+    shows in the results, or in layers that do not fit each other.
+    """
+    with contextlib.suppress(mx.base.MXNetError):
+        layers, y = _layers(block, x)
+        found = finish(y.reshape((N_PROBES, -1)))
+        if abs(found - expected).max().asscalar() <= TOLERANCE * abs(expected).max().asscalar():
+            return layers
+    raise ValueError(
+        f"expected layers one after the other, got a {type(block).__name__} with something between "
+        "them or around them, such as a function or a skip connection"
+    )
+
+
+def _layers(block: mx.gluon.Block, x: mx.nd.NDArray) -> tuple[list[dict[str, Any]], mx.nd.NDArray]:
+    """Describe the layers of a block; return them, and what they map x, (N, ...), to."""
+    layers = []
     for layer in block._children.values():
+        if type(layer) not in KINDS and layer._children:
+            inner, x = _layers(layer, x)
+            layers += inner
+            continue
         y = layer(x)
-        yield from _layer(layer, x, y)
+        if type(layer) in KINDS:
+            layers.append(_layer(layer, x, y))
+        elif x.size != y.size or (x.reshape(-1) != y.reshape(-1)).sum().asscalar():
+            raise ValueError(
+                "expected layers that are dense, convolutions or activations, got "
+                f"{type(layer).__name__}"
+            )
         x = y
+    return layers, x
 
 
-def _layer(layer: mx.gluon.Block, x: mx.nd.NDArray, y: mx.nd.NDArray) -> Iterator[dict[str, Any]]:
-    """Describe a layer that has mapped x, (1, ...), to y, (1, ...); nothing, if it reshapes."""
-    kinds = {nn.Dense: "dense", nn.Conv2D: "conv", nn.Conv2DTranspose: "deconv"}
-    if type(layer) is nn.Activation and layer._act_type in ACTIVATIONS:
-        yield {"kind": "activation", "activation": layer._act_type}
-    elif type(layer) in kinds:
-        activation = layer.act._act_type if layer.act is not None else None
-        if activation not in (None, *ACTIVATIONS):
-            raise ValueError(f"expected activations of {', '.join(ACTIVATIONS)}, got {activation}")
-        weight = numbers_of(layer.weight)
-        # A row of a transposed convolution belongs to a channel of the input.
-        rows = weight.reshape(len(weight), -1)
-        scales = np.maximum(abs(rows).max(axis=1), np.finfo("f4").tiny) / STEPS
-        described = {
-            "kind": kinds[type(layer)],
-            "in": x.shape[1:],
-            "out": y.shape[1:],
-            "activation": activation,
-            "weight": _text(np.rint(rows / scales[:, None]), "<i2"),
-            "scales": _text(scales),
-            "bias": None if layer.bias is None else _text(numbers_of(layer.bias)),
-        }
-        if type(layer) is not nn.Dense:
-            settings = layer._kwargs
-            if settings["num_group"] != 1 or set(settings["dilate"]) != {1}:
-                raise ValueError(f"expected convolutions without groups and dilation, got {layer}")
-            described.update({name: settings[name] for name in ("kernel", "stride", "pad")})
-        yield described
-    elif x.size != y.size or (x.asnumpy().ravel() != y.asnumpy().ravel()).any():
-        raise ValueError(
-            "expected layers that are dense, convolutions or activations, got "
-            f"{type(layer).__name__}"
-        )
+def _layer(layer: mx.gluon.Block, x: mx.nd.NDArray, y: mx.nd.NDArray) -> dict[str, Any]:
+    """Describe a layer that has mapped x, (N, ...), to y, (N, ...)."""
+    kind = KINDS[type(layer)]
+    if kind == "activation":
+        return {"kind": kind, "activation": layer._act_type}
+    weight = numbers_of(layer.weight)
+    # A row of a transposed convolution belongs to a channel of the input.
+    rows = weight.reshape(len(weight), -1)
+    scales = np.maximum(abs(rows).max(axis=1), np.finfo("f4").tiny) / STEPS
+    settings = {} if kind == "dense" else {name: layer._kwargs[name] for name in SETTINGS}
+    return {
+        "kind": kind,
+        "in": x.shape[1:],
+        "out": y.shape[1:],
+        "activation": layer.act._act_type if layer.act is not None else None,
+        "weight": _text(np.rint(rows / scales[:, None]), "<i2"),
+        "scales": _text(scales),
+        "bias": None if layer.bias is None else _text(numbers_of(layer.bias)),
+        **settings,
+    }
 
 
 # What is on the plane
 
 
 def _plane(mu: np.ndarray) -> dict[str, Any]:
-    """Describe the plane of codes, (N, n_latent): their space, or its main components."""
+    """Describe the plane through codes, (N, n_latent): all of their space, or where most vary."""
     n_latent = mu.shape[1]
-    origin, axes, spread = np.zeros(n_latent), np.eye(2, n_latent), [1.0, 1.0]
+    origin, axes = np.zeros(n_latent), np.eye(2, n_latent)
     if n_latent > 2:
-        components, _ = principal_components(mu)
-        origin = mu.mean(axis=0)
-        # The directions from the projections: as principal_components has signed them.
-        axes = np.linalg.lstsq(mu - origin, components, rcond=None)[0].T
-        spread = components.std(axis=0).tolist()
-    return {"origin": _text(origin), "axes": [_text(axis) for axis in axes], "spread": spread}
+        directions, _ = principal_directions(mu)
+        origin, axes = mu.mean(axis=0), directions.T
+    return {"origin": _text(origin), "axes": [_text(axis) for axis in axes]}
 
 
 def _labels(labels: np.ndarray | None) -> dict[str, Any]:
-    """Describe labels: the number of each one's class, (N,), the classes' names and colours."""
+    """Describe labels, (N,): the number of each one's class, the classes' names and colours."""
     if labels is None:
         return {"labels": None, "classes": None, "colours": ["#1f77b4"]}
-    classes, numbers, sizes = np.unique(classes_of(labels), return_inverse=True, return_counts=True)
+    classes, numbers, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     colours = np.rint(255 * colours_of(classes, sizes)[:, :3]).astype(int)
     return {
         "labels": numbers.tolist(),
@@ -199,14 +257,13 @@ def _labels(labels: np.ndarray | None) -> dict[str, Any]:
 
 
 def _sprite(images: np.ndarray, n_columns: int = 50) -> dict[str, Any]:
-    """Return images, (N, height, width), in rows on one picture, black on white."""
+    """Return images, (N, height, width), in rows of one picture, black on white."""
     from PIL import Image
 
     n, height, width = images.shape
     blank = np.zeros((-n % n_columns, height, width))  # the rest of the last row
-    whole = tile(np.concatenate([images, blank]), n_columns)
-    grey = np.rint(255 * (1 - whole)).astype(np.uint8)
+    grey = np.rint(255 * (1 - tile(np.concatenate([images, blank]), n_columns)))
     file = io.BytesIO()
-    Image.fromarray(grey).save(file, "PNG", optimize=True)
+    Image.fromarray(grey.astype(np.uint8)).save(file, "PNG", optimize=True)
     source = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
     return {"source": source, "columns": n_columns}

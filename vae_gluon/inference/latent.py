@@ -139,12 +139,22 @@ def principal_components(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if mu.ndim != 2 or min(mu.shape) < 2:
         raise ValueError(f"expected codes of shape (N, n_latent), both above 1, got {mu.shape}")
     check_numbers("latent codes", mu)
+    directions, shares = principal_directions(mu)
+    return (mu - mu.mean(axis=0)) @ directions, shares
+
+
+def principal_directions(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the two directions in which codes, (N, n_latent), vary most, and their shares.
+
+    The directions are unit vectors, in the columns of (n_latent, 2), the shares those of the total
+    variance, (2,).
+    """
     centred = mu - mu.mean(axis=0)
     variances, directions = np.linalg.eigh(centred.T @ centred / len(mu))  # ascending
     main = directions[:, :-3:-1]
     # A direction has no sign of its own: make its largest component positive.
     main = main * np.sign(main[abs(main).argmax(axis=0), [0, 1]])
-    return centred @ main, variances[:-3:-1] / max(variances.sum(), np.finfo(float).tiny)
+    return main, variances[:-3:-1] / max(variances.sum(), np.finfo(float).tiny)
 
 
 def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:

@@ -1,0 +1,583 @@
+// The plane: dots, decoded images, the point that moves over it, and what lies there.
+
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const [HEIGHT, WIDTH] = DATA.shape;
+const N_LATENT = DATA.n_latent;
+const { encode, decode } = makeNet(DATA);
+
+const byId = (id) => document.getElementById(id);
+const plane = byId("plane");
+const pen = plane.getContext("2d");
+
+// Codes and the plane. Its two axes are unit vectors in the space of codes: the space's own, or the
+// codes' first principal components. Along each of them the prior is N(0, 1).
+
+const ORIGIN = floats(DATA.origin);
+const AXES = DATA.axes.map(floats);
+const MU = floats(DATA.mu);
+const CODES = Array.from({ length: MU.length / N_LATENT }, (_, i) =>
+  MU.subarray(i * N_LATENT, (i + 1) * N_LATENT)
+);
+
+/** Return the coordinates of a code on the plane. */
+function project(code) {
+  return AXES.map((axis) => axis.reduce((sum, a, i) => sum + a * code[i], 0));
+}
+
+/** Return a code moved to coordinates on the plane; off the plane it stays where it is. */
+function movedTo([a, b], code) {
+  const [fromA, fromB] = project(code);
+  return code.map((v, i) => v + AXES[0][i] * (a - fromA) + AXES[1][i] * (b - fromB));
+}
+
+const POINTS = CODES.map(project);
+
+// What is seen: the codes, and most of the prior; as much along both axes.
+const RANGES = [0, 1].map((axis) => {
+  const along = POINTS.map((point) => point[axis]);
+  return [along.reduce((a, b) => Math.min(a, b), -3.2), along.reduce((a, b) => Math.max(a, b), 3.2)];
+});
+const CENTRE = RANGES.map(([low, high]) => (low + high) / 2);
+const REACH = 1.05 * Math.max(...RANGES.map(([low, high]) => (high - low) / 2));
+
+const state = {
+  z: ORIGIN, // the code that is shown
+  kept: ORIGIN, // the one that a mouse returns to when it leaves the plane
+  drawn: null, // the code of the drawing
+  images: true, // decoded images all over the plane
+  prior: false, // axes in the prior's probability
+};
+
+/** Map a coordinate to [0, 1] across the plane. */
+function toUnit(value, axis) {
+  return state.prior ? ndtr(value) : ((value - CENTRE[axis]) / REACH + 1) / 2;
+}
+
+function fromUnit(unit, axis) {
+  return state.prior
+    ? ndtri(Math.min(0.9999, Math.max(0.0001, unit)))
+    : CENTRE[axis] + (2 * unit - 1) * REACH;
+}
+
+/** Map coordinates to pixels of the plane's canvas. */
+function toScreen([a, b]) {
+  return [toUnit(a, 0) * plane.width, (1 - toUnit(b, 1)) * plane.height];
+}
+
+/** Map shares of the plane's width and height, from the top left, to coordinates. */
+function fromScreen([x, y]) {
+  return [fromUnit(x, 0), fromUnit(1 - y, 1)];
+}
+
+// Colours, of the reader's light or dark scheme.
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+let colours;
+
+function readColours() {
+  const style = getComputedStyle(document.documentElement);
+  const names = ["paper", "text", "soft", "line", "accent"];
+  colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+}
+
+/** Return the picture of an image, in [0, 1]: ink, through which the paper below is seen. */
+function pictureOf(pixels) {
+  const picture = new ImageData(WIDTH, HEIGHT);
+  const shade = dark.matches ? 236 : 0;
+  for (let i = 0; i < WIDTH * HEIGHT; i++) {
+    picture.data[4 * i] = picture.data[4 * i + 1] = picture.data[4 * i + 2] = shade;
+    picture.data[4 * i + 3] = 255 * pixels[i];
+  }
+  return picture;
+}
+
+function showImage(canvas, pixels) {
+  canvas.width = WIDTH;
+  canvas.height = HEIGHT;
+  canvas.getContext("2d").putImageData(pictureOf(pixels), 0, 0);
+}
+
+// Layers behind the point. They are made anew when the axes, the size or the colours change.
+
+const CELL = Math.max(WIDTH, HEIGHT); // pixels along the side of each decoded image
+const CELLS = Math.min(20, Math.ceil(2048 / CELL)); // of them along each side of the plane
+const DOT = Math.min(5, Math.max(2.6, 2.6 * Math.sqrt(1000 / POINTS.length))); // few are larger
+let scan = null;
+let dots = null;
+
+function newCanvas(width, height) {
+  return Object.assign(document.createElement("canvas"), { width, height });
+}
+
+/** Decode some more of the images all over the plane, for 8 ms; return whether any are left. */
+function growScan() {
+  scan = scan || { canvas: newCanvas(CELLS * CELL, CELLS * CELL), next: 0 };
+  const ink = scan.canvas.getContext("2d");
+  const until = performance.now() + 8;
+  while (scan.next < CELLS ** 2 && performance.now() < until) {
+    const [column, row] = [scan.next % CELLS, Math.floor(scan.next / CELLS)];
+    const middle = fromScreen([(column + 0.5) / CELLS, (row + 0.5) / CELLS]);
+    const left = column * CELL + Math.floor((CELL - WIDTH) / 2);
+    const top = row * CELL + Math.floor((CELL - HEIGHT) / 2);
+    ink.putImageData(pictureOf(decode(movedTo(middle, ORIGIN))), left, top);
+    scan.next++;
+  }
+  return scan.next < CELLS ** 2;
+}
+
+/** Return the ticks of an axis, [coordinate, text]: about as many as its length has room for. */
+function ticks(axis) {
+  const room = Math.max(5, plane.clientWidth / 70);
+  if (state.prior) {
+    const probabilities = plane.clientWidth < 250 ? [0.1, 0.5, 0.9] : [0.1, 0.3, 0.5, 0.7, 0.9];
+    return probabilities.map((p) => [ndtri(p), p.toFixed(1)]);
+  }
+  const least = (2 * REACH) / room;
+  const power = 10 ** Math.floor(Math.log10(least));
+  const step = [1, 2, 5, 10].find((factor) => factor * power >= least) * power;
+  const found = [];
+  for (let k = Math.ceil((CENTRE[axis] - REACH) / step); k * step < CENTRE[axis] + REACH; k++) {
+    found.push([k * step, String(Number((k * step).toPrecision(6)))]);
+  }
+  return found;
+}
+
+function drawDots(ink, unit) {
+  ink.globalAlpha = 0.65;
+  POINTS.forEach((point, i) => {
+    const [x, y] = toScreen(point);
+    ink.fillStyle = DATA.colours[DATA.labels ? DATA.labels[i] : 0];
+    ink.beginPath();
+    ink.arc(x, y, DOT * unit, 0, 2 * Math.PI);
+    ink.fill();
+  });
+  ink.globalAlpha = 1;
+}
+
+/** Draw the ticks of both axes, as lines across the plane where no images are behind them. */
+function drawTicks(ink, unit) {
+  const size = (11 * plane.width) / plane.clientWidth; // of the numbers
+  const length = state.images ? size / 2 : plane.width;
+  ink.font = `${size}px system-ui, sans-serif`;
+  ink.strokeStyle = state.images ? colours.soft : colours.line;
+  ink.lineWidth = unit;
+  const line = (...ends) => {
+    ink.beginPath();
+    ends.forEach((end) => ink.lineTo(...end));
+    ink.stroke();
+  };
+  const write = (text, left, base) => {
+    ink.fillStyle = colours.paper;
+    ink.fillRect(left - size / 5, base - 0.95 * size, ink.measureText(text).width + size / 2.5, 1.2 * size);
+    ink.fillStyle = colours.text;
+    ink.fillText(text, left, base);
+  };
+  for (const [value, text] of ticks(0)) {
+    const [x] = toScreen([value, 0]);
+    if (x < size || x > plane.width - size) continue; // its number would be cut off
+    line([x, plane.height], [x, plane.height - length]);
+    write(text, x - ink.measureText(text).width / 2, plane.height - 0.7 * size);
+  }
+  for (const [value, text] of ticks(1)) {
+    const [, y] = toScreen([0, value]);
+    if (y < size || y > plane.height - 3 * size) continue;
+    line([0, y], [length, y]);
+    write(text, 0.7 * size, y + size / 3);
+  }
+}
+
+/** Make the layers anew, at the next frame. */
+function again() {
+  scan = null;
+  dots = null;
+  redraw();
+}
+
+// Frames. One is drawn when something has changed, not all the time.
+
+let pending = false;
+let shown = null; // the code whose image is shown
+let motion = null; // of the point by itself: {from, to, start, duration, back}
+
+function redraw() {
+  if (!pending) requestAnimationFrame(frame);
+  pending = true;
+}
+
+function frame(now) {
+  pending = false;
+  if (motion) advance(now);
+  const growing = state.images && growScan();
+  drawPlane();
+  if (shown !== state.z) showPoint();
+  if (motion || growing) redraw();
+}
+
+function drawPlane() {
+  const unit = plane.width / 500;
+  pen.fillStyle = colours.paper;
+  pen.fillRect(0, 0, plane.width, plane.height);
+  if (state.images) {
+    pen.globalAlpha = 0.6;
+    pen.drawImage(scan.canvas, 0, 0, plane.width, plane.height);
+    pen.globalAlpha = 1;
+  }
+  if (!dots) {
+    dots = newCanvas(plane.width, plane.height);
+    drawDots(dots.getContext("2d"), unit);
+    drawTicks(dots.getContext("2d"), unit);
+  }
+  pen.drawImage(dots, 0, 0);
+  if (motion && motion.back) {
+    pen.strokeStyle = colours.accent;
+    pen.lineWidth = 2 * unit;
+    pen.beginPath();
+    walk.forEach((code) => pen.lineTo(...toScreen(project(code))));
+    pen.stroke();
+  }
+  walk.forEach((code) => drawMark(code, colours.soft));
+  if (state.kept !== state.z && !motion) drawMark(state.kept, "transparent");
+  if (state.drawn) drawMark(state.drawn, colours.text, true);
+  drawMark(state.z, colours.accent);
+}
+
+/** Draw a round or square mark at a code; one without a colour is only a ring. */
+function drawMark(code, colour, square = false) {
+  const [x, y] = toScreen(project(code));
+  const pixel = plane.width / plane.clientWidth;
+  const radius = Math.max(5, plane.clientWidth / 80) * pixel;
+  pen.beginPath();
+  if (square) pen.rect(x - radius, y - radius, 2 * radius, 2 * radius);
+  else pen.arc(x, y, radius, 0, 2 * Math.PI);
+  pen.fillStyle = colour;
+  pen.strokeStyle = colour === "transparent" ? colours.accent : colours.paper;
+  pen.lineWidth = 2 * pixel;
+  pen.fill();
+  pen.stroke();
+}
+
+/** Show what lies at the point: the decoded image, the nearest test image, the numbers. */
+function showPoint() {
+  shown = state.z;
+  showImage(byId("decoded"), decode(shown));
+  byId("where").textContent = `z = ${written(shown)}`;
+  for (const slider of document.querySelectorAll("#sliders input")) {
+    if (slider !== document.activeElement) slider.value = shown[slider.dataset.dimension];
+    slider.nextElementSibling.value = shown[slider.dataset.dimension].toFixed(2);
+  }
+  showNearest(project(shown));
+}
+
+function written(code) {
+  const numbers = Array.from(code.slice(0, 4), (v) => v.toFixed(2));
+  return `(${numbers.join(", ")}${N_LATENT > 4 ? ", …" : ""})`;
+}
+
+const sprite = new Image(); // all test images, black on white
+const one = newCanvas(WIDTH, HEIGHT).getContext("2d", { willReadFrequently: true });
+
+function showNearest([a, b]) {
+  if (!sprite.complete) return; // it is shown again when it has been loaded
+  let [nearest, least] = [0, Infinity];
+  POINTS.forEach(([c, d], i) => {
+    const distance = (a - c) ** 2 + (b - d) ** 2;
+    if (distance < least) [nearest, least] = [i, distance];
+  });
+  const column = nearest % DATA.sprite.columns;
+  const row = Math.floor(nearest / DATA.sprite.columns);
+  one.drawImage(sprite, column * WIDTH, row * HEIGHT, WIDTH, HEIGHT, 0, 0, WIDTH, HEIGHT);
+  const { data } = one.getImageData(0, 0, WIDTH, HEIGHT);
+  showImage(byId("nearest"), Float32Array.from({ length: WIDTH * HEIGHT }, (_, i) => 1 - data[4 * i] / 255));
+  byId("which").textContent = DATA.labels
+    ? phrase("nearest test image: {name}", { name: DATA.classes[DATA.labels[nearest]] })
+    : phrase("nearest test image");
+}
+
+// The point is moved: shown at another code, and kept there unless a mouse only passes.
+
+function show(code) {
+  state.z = code;
+  redraw();
+}
+
+function keep(code) {
+  state.kept = code;
+  show(code);
+  writeAddress();
+}
+
+function moveTo(point) {
+  keep(movedTo(point, state.kept));
+}
+
+// The point moves by itself: to a surprise, or to and fro between two points.
+
+let walk = []; // the two codes, as far as they have been picked
+let picking = false;
+
+function startMotion(to, duration, back = false) {
+  motion = { from: state.z, to, start: null, duration, back };
+  redraw();
+}
+
+function advance(now) {
+  motion.start = motion.start ?? now;
+  const share = Math.min(1, (now - motion.start) / motion.duration);
+  const t = (1 - Math.cos(Math.PI * share)) / 2;
+  const { from, to } = motion;
+  state.z = share < 1 ? from.map((v, i) => v + t * (to[i] - v)) : to;
+  if (share < 1) return;
+  motion = motion.back ? { ...motion, from: to, to: from, start: now } : null;
+}
+
+/** Stop what moves or is being picked; the point stays where it is. */
+function stop() {
+  if (motion) state.kept = state.z;
+  motion = null;
+  walk = [];
+  picking = false;
+  nameWalk();
+  redraw();
+}
+
+function nameWalk() {
+  const steps = ["Pick the first point", "Pick the second point", "Stop walking"];
+  const busy = picking || walk.length === 2;
+  byId("walk").textContent = phrase(busy ? steps[walk.length] : "Walk between two points");
+  byId("walk").setAttribute("aria-pressed", String(busy));
+}
+
+/** Take the point as an end of the walk, which the second one starts. */
+function pick() {
+  walk.push(state.z);
+  picking = walk.length < 2;
+  nameWalk();
+  if (!picking) {
+    state.z = walk[0];
+    startMotion(walk[1], 2000, true);
+  }
+}
+
+/** Return a number from N(0, 1) (Box and Muller). */
+function randomNormal() {
+  return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+}
+
+function surprise() {
+  stop();
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const code = ORIGIN.map(randomNormal);
+  startMotion(code, still ? 0 : 600);
+  state.kept = code;
+  writeAddress();
+}
+
+// The plane listens to mouse, finger and keys.
+
+/** Return where on an element an event is, in shares of its width and height. */
+function placeOn(element, event) {
+  const box = element.getBoundingClientRect();
+  return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+}
+
+plane.addEventListener("pointerdown", (event) => {
+  plane.setPointerCapture(event.pointerId);
+  if (motion) stop();
+  moveTo(fromScreen(placeOn(plane, event)));
+  if (picking) pick();
+});
+
+plane.addEventListener("pointermove", (event) => {
+  if (motion) return;
+  const point = fromScreen(placeOn(plane, event).map((share) => Math.min(1, Math.max(0, share))));
+  if (event.buttons) moveTo(point);
+  else if (event.pointerType === "mouse") show(movedTo(point, state.kept));
+});
+
+plane.addEventListener("pointerleave", () => {
+  if (!motion) show(state.kept);
+});
+
+const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
+
+plane.addEventListener("keydown", (event) => {
+  if (KEYS[event.key]) {
+    if (motion) stop();
+    const step = (event.shiftKey ? 0.5 : 0.1) * (REACH > 7 ? 5 : 1);
+    const here = project(state.kept);
+    moveTo(KEYS[event.key].map((direction, axis) => here[axis] + step * direction));
+  } else if (event.key === "Home") {
+    stop();
+    keep(ORIGIN);
+  } else if (event.key === "Enter" && picking) {
+    pick();
+  } else {
+    return;
+  }
+  event.preventDefault();
+});
+
+byId("surprise").addEventListener("click", surprise);
+
+byId("walk").addEventListener("click", () => {
+  const busy = picking || walk.length === 2;
+  stop();
+  picking = !busy;
+  nameWalk();
+  plane.scrollIntoView({ block: "nearest" });
+});
+
+/** Switch one of the options "images" and "prior". */
+function setOption(name, on) {
+  state[name] = on;
+  byId(name).setAttribute("aria-pressed", String(on));
+  again();
+}
+
+for (const name of ["images", "prior"]) {
+  byId(name).addEventListener("click", () => {
+    setOption(name, !state[name]);
+    writeAddress();
+  });
+}
+
+byId("reset").addEventListener("click", () => {
+  stop();
+  setOption("images", true);
+  setOption("prior", false);
+  keep(ORIGIN);
+  clearPad();
+});
+
+// On a narrow window the plane is explored, or drawn beside.
+
+function setMode(mode) {
+  document.body.dataset.mode = mode;
+  for (const name of ["explore", "draw"]) {
+    byId(name).setAttribute("aria-pressed", String(name === mode));
+  }
+}
+
+for (const mode of ["explore", "draw"]) byId(mode).addEventListener("click", () => setMode(mode));
+
+// The point and the view are kept in the address: a link shows the same. A page that a notebook holds
+// has no address of its own.
+
+let writing = null;
+
+function address() {
+  const parts = [];
+  if (state.kept !== ORIGIN) parts.push("z=" + Array.from(state.kept, (v) => +v.toFixed(3)).join(","));
+  if (!state.images) parts.push("images=0");
+  if (state.prior) parts.push("prior=1");
+  return parts.length ? "#" + parts.join("&") : "";
+}
+
+/** Write the address when nothing has changed for a while: browsers limit how often. */
+function writeAddress() {
+  clearTimeout(writing);
+  if (location.protocol === "about:") return;
+  writing = setTimeout(() => {
+    history.replaceState(null, "", location.href.split("#")[0] + address());
+  }, 400);
+}
+
+function readAddress() {
+  const parts = new URLSearchParams(location.hash.slice(1));
+  const numbers = (parts.get("z") || "").split(",").map(Number);
+  const known = numbers.length === N_LATENT && parts.get("z") && numbers.every(Number.isFinite);
+  stop();
+  setOption("images", parts.get("images") !== "0");
+  setOption("prior", parts.get("prior") === "1");
+  state.kept = known ? Float32Array.from(numbers) : ORIGIN;
+  show(state.kept);
+}
+
+// Sliders, one for each dimension where there are more than two, sorted by use: by the variance of
+// the codes along them, which is near zero for a dimension that the net has given up.
+
+const N_SLIDERS = 12; // the others have to be asked for
+
+function makeSliders() {
+  const dimensions = Array.from(ORIGIN.keys(), (i) => {
+    const along = CODES.map((code) => code[i]);
+    const mean = along.reduce((sum, v) => sum + v, 0) / along.length;
+    const variance = along.reduce((sum, v) => sum + (v - mean) ** 2, 0) / along.length;
+    const reach = along.reduce((most, v) => Math.max(most, Math.abs(v)), 4);
+    return { i, variance, reach };
+  });
+  dimensions.sort((a, b) => b.variance - a.variance);
+  const rest = document.querySelector("#rest div");
+  dimensions.forEach(({ i, reach }, rank) => {
+    const label = document.createElement("label");
+    const slider = document.createElement("input");
+    Object.assign(slider, { type: "range", min: -Math.ceil(reach), max: Math.ceil(reach), step: 0.01 });
+    slider.dataset.dimension = i;
+    slider.setAttribute("aria-label", phrase("Dimension {n} of the code", { n: i + 1 }));
+    slider.addEventListener("input", () => {
+      stop();
+      keep(state.kept.map((v, k) => (k === i ? Number(slider.value) : v)));
+    });
+    label.append(`z${i + 1}`, slider, document.createElement("output"));
+    (rank < N_SLIDERS ? byId("used") : rest).append(label);
+  });
+  byId("sliders").hidden = false;
+  byId("components").hidden = false;
+  if (N_LATENT > N_SLIDERS) {
+    byId("rest").hidden = false;
+    document.querySelector("#rest summary").textContent = phrase("{n} more", { n: N_LATENT - N_SLIDERS });
+  }
+}
+
+/** List the labels that have a colour of their own, and count the others. */
+function makeLegend() {
+  const entries = new Map(); // colour -> names
+  DATA.classes.forEach((name, i) => {
+    entries.set(DATA.colours[i], [...(entries.get(DATA.colours[i]) || []), name]);
+  });
+  for (const [colour, names] of entries) {
+    const entry = document.createElement("span");
+    entry.textContent = names.length > 1 ? phrase("{n} others", { n: names.length }) : names[0];
+    entry.style.setProperty("--dot", colour);
+    byId("labels").append(entry);
+  }
+}
+
+function fit() {
+  const side = Math.round(plane.clientWidth * Math.min(2, devicePixelRatio || 1));
+  if (side === 0 || side === plane.width) return;
+  plane.width = plane.height = side;
+  dots = null;
+  redraw();
+}
+
+/** Fill the page in, once. */
+function start() {
+  document.documentElement.lang = LANGUAGE;
+  for (const element of document.querySelectorAll("header, main, footer")) translate(element);
+  document.title = byId("title").textContent = phrase(DATA.title);
+  byId("subtitle").textContent = DATA.subtitle;
+  for (const event of ["pointerdown", "keydown", "drop", "paste"]) {
+    addEventListener(event, () => document.body.classList.add("touched"), { once: true });
+  }
+  if (DATA.classes) makeLegend();
+  if (N_LATENT > 2) makeSliders();
+  readColours();
+  dark.addEventListener("change", () => {
+    readColours();
+    shown = null;
+    showPad();
+    again();
+  });
+  sprite.onload = () => {
+    shown = null;
+    redraw();
+  };
+  sprite.src = DATA.sprite.source;
+  new ResizeObserver(fit).observe(plane);
+  addEventListener("hashchange", readAddress);
+  fit();
+  readAddress();
+}
+
+window.explorer = { decode, encode, state, moveTo };
