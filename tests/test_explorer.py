@@ -1,6 +1,7 @@
-"""The page in which the latent plane is touched: what is in it, and what a browser makes of it."""
+"""The interactive page of the latent space: what it holds, and what a browser computes from it."""
 
 import base64
+import io
 import json
 import re
 import shutil
@@ -8,10 +9,11 @@ import shutil
 import mxnet as mx
 import numpy as np
 import pytest
-from mxnet.gluon import nn
+from mxnet.gluon import HybridBlock, nn
+from PIL import Image
 
 import vae_gluon
-from vae_gluon import VAE, Decoder, conv_decoder, conv_encoder, decode, encode
+from vae_gluon import VAE, Decoder, decode, encode
 from vae_gluon.command import cli, dataset
 from vae_gluon.explorer import explore
 
@@ -19,21 +21,56 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 TOLERANCE = 2e-3  # of a pixel
+SHAPE = (12, 8)
 
 
-def make_net(kind, n_latent=2, shape=(28, 28)):
+def make_net(n_latent=2, **parts):
     """A net with biases, whose activations are not all zero."""
+    net = VAE(32, n_latent, 2, act_type="tanh", **parts)
+    return initialized(net)
+
+
+def initialized(net):
     vae_gluon.seed(1)
-    pair = {}
-    if kind == "conv":
-        pair = {
-            "encoder": conv_encoder(n_latent, 32, shape),
-            "decoder": conv_decoder(n_latent, 32, shape),
-        }
-    net = VAE(32, n_latent, 2, shape[0] * shape[1], act_type="tanh", **pair)
     net.initialize(mx.init.Xavier())
     for parameter in net.collect_params(".*bias").values():
         parameter.set_data(mx.nd.random.normal(0, 0.1, parameter.shape))
+    return net
+
+
+def sequence(*layers, kind=nn.HybridSequential):
+    block = kind()
+    block.add(*layers)
+    return block
+
+
+def reshape(*shape):
+    return nn.HybridLambda(lambda F, x: F.reshape(x, shape=(-1, *shape)))
+
+
+def make_conv_net():
+    """A net of every kind of layer that a page computes; its codes are large."""
+    encoder = sequence(
+        reshape(1, *SHAPE),
+        nn.Conv2D(4, 3, strides=2, padding=1, activation="relu", in_channels=1),
+        nn.Dropout(0.5),
+        sequence(nn.Conv2D(4, 3, padding=2, dilation=2, groups=2, in_channels=4), nn.Flatten()),
+        nn.Activation("softsign"),
+        nn.Dense(6, in_units=96),
+    )
+    decoder = sequence(
+        nn.Dense(96, activation="softrelu", in_units=3),
+        reshape(4, 6, 4),
+        nn.Conv2DTranspose(
+            4, 3, 2, 1, output_padding=1, groups=2, activation="sigmoid", in_channels=4
+        ),
+        nn.Conv2D(1, 3, padding=1, in_channels=4, use_bias=False),
+        nn.Flatten(),
+        kind=Decoder,
+    )
+    net = initialized(VAE(n_latent=3, n_output=96, encoder=encoder, decoder=decoder))
+    last = encoder[-1].weight
+    last.set_data(last.data() * mx.nd.array([[80], [30], [200], [1], [1], [1]]))
     return net
 
 
@@ -48,7 +85,7 @@ def numbers(text, dtype="<f4"):
 
 
 def test_the_dense_layers_in_the_page_decode_as_the_net_does(digits):
-    net = make_net("dense")
+    net = make_net()
     z = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
     x = z
     for layer in data_of(explore(net, digits["test_data"]).page)["decoder"]:
@@ -60,16 +97,16 @@ def test_the_dense_layers_in_the_page_decode_as_the_net_does(digits):
 
 
 def test_the_page_holds_codes_labels_and_colours(digits):
-    net = make_net("dense")
+    net = make_net()
     names = np.array(["odd", "even", "</script>"])[digits["test_label"] % 3]
-    page = explore(net, digits["test_data"], names, title="A <b> & title").page
+    page = explore(net, digits["test_data"], names, "A <b> & title {{data}}").page
     data = data_of(page)
     mu, _ = encode(net, digits["test_data"])
     np.testing.assert_array_equal(numbers(data["mu"]).reshape(-1, 2), mu)
     assert data["classes"] == ["</script>", "even", "odd"]
     assert [data["classes"][number] for number in data["labels"]] == list(names)
     assert (data["title"], data["shape"], len(set(data["colours"]))) == (
-        "A <b> & title",
+        "A <b> & title {{data}}",
         [28, 28],
         3,
     )
@@ -85,30 +122,111 @@ def test_the_page_of_the_tutorials_net_is_small(digits):
 
 
 def test_a_notebook_shows_the_page_in_a_frame(digits, tmp_path):
-    explorer = explore(make_net("dense"), digits["test_data"], title='"quoted"')
+    explorer = explore(make_net(), digits["test_data"], title='"quoted"')
     frame = explorer._repr_html_()
     assert frame.startswith('<iframe title="&quot;quoted&quot;" srcdoc="&lt;!DOCTYPE html&gt;')
     explorer.save(tmp_path / "page.html")
-    assert (tmp_path / "page.html").read_text() == explorer.page
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == explorer.page
+
+
+def test_one_image_is_enough(digits):
+    image = digits["test_data"][:1]
+    pages = [
+        explore(make_net(n_latent), one, title=None).page
+        for n_latent in (1, 2, 5)
+        for one in (image, image[0], image[0, 0], image.ravel())
+    ]
+    assert {data_of(page)["title"] for page in pages} == {"Latent space"}
+    assert {len(numbers(data_of(page)["mu"])) for page in pages} == {1, 2, 5}
+
+
+def test_a_net_in_double_precision_has_the_same_page(digits):
+    net = make_net()
+    page = explore(net, digits["test_data"]).page
+    net.cast("float64")
+    double = data_of(explore(net, digits["test_data"]).page)
+    assert double["decoder"] == data_of(page)["decoder"]
+    np.testing.assert_allclose(numbers(double["mu"]), numbers(data_of(page)["mu"]), atol=1e-5)
+
+
+def test_shared_parameters_are_in_the_page_twice(digits):
+    layer = nn.Dense(32, in_units=32)
+    shared = nn.Dense(32, in_units=32, params=layer.params)
+    encoder = sequence(nn.Dense(32, in_units=784), layer, shared, nn.Dense(4, in_units=32))
+    described = data_of(explore(make_net(encoder=encoder), digits["test_data"]).page)["encoder"]
+    assert described[1] == described[2]
+
+
+def test_the_random_generator_of_mxnet_is_left_as_it_was(digits):
+    net = make_net()
+    drawn = []
+    for images in (digits["test_data"], None):
+        vae_gluon.seed(1)
+        if images is not None:
+            explore(net, images)
+        drawn.append(mx.nd.random.normal(shape=(3,)).asnumpy().tolist())
+    assert drawn[0] == drawn[1]
+
+
+class Between(HybridBlock):
+    """Two layers, and what ``join`` does between them or around them."""
+
+    def __init__(self, join):
+        super().__init__()
+        self.join = join
+        with self.name_scope():
+            self.first, self.last = nn.Dense(784, in_units=784), nn.Dense(4, in_units=784)
+
+    def hybrid_forward(self, F, x):
+        return self.join(F, self, x)
+
+
+class TwoHeads(HybridBlock):
+    def __init__(self):
+        super().__init__()
+        with self.name_scope():
+            self.mu, self.lv = nn.Dense(2, in_units=784), nn.Dense(2, in_units=784)
+
+    def hybrid_forward(self, F, x):
+        return F.concat(self.mu(x), self.lv(x), dim=1)
+
+
+class OwnLogits(Decoder):
+    def logits(self, z):
+        return 2 * super().logits(z)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"encoder": Between(lambda F, net, x: net.last(F.relu(net.first(x))))},
+        {"encoder": Between(lambda F, net, x: net.last(x + net.first(x)))},
+        {"encoder": TwoHeads()},
+        {"decoder": sequence(nn.Dense(784, in_units=2), kind=OwnLogits)},
+    ],
+    ids=["a function between layers", "a skip connection", "two heads", "logits of its own"],
+)
+def test_a_net_that_is_more_than_its_layers_is_refused(digits, parts):
+    with pytest.raises(ValueError, match="expected layers one after the other, got a"):
+        explore(make_net(**parts), digits["test_data"])
 
 
 def test_what_cannot_be_shown_is_refused(digits):
-    net = make_net("dense")
-    with pytest.raises(ValueError, match="expected 200 labels, got 199"):
-        explore(net, digits["test_data"], digits["test_label"][:199])
-    odd = VAE(decoder=Decoder())
-    odd.decoder.add(nn.Dense(784, in_units=2), nn.LayerNorm(in_channels=784))
-    odd.initialize()
-    with pytest.raises(ValueError, match=r"dense, convolutions or activations, got LayerNorm"):
-        explore(odd, digits["test_data"])
-    with pytest.raises(ValueError, match="expected images of a height and width"):
-        explore(VAE_of(90), np.zeros((5, 90)))
-
-
-def VAE_of(n_output):  # noqa: N802
-    net = VAE(4, n_output=n_output)
-    net.initialize()
-    return net
+    net, images = make_net(), digits["test_data"]
+    for labels, found in (
+        (digits["test_label"][:199], "199"),
+        (np.array(1), r"an array of shape \(\)"),
+        ([("a", 1)] * 200, r"an array of shape \(200, 2\)"),
+    ):
+        with pytest.raises(ValueError, match=f"expected 200 labels, got {found}$"):
+            explore(net, images, labels)
+    odd = make_net(
+        decoder=sequence(nn.Dense(784, in_units=2), nn.LayerNorm(in_channels=784), kind=Decoder)
+    )
+    with pytest.raises(ValueError, match="dense, convolutions or activations, got LayerNorm"):
+        explore(odd, images)
+    with pytest.raises(ValueError, match="expected images of a height and width, 90 pixels"):
+        explore(initialized(VAE(4, n_output=90)), np.zeros((5, 90)))
 
 
 def test_the_command_writes_the_page_into_the_run(tmp_path, monkeypatch, digits, capsys):
@@ -125,6 +243,8 @@ def test_the_command_writes_the_page_into_the_run(tmp_path, monkeypatch, digits,
 
 # In a browser
 
+STATE = "() => Array.from(explorer.state.z)"
+
 
 @pytest.fixture(scope="module")
 def browser():
@@ -137,56 +257,312 @@ def browser():
         browser.close()
 
 
-@pytest.mark.parametrize(
-    ("kind", "n_latent", "shape"), [("dense", 2, (28, 28)), ("conv", 3, (12, 8))]
-)
-def test_a_browser_decodes_and_encodes_as_the_net_does(browser, tmp_path, kind, n_latent, shape):
-    net, rng = make_net(kind, n_latent, shape), np.random.default_rng(0)
-    images = rng.random((60, 1, *shape)).astype(np.float32)
-    explore(net, images, np.arange(60) % 3).save(tmp_path / "page.html")
-    page, said, asked = browser.new_page(viewport={"width": 1100, "height": 800}), [], []
+@pytest.fixture(scope="module")
+def shown(browser, tmp_path_factory):
+    """The net, its images, their page, and what that page has said and asked for."""
+    net = make_conv_net()
+    images = np.random.default_rng(0).random((60, 1, *SHAPE)).astype(np.float32)
+    explorer = explore(net, images, np.arange(60) % 3, subtitle="three dimensions")
+    path = tmp_path_factory.mktemp("explorer") / "page.html"
+    explorer.save(path)
+    page = browser.new_page(locale="en-US", reduced_motion="reduce")
+    said, asked = [], []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"file://{tmp_path}/page.html")
+    yield net, images, explorer, page, f"file://{path}", said, asked
+    page.close()
 
-    z = rng.normal(size=(10, n_latent))
-    decoded = [page.evaluate("z => Array.from(explorer.decode(z))", row.tolist()) for row in z]
-    np.testing.assert_allclose(decoded, decode(net, z), atol=TOLERANCE)
-    rows = images[:5].reshape(5, -1).tolist()
-    encoded = [page.evaluate("x => Array.from(explorer.encode(x))", row) for row in rows]
-    np.testing.assert_allclose(encoded, encode(net, images[:5])[0], atol=TOLERANCE)
 
-    # A drawing of the mouse is encoded as the net encodes it.
-    pad = page.locator("#pad").bounding_box()
-    page.mouse.move(pad["x"] + pad["width"] / 4, pad["y"] + pad["height"] / 4)
-    page.mouse.down()
-    page.mouse.move(pad["x"] + pad["width"] / 2, pad["y"] + pad["height"] / 2, steps=4)
+@pytest.fixture
+def page(shown):
+    """The page, opened anew; in the end it has said nothing, and asked for nothing else."""
+    *_, page, address, said, asked = shown
+    said.clear()
+    asked.clear()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    open_page(page, address)
+    yield page
+    assert said == []
+    assert {url.split("#")[0] for url in asked if not url.startswith("blob:")} <= {address}
+
+
+def open_page(page, address):
+    page.goto("about:blank")  # else the browser may only move within the page that it has
+    page.goto(address)
+
+
+def draw(page, *points):
+    """Draw a stroke with the mouse, through points in shares of the pad."""
+    box = page.locator("#pad").bounding_box()
+    for i, (x, y) in enumerate(points):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3)
+        if i == 0:
+            page.mouse.down()
     page.mouse.up()
-    drawn = np.array(page.evaluate("() => Array.from(explorer.ink())"))
-    assert drawn.sum() > 1
-    code = page.evaluate("() => Array.from(explorer.state.drawn)")
-    np.testing.assert_allclose(code, encode(net, drawn.reshape(1, -1))[0][0], atol=TOLERANCE)
 
-    # The keys move the point, the width of a phone is enough.
-    state = "() => Array.from(explorer.state.z)"
+
+def ink_and_code(page):
+    return [
+        np.array(page.evaluate(f"() => Array.from({what})"))
+        for what in ("explorer.ink()", "explorer.state.drawn")
+    ]
+
+
+def picture(grey):
+    """Return a file of a grey picture, (height, width) in [0, 1], as the browser takes it."""
+    file = io.BytesIO()
+    Image.fromarray(np.rint(255 * grey).astype(np.uint8)).save(file, "PNG")
+    return {"name": "picture.png", "mimeType": "image/png", "buffer": file.getvalue()}
+
+
+def choose(page, file):
+    page.evaluate("() => { explorer.state.drawn = null; }")
+    page.locator("#file").set_input_files(file)
+    page.wait_for_function("() => explorer.state.drawn")
+
+
+def in_view(page, *ids):
+    """Return those of the elements that are not wholly in the window as it is."""
+    size = page.viewport_size
+    boxes = {name: page.locator(name).bounding_box() for name in ids}
+    return [
+        name
+        for name, box in boxes.items()
+        if box is None
+        or min(box["x"], box["y"]) < 0
+        or box["x"] + box["width"] > size["width"]
+        or box["y"] + box["height"] > size["height"]
+    ]
+
+
+def test_a_browser_decodes_and_encodes_as_the_net_does(page, shown):
+    net, images, *_ = shown
+    z = np.random.default_rng(0).normal(size=(10, 3))
+    decoded = page.evaluate("rows => rows.map((z) => Array.from(explorer.decode(z)))", z.tolist())
+    np.testing.assert_allclose(decoded, decode(net, z), atol=TOLERANCE)
+    assert np.ptp(decoded) > 0.1
+    rows = images.reshape(60, -1)[:5].tolist()
+    encoded = page.evaluate("rows => rows.map((x) => Array.from(explorer.encode(x)))", rows)
+    mu, _ = encode(net, images[:5])
+    np.testing.assert_allclose(encoded, mu, atol=TOLERANCE * abs(mu).max())
+
+
+def test_a_drawing_is_encoded_as_the_net_encodes_it(page, shown):
+    net, *_ = shown
+    draw(page, (0.3, 0.3), (0.5, 0.6))
+    once, _ = ink_and_code(page)
+    draw(page, (0.6, 0.3), (0.6, 0.4))
+    ink, code = ink_and_code(page)
+    assert ink.sum() > once.sum() > 1
+    mu, _ = encode(net, ink.reshape(1, -1))
+    np.testing.assert_allclose(code, mu[0], atol=TOLERANCE * abs(mu).max())
+    page.click("#clear")
+    assert page.evaluate("() => explorer.state.drawn") is None
+
+
+def test_a_picture_is_encoded_whether_chosen_dropped_or_pasted(page, shown):
+    net, images, *_ = shown
+    image = np.rint(255 * images[0, 0]) / 255
+    image[[0, -1]] = image[:, [0, -1]] = 0
+    mu, _ = encode(net, image.reshape(1, -1))
+    file = picture(image)
+    ways = {
+        "drop": "dispatchEvent(new DragEvent('drop', {dataTransfer: data}))",
+        "paste": "dispatchEvent(new ClipboardEvent('paste', {clipboardData: data}))",
+    }
+    for event in ("choose", *ways):
+        if event == "choose":
+            choose(page, file)
+        else:
+            page.evaluate("() => { explorer.state.drawn = null; }")
+            page.evaluate(
+                "bytes => { const data = new DataTransfer(); data.items.add(new File("
+                "[Uint8Array.from(bytes)], 'picture.png', {type: 'image/png'})); "
+                f"{ways[event]}; }}",
+                list(file["buffer"]),
+            )
+            page.wait_for_function("() => explorer.state.drawn")
+        ink, code = ink_and_code(page)
+        np.testing.assert_allclose(ink, image.ravel(), atol=1e-6)
+        np.testing.assert_allclose(code, mu[0], atol=TOLERANCE * abs(mu).max())
+
+    choose(page, picture(1 - image))  # dark on white
+    np.testing.assert_allclose(ink_and_code(page)[0], image.ravel(), atol=1e-6)
+
+
+def test_a_large_picture_is_fitted_and_centred(page):
+    paper = np.full((300, 400), 0.9)  # grey paper, with a black bar in a corner
+    paper[20:140, 30:50] = 0
+    choose(page, picture(paper))
+    ink = ink_and_code(page)[0].reshape(SHAPE)
+    rows, columns = np.nonzero(ink > 0.3)
+    assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (pytest.approx(12 * 20 / 28, abs=1), 2)
+    mass = [(ink.sum(axis=1 - axis) @ (np.arange(side) + 0.5)) for axis, side in enumerate(SHAPE)]
+    np.testing.assert_allclose(np.array(mass) / ink.sum(), (6, 4), atol=0.6)
+
+
+def test_a_file_that_is_no_picture_is_named(page):
+    page.locator("#file").set_input_files(
+        {"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"}
+    )
+    page.wait_for_function("() => document.getElementById('code').innerText.includes('not a pic')")
+
+
+def test_the_keys_move_the_point(page):
     page.focus("#plane")
-    before = np.array(page.evaluate(state))
+    before = np.array(page.evaluate(STATE))
     for key in ("ArrowRight", "Shift+ArrowUp"):
         page.keyboard.press(key)
-    moved = np.linalg.norm(np.array(page.evaluate(state)) - before)
-    assert moved == pytest.approx(np.hypot(0.1, 0.5), abs=1e-3)
-    page.set_viewport_size({"width": 360, "height": 700})
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
-    assert page.locator("#sliders input").count() == (n_latent if n_latent > 2 else 0)
+    moved = np.linalg.norm(np.array(page.evaluate(STATE)) - before)
+    assert moved == pytest.approx(np.hypot(0.5, 2.5), abs=1e-3)  # longer steps for larger codes
 
-    # A walk moves by itself.
+
+def test_a_mouse_that_passes_leaves_the_point_where_it_was_put(page):
+    box = page.locator("#plane").bounding_box()
+    page.mouse.click(box["x"] + 100, box["y"] + 150)
+    put = page.evaluate(STATE)
+    page.mouse.move(box["x"] + 300, box["y"] + 250)
+    assert page.evaluate(STATE) != put
+    page.mouse.move(box["x"] + 300, box["y"] - 20)
+    assert page.evaluate(STATE) == put
+
+
+def test_axes_and_sliders_follow_the_codes(page, shown):
+    net, images, *_ = shown
+    mu, _ = encode(net, images)
+    assert abs(mu).max() > 15
+    projections = np.array(page.evaluate("() => POINTS"))
+    for axis in (0, 1):
+        ticks = [value for value, _ in page.evaluate(f"() => ticks({axis})")]
+        assert 4 <= len(ticks) <= 12
+        step = ticks[1] - ticks[0]
+        assert ticks[0] - step < projections[:, axis].min()
+        assert ticks[-1] + step > projections[:, axis].max()
+    sliders = page.evaluate(
+        "() => Array.from(document.querySelectorAll('#sliders input'),"
+        " (s) => [Number(s.dataset.dimension), Number(s.max)])"
+    )
+    assert [i for i, _ in sliders] == np.argsort(-mu.var(axis=0)).tolist()
+    assert [most for _, most in sliders] == [
+        max(4, np.ceil(abs(mu[:, i]).max())) for i, _ in sliders
+    ]
+
+
+def test_a_link_shows_the_same_point_and_view(page, shown):
+    page.focus("#sliders input")
+    page.keyboard.press("ArrowLeft")
+    page.click("#prior")
+    page.click("#images")
+    z = page.evaluate(STATE)
+    page.wait_for_function("() => location.hash.includes('images=0')")
+    address = page.url
+    open_page(page, address)
+    np.testing.assert_allclose(page.evaluate(STATE), z, atol=1e-3)
+    assert page.evaluate("() => [explorer.state.prior, explorer.state.images]") == [True, False]
+    page.evaluate("() => { location.hash = '#z=1,2,3'; }")
+    page.wait_for_function("() => explorer.state.z[2] === 3 && explorer.state.images")
+    page.click("#reset")
+    page.wait_for_function("() => location.hash === ''")
+    for unreadable in ("#z=1,2", "#z=a,b,c", "#z=1,,2", "#other"):
+        open_page(page, shown[4] + unreadable)
+        assert page.evaluate("() => explorer.state.z.every(Number.isFinite)")
+
+
+def test_surprise_me_draws_a_code_and_reset_returns(page):
+    origin = page.evaluate(STATE)
+    page.click("#surprise")
+    page.wait_for_function("z => explorer.state.z.every((v, i) => v !== z[i])", arg=origin)
+    page.click("#reset")
+    assert page.evaluate(STATE) == origin
+
+
+def test_a_walk_moves_by_itself(page):
     box = page.locator("#plane").bounding_box()
     page.click("#walk")
-    for place in (0.3, 0.6):
-        page.mouse.click(box["x"] + place * box["width"], box["y"] + place * box["height"])
-    first = page.evaluate(state)
+    for share in (0.3, 0.6):
+        page.mouse.click(box["x"] + share * box["width"], box["y"] + share * box["height"])
+    first = page.evaluate(STATE)
     page.wait_for_function("z => explorer.state.z[0] !== z", arg=first[0])
+    page.click("#walk")
+    assert page.inner_text("#walk") == "Walk between two points"
+
+
+def test_a_line_explains_the_page_until_it_is_touched(page):
+    assert page.locator("#hint").is_visible()
+    assert not page.locator("#subtitle").is_visible()
+    top = page.locator("#plane").bounding_box()["y"]
+    page.mouse.click(700, 300)
+    assert not page.locator("#hint").is_visible()
+    assert page.inner_text("#subtitle") == "three dimensions"
+    assert page.locator("#plane").bounding_box()["y"] == top
+    assert "vae_gluon" in page.inner_text("footer")
+
+
+def test_a_phone_shows_the_plane_with_what_it_decodes_and_the_pad_with_the_plane(page):
+    page.set_viewport_size({"width": 390, "height": 664})
+    assert in_view(page, "#plane", "#decoded", "#nearest") == []
+    assert page.locator("#plane").bounding_box()["width"] > 300
+    page.click("#draw")
+    assert in_view(page, "#pad", "#plane", "#back", "#code") == []
+    draw(page, (0.3, 0.3), (0.5, 0.95))
+    assert page.evaluate("() => explorer.state.drawn.length") == 3
+    assert page.evaluate("() => scrollY") == 0
+    for canvas in ("#pad", "#plane"):
+        assert page.locator(canvas).evaluate("e => getComputedStyle(e).touchAction") == "none"
+    page.set_viewport_size({"width": 320, "height": 568})
+    for mode in ("#draw", "#explore"):
+        page.click(mode)
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= 320
+
+
+def test_targets_are_large_enough(page):
+    for width, mode in ((1280, None), (390, "#explore"), (390, "#draw")):
+        page.set_viewport_size({"width": width, "height": 664})
+        if mode:
+            page.click(mode)
+        boxes = [
+            target.bounding_box()
+            for target in page.locator("button, input, summary, a").all()
+            if target.is_visible()
+        ]
+        assert len(boxes) >= 7
+        assert min(min(box["width"], box["height"]) for box in boxes) >= 24
+
+
+def test_the_dark_scheme_has_no_white_boxes(page):
+    page.emulate_media(color_scheme="dark")
+    page.click("#images")  # which are grey, of a net without training
+    page.wait_for_function("() => colours.ink === '236' && dots && !state.images")
+    grey = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("L"))
+    assert grey.mean() < 80
+    assert (grey > 200).mean() < 0.05
+
+
+def test_the_page_speaks_the_browsers_chinese_in_a_notebooks_frame_offline(browser, shown):
+    _, _, explorer, *_ = shown
+    context = browser.new_context(locale="zh-CN", offline=True)
+    page, said = context.new_page(), []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.set_content(explorer._repr_html_())
+    frame = page.frame_locator("iframe")
+    frame.locator("#walk").click()
+    frame.locator("#surprise").click()
+    text = frame.locator("body").inner_text()
+    labels = frame.locator("[aria-label]").evaluate_all("es => es.map((e) => e.ariaLabel)")
+    assert "隐空间" in text
+    english = re.findall("[A-Za-z]{2,}", " ".join([text, *labels]))
+    assert set(english) <= {"vae", "gluon", "three", "dimensions", "Shift"}
+    assert frame.locator("html").get_attribute("lang") == "zh"
     assert said == []
-    assert asked == [f"file://{tmp_path}/page.html"]
-    page.close()
+    context.close()
+
+
+def test_every_phrase_has_its_chinese(page):
+    # Those of the page are translated in the test above, those of the scripts are found here.
+    scripts = page.evaluate("() => document.scripts[1].text")
+    phrases = set(re.findall(r'phrase\(\s*"([^"]+)"', scripts))
+    assert len(phrases) > 7
+    assert phrases <= set(page.evaluate("() => Object.keys(CHINESE)"))

@@ -1,3 +1,3 @@
-"""A trained net -> a page in which its latent plane can be touched."""
+"""A trained net -> an interactive page of its latent space."""
 
 from vae_gluon.explorer.page import Explorer, explore

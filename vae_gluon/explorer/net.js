@@ -37,7 +37,9 @@ function dense(layer, weights, bias) {
     for (let row = 0; row < nRows; row++) {
       for (let i = 0; i < nOutput; i++) {
         let sum = bias ? bias[i] : 0;
-        for (let j = 0; j < nInput; j++) sum += weights[i * nInput + j] * x[row * nInput + j];
+        let k = i * nInput;
+        let j = row * nInput;
+        for (const end = k + nInput; k < end; k++, j++) sum += weights[k] * x[j];
         y[row * nOutput + i] = sum;
       }
     }

@@ -186,5 +186,4 @@ addEventListener("paste", (event) => {
 });
 
 window.explorer.ink = () => image;
-showPad();
 start();

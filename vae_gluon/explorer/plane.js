@@ -71,21 +71,20 @@ function fromScreen([x, y]) {
 
 // Colours, of the reader's light or dark scheme.
 
-const dark = matchMedia("(prefers-color-scheme: dark)");
 let colours;
 
 function readColours() {
   const style = getComputedStyle(document.documentElement);
-  const names = ["paper", "text", "soft", "line", "accent"];
+  const names = ["paper", "text", "soft", "line", "accent", "ink"];
   colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
 /** Return the picture of an image, in [0, 1]: ink, through which the paper below is seen. */
 function pictureOf(pixels) {
   const picture = new ImageData(WIDTH, HEIGHT);
-  const shade = dark.matches ? 236 : 0;
+  const ink = Number(colours.ink);
   for (let i = 0; i < WIDTH * HEIGHT; i++) {
-    picture.data[4 * i] = picture.data[4 * i + 1] = picture.data[4 * i + 2] = shade;
+    picture.data[4 * i] = picture.data[4 * i + 1] = picture.data[4 * i + 2] = ink;
     picture.data[4 * i + 3] = 255 * pixels[i];
   }
   return picture;
@@ -562,8 +561,9 @@ function start() {
   }
   if (DATA.classes) makeLegend();
   if (N_LATENT > 2) makeSliders();
+  document.documentElement.style.setProperty("--ratio", WIDTH / HEIGHT);
   readColours();
-  dark.addEventListener("change", () => {
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     readColours();
     shown = null;
     showPad();
@@ -576,6 +576,7 @@ function start() {
   sprite.src = DATA.sprite.source;
   new ResizeObserver(fit).observe(plane);
   addEventListener("hashchange", readAddress);
+  showPad();
   fit();
   readAddress();
 }
