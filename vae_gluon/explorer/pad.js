@@ -74,13 +74,14 @@ function clearPad() {
 }
 
 pad.addEventListener("pointerdown", (event) => {
+  if (!event.isPrimary) return; // a second finger
   pad.setPointerCapture(event.pointerId);
   last = null;
   draw(event);
 });
 
 pad.addEventListener("pointermove", (event) => {
-  if (last) draw(event);
+  if (last && event.isPrimary) draw(event);
 });
 
 for (const name of ["pointerup", "pointercancel"]) {
@@ -103,9 +104,10 @@ function inkOf(picture, width, height) {
   const { data } = canvas.getImageData(0, 0, width, height);
   const grey = Float32Array.from(
     { length: width * height },
-    (_, i) => (0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2]) / 255
+    (_, i) => (0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2]) / 255,
   );
-  const isEdge = (_, i) => i < width || i >= width * (height - 1) || i % width === 0 || (i + 1) % width === 0;
+  const isEdge = (_, i) =>
+    i < width || i >= width * (height - 1) || i % width === 0 || (i + 1) % width === 0;
   const edge = grey.filter(isEdge);
   const background = edge.reduce((sum, v) => sum + v, 0) / edge.length;
   return background > 0.5 ? grey.map((v) => 1 - v) : grey;
@@ -184,6 +186,3 @@ addEventListener("drop", (event) => {
 addEventListener("paste", (event) => {
   if (event.clipboardData.files.length) readPicture(event.clipboardData.files[0]);
 });
-
-window.explorer.ink = () => image;
-start();

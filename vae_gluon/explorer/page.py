@@ -19,7 +19,7 @@ import numpy as np
 
 from vae_gluon._checks import as_array
 from vae_gluon._files import replacing
-from vae_gluon.explorer.layers import to_base64, describe_layers
+from vae_gluon.explorer.layers import describe_layers, to_base64
 from vae_gluon.inference import encode
 from vae_gluon.inference.latent import principal_directions
 from vae_gluon.model import VAE

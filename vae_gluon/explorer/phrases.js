@@ -46,7 +46,8 @@ const CHINESE = {
 };
 
 const LANGUAGE =
-  navigator.languages.map((name) => name.slice(0, 2)).find((name) => ["en", "zh"].includes(name)) || "en";
+  navigator.languages.map((name) => name.slice(0, 2)).find((name) => ["en", "zh"].includes(name)) ||
+  "en";
 
 /** Return a phrase in the reader's language, with values where it says {name}. */
 function phrase(english, values = {}) {

@@ -1,4 +1,4 @@
-// The plane: dots, decoded images, the point that moves over it, and what lies there.
+// The plane: dots, decoded images, the point that moves over them, and what is shown of it.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const [HEIGHT, WIDTH] = DATA.shape;
@@ -16,7 +16,7 @@ const ORIGIN = floats(DATA.origin);
 const AXES = DATA.axes.map(floats);
 const MU = floats(DATA.mu);
 const CODES = Array.from({ length: MU.length / N_LATENT }, (_, i) =>
-  MU.subarray(i * N_LATENT, (i + 1) * N_LATENT)
+  MU.subarray(i * N_LATENT, (i + 1) * N_LATENT),
 );
 
 /** Return the coordinates of a code on the plane. */
@@ -35,7 +35,10 @@ const POINTS = CODES.map(project);
 // What is seen: the codes, and most of the prior; as much along both axes.
 const RANGES = [0, 1].map((axis) => {
   const along = POINTS.map((point) => point[axis]);
-  return [along.reduce((a, b) => Math.min(a, b), -3.2), along.reduce((a, b) => Math.max(a, b), 3.2)];
+  return [
+    along.reduce((a, b) => Math.min(a, b), -3.2),
+    along.reduce((a, b) => Math.max(a, b), 3.2),
+  ];
 });
 const CENTRE = RANGES.map(([low, high]) => (low + high) / 2);
 const REACH = 1.05 * Math.max(...RANGES.map(([low, high]) => (high - low) / 2));
@@ -76,7 +79,9 @@ let colours;
 function readColours() {
   const style = getComputedStyle(document.documentElement);
   const names = ["paper", "text", "soft", "line", "accent", "ink"];
-  colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  colours = Object.fromEntries(
+    names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]),
+  );
 }
 
 /** Return the picture of an image, in [0, 1]: ink, through which the paper below is seen. */
@@ -167,7 +172,12 @@ function drawTicks(ink, unit) {
   };
   const write = (text, left, base) => {
     ink.fillStyle = colours.paper;
-    ink.fillRect(left - size / 5, base - 0.95 * size, ink.measureText(text).width + size / 2.5, 1.2 * size);
+    ink.fillRect(
+      left - size / 5,
+      base - 0.95 * size,
+      ink.measureText(text).width + size / 2.5,
+      1.2 * size,
+    );
     ink.fillStyle = colours.text;
     ink.fillText(text, left, base);
   };
@@ -286,7 +296,10 @@ function showNearest([a, b]) {
   const row = Math.floor(nearest / DATA.sprite.columns);
   one.drawImage(sprite, column * WIDTH, row * HEIGHT, WIDTH, HEIGHT, 0, 0, WIDTH, HEIGHT);
   const { data } = one.getImageData(0, 0, WIDTH, HEIGHT);
-  showImage(byId("nearest"), Float32Array.from({ length: WIDTH * HEIGHT }, (_, i) => 1 - data[4 * i] / 255));
+  showImage(
+    byId("nearest"),
+    Float32Array.from({ length: WIDTH * HEIGHT }, (_, i) => 1 - data[4 * i] / 255),
+  );
   byId("which").textContent = DATA.labels
     ? phrase("nearest test image: {name}", { name: DATA.classes[DATA.labels[nearest]] })
     : phrase("nearest test image");
@@ -331,7 +344,10 @@ function advance(now) {
 
 /** Stop what moves or is being picked; the point stays where it is. */
 function stop() {
-  if (motion) state.kept = state.z;
+  if (motion) {
+    state.kept = state.z;
+    writeAddress();
+  }
   motion = null;
   walk = [];
   picking = false;
@@ -340,9 +356,13 @@ function stop() {
 }
 
 function nameWalk() {
-  const steps = ["Pick the first point", "Pick the second point", "Stop walking"];
+  const steps = [
+    phrase("Pick the first point"),
+    phrase("Pick the second point"),
+    phrase("Stop walking"),
+  ];
   const busy = picking || walk.length === 2;
-  byId("walk").textContent = phrase(busy ? steps[walk.length] : "Walk between two points");
+  byId("walk").textContent = busy ? steps[walk.length] : phrase("Walk between two points");
   byId("walk").setAttribute("aria-pressed", String(busy));
 }
 
@@ -366,219 +386,7 @@ function surprise() {
   stop();
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const code = ORIGIN.map(randomNormal);
-  startMotion(code, still ? 0 : 600);
+  startMotion(code, still ? 1 : 600);
   state.kept = code;
   writeAddress();
 }
-
-// The plane listens to mouse, finger and keys.
-
-/** Return where on an element an event is, in shares of its width and height. */
-function placeOn(element, event) {
-  const box = element.getBoundingClientRect();
-  return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-}
-
-plane.addEventListener("pointerdown", (event) => {
-  plane.setPointerCapture(event.pointerId);
-  if (motion) stop();
-  moveTo(fromScreen(placeOn(plane, event)));
-  if (picking) pick();
-});
-
-plane.addEventListener("pointermove", (event) => {
-  if (motion) return;
-  const point = fromScreen(placeOn(plane, event).map((share) => Math.min(1, Math.max(0, share))));
-  if (event.buttons) moveTo(point);
-  else if (event.pointerType === "mouse") show(movedTo(point, state.kept));
-});
-
-plane.addEventListener("pointerleave", () => {
-  if (!motion) show(state.kept);
-});
-
-const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
-
-plane.addEventListener("keydown", (event) => {
-  if (KEYS[event.key]) {
-    if (motion) stop();
-    const step = (event.shiftKey ? 0.5 : 0.1) * (REACH > 7 ? 5 : 1);
-    const here = project(state.kept);
-    moveTo(KEYS[event.key].map((direction, axis) => here[axis] + step * direction));
-  } else if (event.key === "Home") {
-    stop();
-    keep(ORIGIN);
-  } else if (event.key === "Enter" && picking) {
-    pick();
-  } else {
-    return;
-  }
-  event.preventDefault();
-});
-
-byId("surprise").addEventListener("click", surprise);
-
-byId("walk").addEventListener("click", () => {
-  const busy = picking || walk.length === 2;
-  stop();
-  picking = !busy;
-  nameWalk();
-  plane.scrollIntoView({ block: "nearest" });
-});
-
-/** Switch one of the options "images" and "prior". */
-function setOption(name, on) {
-  state[name] = on;
-  byId(name).setAttribute("aria-pressed", String(on));
-  again();
-}
-
-for (const name of ["images", "prior"]) {
-  byId(name).addEventListener("click", () => {
-    setOption(name, !state[name]);
-    writeAddress();
-  });
-}
-
-byId("reset").addEventListener("click", () => {
-  stop();
-  setOption("images", true);
-  setOption("prior", false);
-  keep(ORIGIN);
-  clearPad();
-});
-
-// On a narrow window the plane is explored, or drawn beside.
-
-function setMode(mode) {
-  document.body.dataset.mode = mode;
-  for (const name of ["explore", "draw"]) {
-    byId(name).setAttribute("aria-pressed", String(name === mode));
-  }
-}
-
-for (const mode of ["explore", "draw"]) byId(mode).addEventListener("click", () => setMode(mode));
-
-// The point and the view are kept in the address: a link shows the same. A page that a notebook holds
-// has no address of its own.
-
-let writing = null;
-
-function address() {
-  const parts = [];
-  if (state.kept !== ORIGIN) parts.push("z=" + Array.from(state.kept, (v) => +v.toFixed(3)).join(","));
-  if (!state.images) parts.push("images=0");
-  if (state.prior) parts.push("prior=1");
-  return parts.length ? "#" + parts.join("&") : "";
-}
-
-/** Write the address when nothing has changed for a while: browsers limit how often. */
-function writeAddress() {
-  clearTimeout(writing);
-  if (location.protocol === "about:") return;
-  writing = setTimeout(() => {
-    history.replaceState(null, "", location.href.split("#")[0] + address());
-  }, 400);
-}
-
-function readAddress() {
-  const parts = new URLSearchParams(location.hash.slice(1));
-  const numbers = (parts.get("z") || "").split(",").map(Number);
-  const known = numbers.length === N_LATENT && parts.get("z") && numbers.every(Number.isFinite);
-  stop();
-  setOption("images", parts.get("images") !== "0");
-  setOption("prior", parts.get("prior") === "1");
-  state.kept = known ? Float32Array.from(numbers) : ORIGIN;
-  show(state.kept);
-}
-
-// Sliders, one for each dimension where there are more than two, sorted by use: by the variance of
-// the codes along them, which is near zero for a dimension that the net has given up.
-
-const N_SLIDERS = 12; // the others have to be asked for
-
-function makeSliders() {
-  const dimensions = Array.from(ORIGIN.keys(), (i) => {
-    const along = CODES.map((code) => code[i]);
-    const mean = along.reduce((sum, v) => sum + v, 0) / along.length;
-    const variance = along.reduce((sum, v) => sum + (v - mean) ** 2, 0) / along.length;
-    const reach = along.reduce((most, v) => Math.max(most, Math.abs(v)), 4);
-    return { i, variance, reach };
-  });
-  dimensions.sort((a, b) => b.variance - a.variance);
-  const rest = document.querySelector("#rest div");
-  dimensions.forEach(({ i, reach }, rank) => {
-    const label = document.createElement("label");
-    const slider = document.createElement("input");
-    Object.assign(slider, { type: "range", min: -Math.ceil(reach), max: Math.ceil(reach), step: 0.01 });
-    slider.dataset.dimension = i;
-    slider.setAttribute("aria-label", phrase("Dimension {n} of the code", { n: i + 1 }));
-    slider.addEventListener("input", () => {
-      stop();
-      keep(state.kept.map((v, k) => (k === i ? Number(slider.value) : v)));
-    });
-    label.append(`z${i + 1}`, slider, document.createElement("output"));
-    (rank < N_SLIDERS ? byId("used") : rest).append(label);
-  });
-  byId("sliders").hidden = false;
-  byId("components").hidden = false;
-  if (N_LATENT > N_SLIDERS) {
-    byId("rest").hidden = false;
-    document.querySelector("#rest summary").textContent = phrase("{n} more", { n: N_LATENT - N_SLIDERS });
-  }
-}
-
-/** List the labels that have a colour of their own, and count the others. */
-function makeLegend() {
-  const entries = new Map(); // colour -> names
-  DATA.classes.forEach((name, i) => {
-    entries.set(DATA.colours[i], [...(entries.get(DATA.colours[i]) || []), name]);
-  });
-  for (const [colour, names] of entries) {
-    const entry = document.createElement("span");
-    entry.textContent = names.length > 1 ? phrase("{n} others", { n: names.length }) : names[0];
-    entry.style.setProperty("--dot", colour);
-    byId("labels").append(entry);
-  }
-}
-
-function fit() {
-  const side = Math.round(plane.clientWidth * Math.min(2, devicePixelRatio || 1));
-  if (side === 0 || side === plane.width) return;
-  plane.width = plane.height = side;
-  dots = null;
-  redraw();
-}
-
-/** Fill the page in, once. */
-function start() {
-  document.documentElement.lang = LANGUAGE;
-  for (const element of document.querySelectorAll("header, main, footer")) translate(element);
-  document.title = byId("title").textContent = phrase(DATA.title);
-  byId("subtitle").textContent = DATA.subtitle;
-  for (const event of ["pointerdown", "keydown", "drop", "paste"]) {
-    addEventListener(event, () => document.body.classList.add("touched"), { once: true });
-  }
-  if (DATA.classes) makeLegend();
-  if (N_LATENT > 2) makeSliders();
-  document.documentElement.style.setProperty("--ratio", WIDTH / HEIGHT);
-  readColours();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    readColours();
-    shown = null;
-    showPad();
-    again();
-  });
-  sprite.onload = () => {
-    shown = null;
-    redraw();
-  };
-  sprite.src = DATA.sprite.source;
-  new ResizeObserver(fit).observe(plane);
-  addEventListener("hashchange", readAddress);
-  showPad();
-  fit();
-  readAddress();
-}
-
-window.explorer = { decode, encode, state, moveTo };
