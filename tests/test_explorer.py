@@ -236,7 +236,8 @@ def test_the_command_writes_the_page_into_the_run(tmp_path, monkeypatch, digits,
     assert cli.main(["explore", str(tmp_path)]) == 0
     assert capsys.readouterr().out.endswith(f"{tmp_path / 'explorer.html'}\n")
     data = data_of((tmp_path / "explorer.html").read_text())
-    assert data["title"] == "The latent space of vae_gluon_2d2l8h, trained on digits"
+    assert data["title"] == "Latent space of digits"
+    assert data["subtitle"] == "vae_gluon_2d2l8h, digits"
     assert data["classes"] == [str(digit) for digit in range(10)]
     assert cli.main(["explore", str(tmp_path / "nowhere")]) == 2
 

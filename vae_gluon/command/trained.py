@@ -19,6 +19,13 @@ from vae_gluon.model import VAE
 from vae_gluon.training import History, RunConfig, picture_size, read_run, seed
 
 
+# Of the interactive page, by data set, in words that it also has in Chinese.
+TITLES = {
+    "mnist": "Latent space of handwritten digits",
+    "digits": "Latent space of digits",
+}
+
+
 class TrainedRun(NamedTuple):
     """A run with an epoch at least."""
 
@@ -68,8 +75,10 @@ def run_explore(args: Namespace) -> None:
 
     run = _read(args.folder, args.which)
     dataset = _images(run.config, args.data_dir)
-    title = f"The latent space of {run.config.net_name}, trained on {run.config.dataset}"
-    page = explore(run.net, dataset["test_data"], dataset.get("test_label"), title)
+    images, labels = dataset["test_data"], dataset.get("test_label")
+    title = TITLES.get(run.config.dataset, "Latent space")
+    subtitle = f"{run.config.net_name}, {run.config.dataset}"
+    page = explore(run.net, images, labels, title, subtitle=subtitle)
     path = args.folder / "explorer.html"
     page.save(path)
     print(path)

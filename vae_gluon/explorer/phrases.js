@@ -8,6 +8,7 @@ const CHINESE = {
   "Latent space of handwritten digits": "手写数字的隐空间",
   "Each dot is a test image. Move over the plane: the decoder draws what lies there.":
     "每个点是一幅测试图像。移到平面任意处，即可看到解码结果。",
+  "Latent space of digits": "数字图像的隐空间",
   Explore: "探索",
   Draw: "绘制",
   "Latent plane. The arrow keys move the point, with Shift in larger steps.":
