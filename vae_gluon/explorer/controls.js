@@ -29,7 +29,7 @@ const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], Arrow
 plane.addEventListener("keydown", (event) => {
   if (KEYS[event.key]) {
     if (motion) stop();
-    const step = (event.shiftKey ? 0.5 : 0.1) * (REACH > 7 ? 5 : 1);
+    const step = (event.shiftKey ? 0.5 : 0.1) * (REACH > 7 ? 5 : 1); // longer for large codes
     const here = project(state.kept);
     moveTo(KEYS[event.key].map((direction, axis) => here[axis] + step * direction));
   } else if (event.key === "Home") {
@@ -145,7 +145,7 @@ function makeSliders() {
       step: 0.01,
     });
     slider.dataset.dimension = i;
-    slider.setAttribute("aria-label", phrase("Dimension {n} of the code", { n: i + 1 }));
+    slider.setAttribute("aria-label", phrase("Latent dimension {n}", { n: i + 1 }));
     slider.addEventListener("input", () => {
       stop();
       keep(state.kept.map((v, k) => (k === i ? Number(slider.value) : v)));

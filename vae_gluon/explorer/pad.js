@@ -63,7 +63,7 @@ function showPad() {
   showImage(byId("back"), state.drawn ? decode(state.drawn) : ink);
   byId("code").textContent = state.drawn
     ? phrase("code: {z}", { z: written(state.drawn) })
-    : phrase("Or drop or paste a picture. Its code is the square on the plane.");
+    : phrase("Or drop or paste a picture. The square on the plane marks its code.");
 }
 
 function clearPad() {
@@ -153,7 +153,7 @@ async function readPicture(file) {
   try {
     await picture.decode();
   } catch {
-    byId("code").textContent = phrase("This file is not a picture that the browser can read.");
+    byId("code").textContent = phrase("The browser cannot read this file as a picture.");
     return;
   } finally {
     URL.revokeObjectURL(picture.src);
