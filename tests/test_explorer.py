@@ -408,7 +408,9 @@ def test_a_file_that_is_no_picture_is_named(page):
     page.locator("#file").set_input_files(
         {"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"}
     )
-    page.wait_for_function("() => document.getElementById('code').innerText.includes('cannot read')")
+    page.wait_for_function(
+        "() => document.getElementById('code').innerText.includes('cannot read')"
+    )
 
 
 def test_the_keys_move_the_point(page):
