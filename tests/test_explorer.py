@@ -14,7 +14,8 @@ from PIL import Image
 
 import vae_gluon
 from vae_gluon import VAE, Decoder, decode, encode
-from vae_gluon.command import cli, dataset
+from vae_gluon.command import cli
+from vae_gluon.data import datasets
 from vae_gluon.explorer import explore
 
 CHROMIUM = next(
@@ -230,7 +231,7 @@ def test_what_cannot_be_shown_is_refused(digits):
 
 
 def test_the_command_writes_the_page_into_the_run(tmp_path, monkeypatch, digits, capsys):
-    monkeypatch.setattr(dataset, "make_digits", lambda: digits)
+    monkeypatch.setattr(datasets, "make_digits", lambda: digits)
     words = ["train", "--dataset", "digits", "--n-hidden", "8", "--epochs", "1"]
     assert cli.main([*words, "--out", str(tmp_path)]) == 0
     assert cli.main(["explore", str(tmp_path)]) == 0

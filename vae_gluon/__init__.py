@@ -21,7 +21,7 @@ resuming          ``save_checkpoint``, ``load_checkpoint`` -> ``TrainingState``;
 a trained net     ``encode``, ``decode``, ``reconstruct``, ``sample_prior``, ``ndtri_grid``,
                   ``interpolate``, ``principal_components``: NumPy arrays in and out
 how good it is    ``elbo``, ``log_likelihood``, ``active_units``
-elsewhere         ``export_onnx``, ``export_symbol`` -> ``Exported``
+export            ``export_onnx``, ``export_symbol`` -> ``Exported``
 pictures          ``plotting``: from arrays to matplotlib's axes
 interactive page  ``explore``: the latent plane, in a notebook or a file
 ================  =============================================================================
@@ -40,112 +40,62 @@ from typing import TYPE_CHECKING, Any
 from vae_gluon import mxnet_today  # noqa: F401
 
 # isort: split
-from vae_gluon.data import (
-    MNISTUnavailableError,
-    load_images,
-    load_mnist,
-    make_digits,
-    mnist_iterators,
-)
-from vae_gluon.distributed import serve
-from vae_gluon.inference import (
-    ELBO,
-    Exported,
-    active_units,
-    decode,
-    elbo,
-    encode,
-    export_onnx,
-    export_symbol,
-    interpolate,
-    log_likelihood,
-    ndtri_grid,
-    principal_components,
-    reconstruct,
-    sample_prior,
-)
-from vae_gluon.model import (
-    VAE,
-    BernoulliNLL,
-    Decoder,
-    GaussianKL,
-    GaussianSampler,
-    conv_decoder,
-    conv_encoder,
-    default_context,
-    gpu_exists,
-)
-from vae_gluon.training import (
-    Callback,
-    Checkpoint,
-    CSVLogger,
-    EarlyStopping,
-    History,
-    LoadedRun,
-    Training,
-    TrainingState,
-    evaluate,
-    kl_warmup,
-    load_checkpoint,
-    load_run,
-    save_checkpoint,
-    seed,
-    train,
-)
+# "As" is how a package says to type checkers that a name is public.
+from vae_gluon.data import MNISTUnavailableError as MNISTUnavailableError
+from vae_gluon.data import load_images as load_images
+from vae_gluon.data import load_mnist as load_mnist
+from vae_gluon.data import make_digits as make_digits
+from vae_gluon.data import mnist_iterators as mnist_iterators
+from vae_gluon.distributed import serve as _serve
+from vae_gluon.inference import ELBO as ELBO
+from vae_gluon.inference import Exported as Exported
+from vae_gluon.inference import active_units as active_units
+from vae_gluon.inference import decode as decode
+from vae_gluon.inference import elbo as elbo
+from vae_gluon.inference import encode as encode
+from vae_gluon.inference import export_onnx as export_onnx
+from vae_gluon.inference import export_symbol as export_symbol
+from vae_gluon.inference import interpolate as interpolate
+from vae_gluon.inference import log_likelihood as log_likelihood
+from vae_gluon.inference import ndtri_grid as ndtri_grid
+from vae_gluon.inference import principal_components as principal_components
+from vae_gluon.inference import reconstruct as reconstruct
+from vae_gluon.inference import sample_prior as sample_prior
+from vae_gluon.model import VAE as VAE
+from vae_gluon.model import BernoulliNLL as BernoulliNLL
+from vae_gluon.model import Decoder as Decoder
+from vae_gluon.model import GaussianKL as GaussianKL
+from vae_gluon.model import GaussianSampler as GaussianSampler
+from vae_gluon.model import conv_decoder as conv_decoder
+from vae_gluon.model import conv_encoder as conv_encoder
+from vae_gluon.model import default_context as default_context
+from vae_gluon.model import gpu_exists as gpu_exists
+from vae_gluon.training import Callback as Callback
+from vae_gluon.training import Checkpoint as Checkpoint
+from vae_gluon.training import CSVLogger as CSVLogger
+from vae_gluon.training import EarlyStopping as EarlyStopping
+from vae_gluon.training import History as History
+from vae_gluon.training import LoadedRun as LoadedRun
+from vae_gluon.training import Training as Training
+from vae_gluon.training import TrainingState as TrainingState
+from vae_gluon.training import evaluate as evaluate
+from vae_gluon.training import kl_warmup as kl_warmup
+from vae_gluon.training import load_checkpoint as load_checkpoint
+from vae_gluon.training import load_run as load_run
+from vae_gluon.training import save_checkpoint as save_checkpoint
+from vae_gluon.training import seed as seed
+from vae_gluon.training import train as train
 
 __version__ = "0.1.0"
-
-__all__ = [
-    "ELBO",
-    "VAE",
-    "BernoulliNLL",
-    "CSVLogger",
-    "Callback",
-    "Checkpoint",
-    "Decoder",
-    "EarlyStopping",
-    "Exported",
-    "GaussianKL",
-    "GaussianSampler",
-    "History",
-    "LoadedRun",
-    "MNISTUnavailableError",
-    "Training",
-    "TrainingState",
-    "active_units",
-    "conv_decoder",
-    "conv_encoder",
-    "decode",
-    "default_context",
-    "elbo",
-    "encode",
-    "evaluate",
-    "explore",
-    "export_onnx",
-    "export_symbol",
-    "gpu_exists",
-    "interpolate",
-    "kl_warmup",
-    "load_checkpoint",
-    "load_images",
-    "load_mnist",
-    "load_run",
-    "log_likelihood",
-    "make_digits",
-    "mnist_iterators",
-    "ndtri_grid",
-    "principal_components",
-    "reconstruct",
-    "sample_prior",
-    "save_checkpoint",
-    "seed",
-    "train",
-]
-
+__all__ = [  # for "from vae_gluon import *"
+    name
+    for name, value in globals().items()
+    if getattr(value, "__module__", "").startswith("vae_gluon.") and not name.startswith("_")
+] + ["explore"]
 
 if TYPE_CHECKING:
-    from vae_gluon import plotting  # noqa: F401
-    from vae_gluon.explorer import explore
+    from vae_gluon import plotting as plotting
+    from vae_gluon.explorer import explore as explore
 else:  # a type checker would take any name for one that __getattr__ knows
 
     def __getattr__(name: str) -> Any:
@@ -157,7 +107,7 @@ else:  # a type checker would take any name for one that __getattr__ knows
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), "plotting"})
+        return sorted({*globals(), "plotting", "explore"})
 
 
-serve()  # where DMLC_ROLE makes this process a server, it is one from here on
+_serve()  # where DMLC_ROLE makes this process a server, it is one from here on
