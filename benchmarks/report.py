@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+MANY_CORES = Path(__file__).with_name("many_cores.md")  # from another machine
 BASE = "package"
 RIVALS = {  # the columns of the race: a short name for each
     "tutorial": "tutorial",
@@ -41,6 +42,7 @@ def text(results: dict) -> str:
         parts.append("\n## Without training\n\n" + table(["what", "images a second"], rows))
     if "endurance" in results:
         parts.append("\n## Fifty epochs\n\n" + endurance(results["endurance"]))
+    parts.append(MANY_CORES.read_text())
     return "".join(parts)
 
 
