@@ -57,6 +57,8 @@ class Training:
         when the next epoch begins, and so do those of ``state``.
     stop_reason : str or None
         Why the training stops before its last epoch.
+    reduce : callable
+        From sums over this process's images, an array, to those over the images of all processes.
     """
 
     def __init__(
