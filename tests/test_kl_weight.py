@@ -107,21 +107,40 @@ def test_a_net_without_a_kl_term_cannot_have_it_weighed(digits):
 # The learning rate and the optimizer
 
 
-def test_a_schedule_is_followed_and_goes_on_where_a_run_is_resumed(digits, tmp_path):
-    schedule = lambda: mx.lr_scheduler.FactorScheduler(6, 0.5, base_lr=0.004)  # noqa: E731
-    whole, _ = trained(digits, 3, learning_rate=schedule(), seed=1)
-    constant, _ = trained(digits, 3, learning_rate=0.004, seed=1)
-    assert not equal(whole, constant)
-    one, _ = trained(digits, 1, learning_rate=schedule(), seed=1)
-    other, _ = trained(digits, 1, learning_rate=0.004, seed=1)
-    assert equal(one, other)  # the first epoch has the first rate
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        mx.lr_scheduler.FactorScheduler(4, 0.5, base_lr=0.004),
+        mx.lr_scheduler.MultiFactorScheduler([3, 9], 0.1, base_lr=0.004),
+        mx.lr_scheduler.PolyScheduler(8, base_lr=0.004),
+        mx.lr_scheduler.CosineScheduler(8, base_lr=0.004, final_lr=0.0001, warmup_steps=3),
+    ],
+    ids=lambda schedule: type(schedule).__name__,
+)
+def test_each_training_follows_a_schedule_from_its_beginning(digits, tmp_path, schedule):
+    """A schedule changes when it is asked, and may answer wrongly if it is first asked late."""
+    options = {"learning_rate": schedule, "seed": 1}
+    whole, _ = trained(digits, 4, **options)
+    again, _ = trained(digits, 4, **options)
+    assert equal(whole, again)
+    for done in (1, 3):  # six steps an epoch: within the schedule, and beyond its end
+        trained(digits, done, **options, callbacks=[Checkpoint(tmp_path / "c")])
+        resumed = VAE(n_hidden=16)
+        state, _ = load_checkpoint(tmp_path / "c", resumed)
+        trained(digits, 4, resumed, **options, start=state)
+        assert equal(whole, resumed)
 
-    keep = [Checkpoint(tmp_path / "c")]
-    trained(digits, 2, learning_rate=schedule(), seed=1, callbacks=keep)
-    resumed = VAE(n_hidden=16)
-    state, _ = load_checkpoint(tmp_path / "c", resumed)
-    trained(digits, 3, resumed, learning_rate=schedule(), seed=1, start=state)
-    assert equal(whole, resumed)
+
+def test_an_optimizer_and_a_warmup_are_used_twice(digits):
+    for options in (
+        {"optimizer": mx.optimizer.Adam(learning_rate=0.01)},
+        {
+            "optimizer": mx.optimizer.SGD(learning_rate=0.001, momentum=0.9),
+            "kl_weight": kl_warmup(9),
+        },
+    ):
+        one, other = (trained(digits, 2, **options)[0] for _ in range(2))
+        assert equal(one, other)
 
 
 def test_an_optimizer_is_taken_as_a_trainer_takes_it(digits):

@@ -18,7 +18,6 @@ from vae_gluon.inference import active_units, elbo, export_onnx, export_symbol, 
 from vae_gluon.model import VAE
 from vae_gluon.training import History, RunConfig, picture_size, read_run, seed
 
-
 # Of the interactive page, by data set, in words that it also has in Chinese.
 TITLES = {
     "mnist": "Latent space of handwritten digits",

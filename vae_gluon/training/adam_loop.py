@@ -67,6 +67,25 @@ def compilation() -> Future[Any]:
     return ThreadPoolExecutor(max_workers=1).submit(_compile)
 
 
+@functools.lru_cache(maxsize=64)
+def as_operators_read(setting: float) -> float:
+    """Return the number in single precision that an operator of MXNet reads for a setting.
+
+    It gets it as text, and its parser (``ParseFloat`` in dmlc-core's strtonum.h) rounds each part
+    of a number to single precision: of 0.00005, which Python writes as 5e-05, it reads another
+    number than the nearest.
+    """
+    mantissa, _, exponent = repr(float(setting)).partition("e")
+    whole, _, decimals = mantissa.partition(".")
+    digits = decimals[:19]
+    number = np.float32(int(whole)) + np.float32(int(digits or 0) / 10.0 ** len(digits))
+    eights, ones = divmod(abs(int(exponent or 0)), 8)
+    scale = np.float32(1)
+    for factor in [1e8] * eights + [10] * ones:
+        scale *= np.float32(factor)
+    return float(number / scale if exponent.startswith("-") else number * scale)
+
+
 class _Context(ctypes.Structure):
     _fields_ = (("device_type", ctypes.c_int32), ("device_id", ctypes.c_int32))
 
@@ -101,7 +120,7 @@ class AdamLoop:
     def __call__(self, **settings: float) -> None:
         """Update with the settings of ``adam_update``, the last fields of a Job."""
         for name, value in settings.items():
-            setattr(self._job, name, value)
+            setattr(self._job, name, as_operators_read(value))
         job = _allocate(ctypes.sizeof(Job))
         ctypes.memmove(job, ctypes.byref(self._job), ctypes.sizeof(Job))
         check_call(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import mxnet as mx
@@ -25,8 +26,11 @@ def make_trainer(
     """Return the Trainer of a training that begins, or resumes from ``start``."""
     rate: dict[str, Any] = {"learning_rate": learning_rate}
     if isinstance(learning_rate, mx.lr_scheduler.LRScheduler):
-        # Both, because Adam's own default would take the place of the schedule's first rate.
-        rate = {"learning_rate": learning_rate.base_lr, "lr_scheduler": learning_rate}
+        schedule = copy.deepcopy(learning_rate)  # asking for a rate changes a schedule
+        for step in range(1, start.updates + 1 if start else 1):
+            schedule(step)  # its answer depends on what it was asked before
+        # Both, because Adam's own default would replace the schedule's rate.
+        rate = {"learning_rate": schedule.base_lr, "lr_scheduler": schedule}
     settings = None
     if optimizer is None:
         if start is not None:
@@ -36,6 +40,8 @@ def make_trainer(
         raise ValueError(f"expected no optimizer with start, which is of Adam, got {optimizer}")
     elif isinstance(optimizer, str):
         settings = rate
+    else:
+        optimizer = copy.deepcopy(optimizer)  # it counts its steps
     # Each device updates its own weights, all by the same gradient, so that the moments are here
     # for a checkpoint, and not in the store that adds up the devices' gradients.
     parameters = list(net.collect_params().values())
