@@ -84,7 +84,7 @@ def train(
     ctx : Context or list of Context, optional
         Where to train: by default where the parameters are, for a new net ``default_context()``.
         Of several devices each takes a part of every batch.
-    callbacks : sequence of Callback, optional
+    callbacks : sequence of Callback, default ()
         What else to do after batches and epochs: ``Checkpoint``, ``EarlyStopping``, ``CSVLogger``
         or your own.
 
