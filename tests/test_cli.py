@@ -283,8 +283,8 @@ def test_binarized_runs_are_trained_and_evaluated_on_binary_pixels(tmp_path, mon
         seen.append(x.shape)
         return draw(x)
 
-    draw = epoch.draw_pixels
-    monkeypatch.setattr(epoch, "draw_pixels", drawn)
+    draw = epoch.sample_pixels
+    monkeypatch.setattr(epoch, "sample_pixels", drawn)
     grey, binary = tmp_path / "grey", tmp_path / "binary"
     run("train", "--dataset", "digits", "--out", grey, *QUICK)
     assert not seen

@@ -61,8 +61,8 @@ def cache(tmp_path, monkeypatch):
 
 
 def left_in(cache):
-    """Return what a download has left, in the cache and beside it."""
-    return list(cache.parent.glob("*/*")) + list(cache.parent.glob("download-*"))
+    """Return what a download has left."""
+    return list(cache.parent.glob("*/*"))
 
 
 @pytest.fixture
@@ -88,14 +88,21 @@ def test_download_fills_mxnets_cache(mirror, cache, packed, terminal):
     assert load_mnist()["test_label"][0] == 9
 
 
-def test_others_may_read_the_files_as_well(mirror, cache, packed):
+def test_a_download_that_was_cut_off_is_repeated(mirror, cache, packed):
     mirror(packed)
     load_mnist()
-    assert cache.stat().st_mode & 0o777 == 0o755
+    for name in sorted(packed)[:2]:
+        (cache / name).unlink()
+    load_mnist()
+    assert sorted(path.name for path in cache.iterdir()) == sorted(packed)
 
 
 def html_for_all(packed):
     return dict.fromkeys(packed, b"<html>Log in to this network</html>")
+
+
+def endless(packed):
+    return dict.fromkeys(packed, bytes(2 * download.DOWNLOAD_BYTES))
 
 
 def only_the_first(packed):
@@ -109,6 +116,7 @@ def only_the_first(packed):
         (lambda packed: packed, 500, "answered 500 Internal Server Error"),
         (html_for_all, 200, "checksum is not the published one"),
         (only_the_first, 200, "answered 404 Not Found"),
+        (endless, 200, "checksum is not the published one"),
     ],
 )
 def test_a_failed_download_leaves_nothing_behind(mirror, cache, packed, choose, status, reason):
@@ -127,10 +135,10 @@ def test_a_cache_that_holds_other_things_keeps_them(mirror, cache, packed):
     assert {path.name for path in cache.iterdir()} == {*packed, "notes.txt"}
 
 
-def test_a_repository_of_ones_own_is_asked_alone(mirror, cache, packed, monkeypatch):
+def test_another_repository_is_asked_alone(mirror, cache, packed, monkeypatch):
     monkeypatch.setattr(download, "MIRRORS", [mirror(packed).url])
-    own = mirror({})  # now the one that MXNET_GLUON_REPO names
-    with pytest.raises(MNISTUnavailableError, match=f"{own.url}gluon/dataset/mnist/ answered 404"):
+    other = mirror({})  # now the one that MXNET_GLUON_REPO names
+    with pytest.raises(MNISTUnavailableError, match=f"{other.url}gluon/dataset/mnist/ answered 404"):
         load_mnist()
 
 
@@ -197,7 +205,7 @@ def test_a_slow_network_is_waited_for_as_long_as_it_sends(mirror, cache, packed,
 def test_the_patience_is_shared_among_the_mirrors(cache, monkeypatch):
     given = []
 
-    def fail(mirror, arrivals, patience):
+    def fail(mirror, patience):
         given.append(patience)
         raise requests.ConnectionError
 
@@ -207,11 +215,7 @@ def test_the_patience_is_shared_among_the_mirrors(cache, monkeypatch):
         load_mnist()
     assert len(given) == len(download.MIRRORS)
     assert sum(given) == pytest.approx(download.PATIENCE)
-
-
-def test_the_patience_with_all_mirrors_is_under_twenty_seconds():
     assert download.PATIENCE < 20
-    assert len(download.MIRRORS) > 1
 
 
 def test_a_full_disk_is_not_taken_for_the_network(mirror, cache, packed, monkeypatch):

@@ -13,7 +13,7 @@ import mxnet as mx
 import numpy as np
 
 from vae_gluon._files import write_bytes
-from vae_gluon.data import draw_pixels, load_dataset
+from vae_gluon.data import sample_pixels, load_dataset
 from vae_gluon.inference import active_units, elbo, export_onnx, export_symbol, log_likelihood
 from vae_gluon.model import VAE
 from vae_gluon.training import History, RunConfig, picture_size, read_run, seed
@@ -55,7 +55,7 @@ def run_evaluate(args: Namespace) -> None:
     seed(run.config.seed)
     pixels = "grey"
     if run.config.binarize:
-        pixels, images = "binarized", draw_pixels(mx.nd.array(images)).asnumpy()
+        pixels, images = "binarized", sample_pixels(mx.nd.array(images)).asnumpy()
     result = {
         "dataset": run.config.dataset,
         "pixels": pixels,

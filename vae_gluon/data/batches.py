@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import mxnet as mx
 import numpy as np
 from mxnet import gluon
 
-from vae_gluon._checks import as_array, check_integer, check_pixels
+from vae_gluon._checks import check_integer, check_pixels
+from vae_gluon.data.arrays import PARTS, as_dataset
 
 # The images of a data set, as mx.test_utils.get_mnist() names them.
 IMAGES = ("train_data", "test_data")
 
 
 class ImageIter(mx.io.NDArrayIter):
-    """The ``NDArrayIter`` that ``mnist_iterators`` makes, whose pixels have been checked."""
+    """The ``NDArrayIter`` that ``mnist_iterators`` makes: its pixels have been checked."""
+
+    _in_order: tuple[Any, Any] | None = None  # the data and labels of an iterator that shuffles
+
+    def _shuffle_data(self) -> None:
+        self._in_order = self._in_order or (self.data, self.label)
+        super()._shuffle_data()
+
+    def restart(self) -> None:
+        """Shuffle as when the iterator was made, if NumPy's generator has the state of then."""
+        if self._in_order:
+            self.data, self.label = self._in_order
+            self.idx = np.arange(self.num_data)
+        self.reset()
 
     _unshuffled = None
 
@@ -33,14 +48,15 @@ class ImageIter(mx.io.NDArrayIter):
 
 
 def mnist_iterators(
-    mnist: dict[str, np.ndarray], batch_size: int = 100, shuffle: bool = False
-) -> tuple[mx.io.NDArrayIter, mx.io.NDArrayIter]:
+    dataset: Mapping[str, Any], batch_size: int = 100, shuffle: bool = False
+) -> tuple[ImageIter, ImageIter]:
     """Make the training and the test iterator, as the tutorial does.
 
     Parameters
     ----------
-    mnist : dict
-        What ``load_mnist`` or ``make_digits`` returns. The batches have the type of the images.
+    dataset : dict
+        What ``load_mnist``, ``load_images`` or ``make_digits`` returns. The batches have the type
+        of the images, if it is floating-point, else float32.
     batch_size : int, default 100
         Images in a batch. ``NDArrayIter`` pads a short last batch; ``train`` and ``evaluate``
         leave the padding out.
@@ -52,31 +68,32 @@ def mnist_iterators(
     -------
     (NDArrayIter, NDArrayIter)
         Over images flattened to (N, n_output), named ``data``, and their ``label``, if they have
-        labels: numbers, or names, in the place of which the iterators have numbers from 0.
+        labels: numbers, or names, which the iterators number from 0.
 
     Raises
     ------
     ValueError
         If ``batch_size`` is not positive, a pixel is not in [0, 1], there are not as many labels as
-        images, or ``mnist`` is not a dictionary with the arrays of images.
+        images, or ``dataset`` is not a dictionary with the arrays of images.
     """
     check_integer("batch_size", batch_size)
-    if not isinstance(mnist, dict) or not mnist.keys() >= set(IMAGES):
-        got = f"one of {list(mnist)}" if isinstance(mnist, dict) else type(mnist).__name__
-        raise ValueError(
-            f"expected a dictionary of {' and '.join(IMAGES)}, as load_mnist() and make_digits() "
-            f"return, got {got}"
-        )
+    if not isinstance(dataset, Mapping) or any(dataset.get(name) is None for name in IMAGES):
+        got = list(dataset) if isinstance(dataset, Mapping) else type(dataset).__name__
+        raise ValueError(f"dataset: expected a dictionary of {' and '.join(IMAGES)}, got {got}")
+    arrays = as_dataset(dataset)
+    texts = [array for array in arrays.values() if array.dtype.kind == "U"]
+    names = np.unique(np.concatenate(texts)) if texts else np.array([])
     iterators = []
-    for part in ("train", "test"):
-        images = as_array(mnist[f"{part}_data"])
-        check_pixels(f"{part}_data", images)
-        dtype = images.dtype if images.dtype.kind == "f" else "float32"
+    for part in PARTS:
+        images, labels = arrays[f"{part}_data"], arrays.get(f"{part}_label")
+        if labels is not None and labels.dtype.kind == "U":
+            labels = np.searchsorted(names, labels)
+        dtype = images.dtype.name if images.dtype.type in (np.float16, np.float64) else "float32"
         rows = mx.nd.array(images.reshape(len(images), -1), dtype=dtype)
         iterators.append(
             ImageIter(
                 data={"data": rows},
-                label=_labels(mnist, part),
+                label=None if labels is None else {"label": labels},
                 batch_size=int(batch_size),
                 shuffle=shuffle and part == "train",
             )
@@ -84,55 +101,47 @@ def mnist_iterators(
     return iterators[0], iterators[1]
 
 
-def _labels(mnist: Mapping[str, np.ndarray], part: str) -> dict[str, np.ndarray] | None:
-    """Return the labels of a part, (N,), as NDArrayIter takes them: numbers."""
-    name = f"{part}_label"
-    if mnist.get(name) is None:
-        return None
-    labels, images = as_array(mnist[name]), mnist[f"{part}_data"]
-    if labels.shape[:1] != (len(images),) or labels.dtype.kind not in "biufU":
-        raise ValueError(
-            f"{name}: expected {len(images)} numbers or names, got an array of shape "
-            f"{labels.shape} of {labels.dtype}"
-        )
-    if labels.dtype.kind == "U":
-        names = np.unique([*mnist.get("train_label", ()), *mnist.get("test_label", ())])
-        labels = np.searchsorted(names, labels)
-    return {"label": labels}
-
-
 def batches(data_iter: mx.io.DataIter, ctx: mx.Context) -> Iterator[mx.nd.NDArray]:
-    """Yield the batches of one pass through an iterator, (N, ...) each, on ``ctx``.
+    """Yield the batches of one pass through an iterator, (N, n_output) each, on ``ctx``.
 
     Every image comes once: the padding of a short last batch is left out, so the last batch may
-    be smaller than the others. Those of a ``DataLoader`` are flattened. An iterator with
-    ``last_batch_handle="roll_over"`` must not be wrapped in another one, which would hide that
-    attribute.
+    be smaller than the others. An iterator with ``last_batch_handle="roll_over"`` must not be
+    wrapped in another one, which would hide that attribute.
+
+    Raises
+    ------
+    ValueError
+        If a pixel is not in [0, 1].
     """
+    for x in _whole_batches(data_iter):
+        if not isinstance(data_iter, ImageIter):
+            check_pixels("a batch of the iterator", x)
+        yield x.reshape((len(x), -1)).as_in_context(ctx)
+
+
+def _whole_batches(data_iter: mx.io.DataIter) -> Iterator[mx.nd.NDArray]:
+    """Yield the images of each batch, (N, ...), without padding."""
+    if isinstance(data_iter, gluon.data.DataLoader):
+        for batch in data_iter:
+            yield batch[0] if isinstance(batch, (list, tuple)) else batch
+        return
     # With roll_over NDArrayIter gives a pad as well: the number of images kept from the epoch
     # before, which are images like any others.
     pads = getattr(data_iter, "last_batch_handle", "pad") == "pad"
-    if isinstance(data_iter, gluon.data.DataLoader):
-        for batch in data_iter:
-            x = batch[0] if isinstance(batch, (list, tuple)) else batch
-            yield x.reshape((len(x), -1)).as_in_context(ctx)
-        return
     data_iter.reset()
     images = data_iter.data[0][1] if type(data_iter) in (mx.io.NDArrayIter, ImageIter) else None
     if pads and isinstance(images, mx.nd.NDArray):
         # NDArrayIter copies the images and labels of each batch; a slice is a view.
-        for begin in range(0, len(images), data_iter.batch_size):
-            yield images[begin : begin + data_iter.batch_size].as_in_context(ctx)
+        for start in range(0, len(images), data_iter.batch_size):
+            yield images[start : start + data_iter.batch_size]
         return
     for batch in data_iter:
         x = batch.data[0]
-        if pads and batch.pad:
-            x = x[: len(x) - batch.pad]
-        yield x.as_in_context(ctx)
+        yield x[: len(x) - batch.pad] if pads and batch.pad else x
 
 
-def draw_pixels(x: mx.nd.NDArray) -> mx.nd.NDArray:
-    """Draw binary pixels: each is 1 with probability ``x``, its grey value in [0, 1].
+def sample_pixels(x: mx.nd.NDArray) -> mx.nd.NDArray:
+    """Sample binary pixels: each is 1 with probability ``x``, its grey value in [0, 1].
 
     They have the shape, type and device of ``x``, and depend on MXNet's seed.
     """
@@ -142,21 +151,9 @@ def draw_pixels(x: mx.nd.NDArray) -> mx.nd.NDArray:
 
 
 def check_iterator(name: str, data_iter: mx.io.DataIter) -> None:
-    """Raise a ValueError unless it is a ``DataIter`` or ``DataLoader`` of pixels in [0, 1].
-
-    It is checked before training, so that the batches need not be: the array of an
-    ``NDArrayIter`` as a whole, any other iterator by one pass through it.
-    """
+    """Raise a ValueError unless it is a ``DataIter`` or a ``DataLoader``."""
     if not isinstance(data_iter, (mx.io.DataIter, gluon.data.DataLoader)):
         raise ValueError(
             f"{name}: expected an mx.io.DataIter, as mnist_iterators makes them, or a Gluon "
             f"DataLoader, got {type(data_iter).__name__}"
         )
-    if isinstance(data_iter, ImageIter):
-        return
-    images = data_iter.data[0][1] if isinstance(data_iter, mx.io.NDArrayIter) else None
-    if isinstance(images, mx.nd.NDArray):  # and not one of h5py's, which need not fit into memory
-        check_pixels(name, images)
-        return
-    for x in batches(data_iter, mx.cpu()):
-        check_pixels(name, x)

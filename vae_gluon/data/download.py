@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import requests
 
+from vae_gluon._files import replacing
 from vae_gluon._progress import make_bar
 
 # The files by their names in the result of load_mnist, with the SHA-1 that MXNet
@@ -33,11 +32,9 @@ CHUNK = 1 << 16
 
 
 def download_mnist(folder: Path) -> None:
-    """Download the four files into ``folder``, all of them or none.
+    """Download the four files into ``folder``, once all of them have the published checksums.
 
-    The mirrors are tried in turn, or only the one that ``MXNET_GLUON_REPO`` names. The files
-    arrive in a temporary folder beside ``folder``, which takes its place once all four are there
-    and have the published checksums.
+    The mirrors are tried in turn, or only the one that ``MXNET_GLUON_REPO`` names.
 
     Raises
     ------
@@ -45,25 +42,26 @@ def download_mnist(folder: Path) -> None:
         If no mirror provides them (a ConnectionError with the reason of each), or ``folder``
         cannot be written.
     """
-    own_repo = os.environ.get("MXNET_GLUON_REPO")
-    mirrors = (own_repo.rstrip("/") + "/gluon/dataset/mnist/",) if own_repo else MIRRORS
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    repo = os.environ.get("MXNET_GLUON_REPO")
+    mirrors = (repo.rstrip("/") + "/gluon/dataset/mnist/",) if repo else MIRRORS
+    folder.mkdir(parents=True, exist_ok=True)
     failures = []
     for mirror in mirrors:
-        arrivals = Path(tempfile.mkdtemp(dir=folder.parent, prefix="download-"))
         try:
-            _fetch_all(mirror, arrivals, PATIENCE / len(mirrors))
-            _move(arrivals, folder)
-            return
+            files = _fetch_all(mirror, PATIENCE / len(mirrors))
         except requests.RequestException as error:
             failures.append(f"{mirror} {_explain(error)}")
-        finally:
-            shutil.rmtree(arrivals, ignore_errors=True)
+            continue
+        for name, content in files.items():
+            with replacing(folder / name) as path:
+                path.write_bytes(content)
+        return
     raise ConnectionError("; ".join(failures))
 
 
-def _fetch_all(mirror: str, arrivals: Path, patience: float) -> None:
-    """Download from one mirror; raise a RequestException if it does not send the right files."""
+def _fetch_all(mirror: str, patience: float) -> dict[str, bytes]:
+    """Return the files of one mirror; a RequestException if it does not send the right ones."""
+    files = {}
     description = f"MNIST from {mirror}"
     with (
         make_bar(
@@ -72,7 +70,7 @@ def _fetch_all(mirror: str, arrivals: Path, patience: float) -> None:
         requests.Session() as session,
     ):
         for name, sha1 in FILES.values():
-            # Asked for as it is, because requests unpacks what is packed for the way.
+            # As it is, because requests unpacks what is compressed for the transfer.
             response = session.get(
                 f"{mirror}{name}.gz",
                 stream=True,
@@ -80,28 +78,20 @@ def _fetch_all(mirror: str, arrivals: Path, patience: float) -> None:
                 headers={"Accept-Encoding": "identity"},
             )
             response.raise_for_status()
-            digest = hashlib.sha1()
-            with (arrivals / f"{name}.gz").open("wb") as file:
-                for chunk in response.iter_content(CHUNK):
-                    file.write(chunk)
-                    digest.update(chunk)
-                    bar.update(len(chunk))
-            if digest.hexdigest() != sha1:
+            content = bytearray()
+            for chunk in response.iter_content(CHUNK):
+                content += chunk
+                bar.update(len(chunk))
+                if len(content) > DOWNLOAD_BYTES:
+                    break
+            if hashlib.sha1(content).hexdigest() != sha1:
                 raise requests.exceptions.ContentDecodingError
-
-
-def _move(arrivals: Path, folder: Path) -> None:
-    """Rename one folder to another, or move its files there if that has files already."""
-    arrivals.chmod(0o755)  # a temporary folder is readable by its owner alone
-    try:
-        arrivals.replace(folder)
-    except OSError:
-        for path in arrivals.iterdir():
-            path.replace(folder / path.name)
+            files[f"{name}.gz"] = bytes(content)
+    return files
 
 
 def _explain(error: requests.RequestException) -> str:
-    """Say in a few words why a mirror failed."""
+    """Return in a few words why a mirror failed."""
     if isinstance(error, requests.exceptions.ContentDecodingError):
         return "sent a file whose checksum is not the published one"
     if isinstance(error, requests.HTTPError) and error.response is not None:

@@ -16,6 +16,7 @@ from vae_gluon.data.download import FILES, download_mnist
 from vae_gluon.data.idx import read_images, read_labels
 
 NAMES = ", ".join(name for name, _ in FILES.values())
+WHOLE = (FILES.keys(), {"train_data", "test_data"})  # the files of a data set, with labels or not
 
 
 class MNISTUnavailableError(FileNotFoundError):
@@ -86,21 +87,26 @@ def find_mnist(root: str | os.PathLike[str] | None = None) -> dict[str, Path]:
     ``root``, the download and the errors about missing files are those of ``load_mnist``.
     """
     if root is not None:
-        folder = _expanded(root)
+        folder = Path(os.path.expanduser(root))
         paths = _files_in(folder)
         if not paths:
-            found = "none of them" if folder.is_dir() else "no such folder"
-            raise FileNotFoundError(
-                f"expected {NAMES} (each plain or .gz), or pictures (.png, .jpg), in {folder}, "
-                f"found {found}"
-            )
+            got = "none of them" if folder.is_dir() else "no such folder"
+            raise FileNotFoundError(f"{folder}: expected {NAMES} (each plain or .gz), got {got}")
         return paths
-    cache = _expanded(Path(mx.base.data_dir(), "datasets", "mnist"))
-    looked_in = [*_named_folder(), cache]
-    for folder in looked_in:
+    looked_in = []
+    if os.environ.get("VAE_GLUON_DATA"):
+        folder = Path(os.path.expanduser(os.environ["VAE_GLUON_DATA"]))
+        if not folder.is_dir():
+            raise FileNotFoundError(f"VAE_GLUON_DATA: expected a folder, got {folder}")
         paths = _files_in(folder)
         if paths:
             return paths
+        looked_in.append(folder)
+    cache = Path(os.path.expanduser(mx.base.data_dir()), "datasets", "mnist")
+    paths = _found_in(cache)
+    if paths.keys() in WHOLE:  # and what has been downloaded in part is downloaded again
+        return paths
+    looked_in.append(cache)
     if cache.parts[0] == "~":
         raise MNISTUnavailableError(looked_in, "this user has no home folder to keep it in")
     try:
@@ -121,49 +127,27 @@ def read_mnist(paths: dict[str, Path]) -> dict[str, np.ndarray]:
         labels = mnist[f"{part}_label"] = read_labels(labels_path)
         if len(images) != len(labels):
             raise ValueError(
-                f"{images_path} holds {len(images)} images and {labels_path} {len(labels)} labels: "
-                "expected one label for each image"
+                f"{labels_path}: expected a label for each of the {len(images)} images in "
+                f"{images_path}, got {len(labels)}"
             )
     return mnist
-
-
-def _expanded(path: str | os.PathLike[str]) -> Path:
-    """Return a path with the home for ``~``; as it is, if nobody knows of such a home."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        return Path(path)
-
-
-def _named_folder() -> list[Path]:
-    """Return the folder that ``VAE_GLUON_DATA`` names in a list, empty if it is not set."""
-    if not os.environ.get("VAE_GLUON_DATA"):
-        return []
-    folder = _expanded(os.environ["VAE_GLUON_DATA"])
-    if not folder.is_dir():
-        raise FileNotFoundError(f"VAE_GLUON_DATA names {folder}: no such folder")
-    return [folder]
-
-
-def _files_in(folder: Path) -> dict[str, Path]:
-    """Return the paths of the files in ``folder``, of all four or of both with images.
-
-    Empty if it has none of them.
-    """
-    found = _found_in(folder)
-    missing = [name for key, (name, _) in FILES.items() if key not in found]
-    if found and missing and found.keys() != {"train_data", "test_data"}:
-        raise FileNotFoundError(
-            f"{folder} holds {len(found)} of the four files: {', '.join(missing)} (plain or .gz) "
-            f"not found beside {', '.join(path.name for path in found.values())}. Add what is "
-            "missing, or take the others away"
-        )
-    return found
 
 
 def has_idx(folder: Path) -> bool:
     """Return whether one of the four files is in ``folder``."""
     return bool(_found_in(folder))
+
+
+def _files_in(folder: Path) -> dict[str, Path]:
+    """Return the paths of the files in ``folder``: of all four, of both with images, or of none."""
+    paths = _found_in(folder)
+    if paths and paths.keys() not in WHOLE:
+        missing = [name for key, (name, _) in FILES.items() if key not in paths]
+        raise FileNotFoundError(
+            f"{folder}: expected the four files of MNIST, or the two of images, got "
+            f"{', '.join(path.name for path in paths.values())}, without {', '.join(missing)}"
+        )
+    return paths
 
 
 def _found_in(folder: Path) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from mxnet import autograd, gluon
 from mxnet.gluon.utils import split_and_load
 
 from vae_gluon._checks import check_finite
-from vae_gluon.data import batches, check_iterator, draw_pixels
+from vae_gluon.data import batches, check_iterator, sample_pixels
 from vae_gluon.model import contexts_of
 from vae_gluon.training.history import Loss
 from vae_gluon.training.kl_weight import KLWeight, weigh_kl, weight_at
@@ -35,7 +35,7 @@ def train_epoch(
     contexts = contexts_of(net)
     for x in batches(data_iter, _source(contexts)):
         if binarize:
-            x = draw_pixels(x)
+            x = sample_pixels(x)
         with autograd.record():
             parts = _on_each_device(net, x, contexts)
             objectives = weigh_kl(parts, weight_at(trainer.optimizer.num_update, kl_weight))
@@ -52,7 +52,7 @@ def validate(
     """Return the means of the losses with fixed weights, taken in large batches, (N, n_output)."""
     contexts = contexts_of(net)
     for x in _large_batches(batches(data_iter, _source(contexts))):
-        losses.add(_on_each_device(net, draw_pixels(x) if binarize else x, contexts[: len(x)]))
+        losses.add(_on_each_device(net, sample_pixels(x) if binarize else x, contexts[: len(x)]))
     return losses.means()
 
 

@@ -1,0 +1,80 @@
+"""The arrays of a data set, checked where they enter the package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Real
+
+import numpy as np
+
+from vae_gluon._checks import as_array, check_finite, check_pixels
+
+PARTS = ("train", "test")
+
+
+def as_dataset(arrays: Mapping[str, object], source: str = "") -> dict[str, np.ndarray]:
+    """Return the images and labels of a data set as NumPy arrays.
+
+    Parameters
+    ----------
+    arrays : mapping
+        ``train_data`` and perhaps ``test_data``: images in [0, 1], (N, ...), numbers of any type;
+        ``train_label`` and ``test_label``, where there are labels.
+    source : str, optional
+        The file that they are from, for messages.
+
+    Raises
+    ------
+    ValueError
+        If a pixel is not in [0, 1], the images of the two parts have different sizes, or labels
+        are not those of ``as_labels``.
+    """
+    checked: dict[str, np.ndarray] = {}
+    for part in PARTS:
+        images, labels = arrays.get(f"{part}_data"), arrays.get(f"{part}_label")
+        if images is not None:
+            name = f"{source}{part}_data"
+            array = checked[f"{part}_data"] = as_array(images)
+            if array.ndim < 2 or array.dtype.kind not in "biuf":
+                raise ValueError(
+                    f"{name}: expected numbers of shape (N, ...), got {array.dtype} {array.shape}"
+                )
+            check_pixels(name, array)
+            if labels is not None:
+                checked[f"{part}_label"] = as_labels(f"{source}{part}_label", labels, len(array))
+    train = checked["train_data"]
+    test = checked.get("test_data", train)
+    same = train[0].size == test[0].size
+    if not same or (train.ndim == test.ndim and train.shape[1:] != test.shape[1:]):
+        raise ValueError(
+            f"{source}test_data: expected images of {train.shape[1:]}, as in train_data, got "
+            f"{test.shape[1:]}"
+        )
+    return checked
+
+
+def as_labels(name: str, labels: object, n: int) -> np.ndarray:
+    """Return the labels of ``n`` images as an array of numbers or of text, (n,).
+
+    Raises
+    ------
+    ValueError
+        If there are not ``n``, as a row or a column, or one is missing or is of another kind.
+    """
+    array = as_array(labels)
+    if array.shape == (n, 1):  # as Keras and data frames have them
+        array = array[:, 0]
+    if array.shape != (n,):
+        raise ValueError(f"{name}: expected {n} labels, got an array of shape {array.shape}")
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8", "replace")
+    elif array.dtype.kind in "OT":  # of Python's objects, as in pandas, or of NumPy's strings
+        for kind in (str, Real):
+            if all(isinstance(label, kind) for label in array):
+                array = np.array(list(array))
+    if array.dtype.kind not in "biufU":
+        raise ValueError(f"{name}: expected numbers or names without gaps, got {array.dtype}")
+    if array.dtype.kind == "f":
+        check_finite(name, array)
+        array = array.astype(np.float64)
+    return array
