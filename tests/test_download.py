@@ -138,7 +138,9 @@ def test_a_cache_that_holds_other_things_keeps_them(mirror, cache, packed):
 def test_another_repository_is_asked_alone(mirror, cache, packed, monkeypatch):
     monkeypatch.setattr(download, "MIRRORS", [mirror(packed).url])
     other = mirror({})  # now the one that MXNET_GLUON_REPO names
-    with pytest.raises(MNISTUnavailableError, match=f"{other.url}gluon/dataset/mnist/ answered 404"):
+    with pytest.raises(
+        MNISTUnavailableError, match=f"{other.url}gluon/dataset/mnist/ answered 404"
+    ):
         load_mnist()
 
 

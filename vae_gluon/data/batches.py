@@ -32,20 +32,6 @@ class ImageIter(mx.io.NDArrayIter):
             self.idx = np.arange(self.num_data)
         self.reset()
 
-    _unshuffled = None
-
-    def _shuffle_data(self) -> None:
-        if self._unshuffled is None:
-            self._unshuffled = self.data, self.label
-        super()._shuffle_data()
-
-    def restart(self) -> None:
-        """Go back to the order of the constructor, which depends on NumPy's generator."""
-        if self._unshuffled is not None:
-            self.data, self.label = self._unshuffled
-            self.idx = np.arange(self.num_data)
-        self.reset()
-
 
 def mnist_iterators(
     dataset: Mapping[str, Any], batch_size: int = 100, shuffle: bool = False

@@ -38,6 +38,8 @@ def find_pictures(root: Path) -> tuple[dict[str, list[tuple[Path, str]]], str]:
     ------
     FileNotFoundError
         If there are none.
+    ValueError
+        If only some of a part are in subfolders.
     """
     left_out: Counter[str] = Counter()
     paths = sorted(_walk(root, left_out))
@@ -64,6 +66,11 @@ def find_pictures(root: Path) -> tuple[dict[str, list[tuple[Path, str]]], str]:
         found = {part: [(path, "") for path, _ in found[part]] for part in found}
     counts = []
     for part, pictures in found.items():
+        flat = [path for path, label in pictures if not label]
+        if 0 < len(flat) < len(pictures):
+            raise ValueError(
+                f"{flat[0]}: expected all pictures in subfolders, whose names are labels, or none"
+            )
         of_part = ", ".join(folder for folder in folders if part_of.get(folder) == part)
         counts.append(
             f"{len(pictures)} to {part} on" + (f" ({_plain(of_part)})" if of_part else "")

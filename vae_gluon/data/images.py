@@ -140,13 +140,10 @@ def _read_folder(
             image[0] = grey if invert else 1 - grey
         if all(labels):
             dataset[f"{part}_label"] = np.array(labels)
-        elif any(labels):
-            raise ValueError(
-                f"{paths[labels.index('')]}: expected all pictures in subfolders, whose names are "
-                "labels, or none"
-            )
+    if "test_data" not in dataset:
+        dataset = _hold_out(root, dataset, rng)
     print(report, file=sys.stderr)
-    return dataset if "test_data" in dataset else _hold_out(root, dataset, rng)
+    return dataset
 
 
 def _read_picture(path: Path, size: tuple[int, int] | None) -> np.ndarray:
