@@ -87,7 +87,6 @@ def test_without_mnist_the_digits_stand_in_and_that_is_said(capsys):
     text = " ".join(lines)
     assert "could not be downloaded" in text
     assert "t10k-labels-idx1-ubyte" in text  # no name is broken where a line ends
-    assert "--data-dir or VAE_GLUON_DATA." in text
 
 
 def test_mnist_asked_for_is_not_replaced(capsys):

@@ -92,6 +92,8 @@ def layout(folder, *names):
         (["TRAIN/a", "TRAIN/b", "Validation/a"], (4, 2, ["a", "b"], ["a"])),
         (["training_set/a", "training_set/b", "test_set/b"], (4, 2, ["a", "b"], ["b"])),
         (["seg_train/a", "seg_train/b", "seg_test/a", "seg_pred"], (4, 2, ["a", "b"], ["a"])),
+        (["seg_train/seg_train/a", "seg_train/seg_train/b", "seg_test/seg_test/a",
+          "seg_test/seg_test/b"], (4, 4, ["a", "b"], ["a", "b"])),
         (["train/a", "train/b", "val/a", "val/b", "test/a"], (4, 6, ["a", "b"], ["a", "b"])),
         (["train/a", "train/b", "dev/a", "unlabeled"], (4, 2, ["a", "b"], ["a"])),
         (["train/a", "train/b", "test"], (4, 2, ["a", "b"], [])),

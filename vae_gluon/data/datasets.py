@@ -79,12 +79,11 @@ def load_dataset(
 def _load_known(name: str | None) -> Dataset:
     """Load a data set by its name; without one, MNIST or digits in its place."""
     try:
-        return DATASETS[name or "mnist"]()
+        return DATASETS.get(name or "mnist", _mnist)()
     except MNISTUnavailableError as error:
-        message = f"{error.problem} --data-dir or VAE_GLUON_DATA"
         if name is not None:
-            raise FileNotFoundError(f"{message}; or train with --dataset digits") from error
-    text = textwrap.fill(message, 80, break_long_words=False, break_on_hyphens=False)
+            raise
+        text = textwrap.fill(str(error), 80, break_long_words=False, break_on_hyphens=False)
     print(
         f"{RULE}\nNOT MNIST: this run uses the embedded digits, which this package draws.\n"
         f"Its losses cannot be compared with those of MNIST.\n\n{text}.\n{RULE}",

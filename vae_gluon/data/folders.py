@@ -47,42 +47,52 @@ def find_pictures(root: Path) -> tuple[dict[str, list[tuple[Path, str]]], str]:
         got = f"none{_list(left_out)}" if root.is_dir() else "no such folder"
         raise FileNotFoundError(f"{root}: expected pictures ({', '.join(SUFFIXES)}), got {got}")
     base = os.path.commonpath([path.parent for path in paths])  # archives nest folders
-    names = [path.relative_to(base).parts for path in paths]
-    folders = sorted({first for first, *rest in names if rest})
-    part_of = _parts(folders)
-    found: dict[str, list[tuple[Path, str]]] = {part: [] for part in PARTS}
-    for path, (*inner, name) in zip(paths, names):
-        part = "train"
-        if part_of:
-            first = inner.pop(0) if inner else f"*{Path(name).suffix}"
-            part = part_of.get(first, "")
-        if part:
-            found[part].append((path, inner[0] if inner else ""))
+    folders = {path: path.relative_to(base).parts[:-1] for path in paths}
+    part_of = _parts({inner[0] for inner in folders.values() if inner})
+    parts: dict[str, dict[Path, tuple[str, ...]]] = {part: {} for part in PARTS}
+    for path, inner in folders.items():
+        if not part_of:
+            parts["train"][path] = inner
+        elif inner and inner[0] in part_of:
+            parts[part_of[inner[0]]][path] = inner[1:]
         else:
-            left_out[first] += 1
-    found = {part: pictures for part, pictures in found.items() if pictures}
-    labels = {label for pictures in found.values() for _, label in pictures}
-    if len(labels) == 1:  # which says nothing
-        found = {part: [(path, "") for path, _ in found[part]] for part in found}
+            left_out[inner[0] if inner else f"*{path.suffix}"] += 1
+    parts = {part: pictures for part, pictures in parts.items() if pictures}
+    labels = _labels(parts)
     counts = []
-    for part, pictures in found.items():
-        flat = [path for path, label in pictures if not label]
-        if 0 < len(flat) < len(pictures):
+    for part, pictures in parts.items():
+        of_part = ", ".join(sorted(name for name in part_of if part_of[name] == part))
+        where = f" ({_plain(of_part)})" if of_part else ""
+        counts.append(f"{len(pictures)} to {part} on{where}")
+    if "test" not in parts:
+        counts.append("of which a tenth to test on")
+    n_classes = len({*labels.values()} - {""})
+    line = f"{_plain(root)}: pictures {', '.join(counts)}; {n_classes or 'no'} classes"
+    found = {part: [(path, labels[path]) for path in parts[part]] for part in parts}
+    return found, line + _list(left_out)
+
+
+def _labels(parts: dict[str, dict[Path, tuple[str, ...]]]) -> dict[Path, str]:
+    """Return the label of each picture, whose folders below those of its part are given."""
+    depth = 0
+    while True:
+        level = [{inner[depth : depth + 1] for inner in parts[part].values()} for part in parts]
+        if any(len(names) > 1 or () in names for names in level):
+            break
+        depth += 1  # a folder that is alone says nothing
+    labels = {}
+    for pictures in parts.values():
+        of_part = {path: "".join(inner[depth : depth + 1]) for path, inner in pictures.items()}
+        flat = [path for path, label in of_part.items() if not label]
+        if 0 < len(flat) < len(of_part):
             raise ValueError(
                 f"{flat[0]}: expected all pictures in subfolders, whose names are labels, or none"
             )
-        of_part = ", ".join(folder for folder in folders if part_of.get(folder) == part)
-        counts.append(
-            f"{len(pictures)} to {part} on" + (f" ({_plain(of_part)})" if of_part else "")
-        )
-    if "test" not in found:
-        counts.append("of which a tenth to test on")
-    n_classes = len(labels - {""}) if len(labels) > 1 else 0
-    text = f"{_plain(root)}: pictures {', '.join(counts)}; {n_classes or 'no'} classes"
-    return found, text + _list(left_out)
+        labels.update(of_part)
+    return labels
 
 
-def _parts(folders: list[str]) -> dict[str, str]:
+def _parts(folders: set[str]) -> dict[str, str]:
     """Return the parts that folders hold, by their names; empty if they are classes."""
     part_of = {}
     for folder in folders:
@@ -105,17 +115,18 @@ def _walk(root: Path, left_out: Counter[str]) -> Iterator[Path]:
     def count_unreadable(error: OSError) -> None:
         left_out[f"{Path(error.filename).name} ({error.strerror})"] += 1
 
-    seen = {_identity(root)}
+    seen = {os.path.realpath(root)}
     for folder, subfolders, files in os.walk(root, followlinks=True, onerror=count_unreadable):
         paths = [Path(folder, name) for name in subfolders]
         subfolders.clear()
         for path in sorted(paths, key=lambda path: (path.is_symlink(), path)):
+            target = os.path.realpath(path)
             if _is_hidden(path.name):
                 left_out[path.name] += 1
-            elif _identity(path) in seen:
+            elif target in seen:
                 left_out[f"{path.name} (a link)"] += 1
             else:
-                seen.add(_identity(path))
+                seen.add(target)
                 subfolders.append(path.name)
         for path in (Path(folder, name) for name in files):
             hidden, suffix = _is_hidden(path.name), path.suffix.lower()
@@ -127,15 +138,6 @@ def _walk(root: Path, left_out: Counter[str]) -> Iterator[Path]:
 
 def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in SYSTEM
-
-
-def _identity(folder: Path) -> object:
-    """Return what all paths to a folder have in common."""
-    try:
-        status = os.stat(folder)
-    except OSError:  # of one in a folder that may not be entered
-        return folder
-    return status.st_dev, status.st_ino
 
 
 def _list(left_out: Counter[str]) -> str:

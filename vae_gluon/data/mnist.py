@@ -28,18 +28,14 @@ class MNISTUnavailableError(FileNotFoundError):
         The folders that do not have it.
     reason : str
         Why it could not be downloaded.
-    problem : str
-        Both in a sentence, with what to do, up to how the folder is named.
     """
 
     def __init__(self, looked_in: list[Path], reason: str) -> None:
-        self.problem = (
-            f"MNIST is not in {' or '.join(map(str, looked_in))}, and could not be downloaded: "
-            f"{reason}. Put {NAMES} (each plain or .gz) into one folder and name it, by"
-        )
         super().__init__(
-            f"{self.problem} load_mnist(root) or VAE_GLUON_DATA; or go on with make_digits(), "
-            "which needs no files"
+            f"MNIST is not in {' or '.join(map(str, looked_in))}, and could not be downloaded: "
+            f"{reason}. Put {NAMES} (each plain or .gz) into one folder and name it by "
+            "VAE_GLUON_DATA, --data-dir or load_mnist(root). The embedded digits need no files: "
+            "--dataset digits or make_digits()"
         )
         self.looked_in = looked_in
         self.reason = reason
