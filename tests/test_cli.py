@@ -243,7 +243,7 @@ def test_figures_take_the_folder_that_the_data_went_to(tmp_path, digits_folder, 
     run("train", "--data-dir", digits_folder, "--out", out, *QUICK)
     moved = digits_folder.rename(tmp_path / "moved")
     assert run("figures", out) == 2
-    assert f"in {digits_folder}, found no such folder" in capsys.readouterr().err
+    assert f"{digits_folder}: expected pictures" in capsys.readouterr().err
     assert run("figures", out, "--data-dir", moved) == 0
 
 
@@ -327,8 +327,8 @@ def test_a_convolutional_run_goes_through_every_command(tmp_path):
             "--seed: expected an integer of at least 0, got",
         ),
         (["train", "--dataset", "cats"], "invalid choice: 'cats'"),
-        (["train", "--dataset", "digits", "--data-dir", "x"], "--data-dir is for files of images"),
-        (["train", "--data-dir", "nowhere"], "nowhere, found no such folder"),
+        (["train", "--dataset", "digits", "--data-dir", "x"], "x: expected pictures"),
+        (["train", "--data-dir", "nowhere"], "nowhere: expected pictures .* got no such folder"),
         (["train", "--wings"], "unrecognized arguments: --wings"),
         (
             ["train", "--epoch", "3"],

@@ -285,6 +285,7 @@ FRAMES = {"save_all": True, "append_images": [Image.fromarray(255 - GREYS)]}
         ("c.png", encoded(GREYS)[:60], r"expected a whole picture, got: \w+"),
         ("c.png", encoded(GREYS, **FRAMES), "expected a whole picture, got: .*2 frames"),
         ("c.tif", encoded(GREYS, "TIFF", **FRAMES), "expected a whole picture, got: .*2 frames"),
+        ("c.tif", encoded(GREYS, "TIFF", compression="tiff_lzw"), "got: .*a compressed TIFF"),
         ("c.tif", encoded(GREYS / np.float32(9), "TIFF"), "whole picture, got: .*of 32 bits"),
         ("c.png", encoded(GREYS.T), r"of \(6, 4\) pixels, .* as a.png, got \(4, 6\); .*--size 6x4"),
     ],

@@ -197,7 +197,7 @@ def test_data_that_moved_can_be_named(tmp_path, digits_folder, digits, capsys):
         write(tmp_path / part, idx_files({**digits, part: 1 - digits[part]}))
     before = snapshot(out)
     assert train(out, "--resume") == 2
-    assert f"in {digits_folder}, found no such folder" in capsys.readouterr().err
+    assert f"{digits_folder}: expected pictures" in capsys.readouterr().err
     for part in ("train_data", "test_data"):
         assert train(out, "--resume", "--data-dir", tmp_path / part) == 2
         assert "was trained on other images than those of" in capsys.readouterr().err

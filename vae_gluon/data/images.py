@@ -47,11 +47,11 @@ def load_images(
     Parameters
     ----------
     root : path
-        A folder of pictures: PNG, JPEG, TIFF and WebP. If they are in subfolders, the names of
-        these are labels; in folders for training and testing (``train``, ``Training``,
-        ``test``, ``valid`` and the like), if it has those, all of this holds for each. Links are
-        followed; hidden files are left out. Or an ``.npz`` file, or a folder of Keras with
-        ``mnist.npz``, of the arrays that this function returns, or of those in that file
+        A folder of pictures: PNG, JPEG, WebP, and TIFF that is not compressed. If they are in
+        subfolders, the names of these are labels; in folders for training and testing (``train``,
+        ``Training``, ``test``, ``valid`` and the like), if it has those, all of this holds for
+        each. Links are followed; hidden files are left out. Or an ``.npz`` file, or a folder with
+        Keras's ``mnist.npz``, of the arrays that this function returns, or of those in that file
         (``x_train``, ``y_train``, ``x_test``, ``y_test``): numbers in [0, 1] as they are, or
         bytes, of which 255 is 1.
     size : int or (int, int), optional
@@ -159,6 +159,8 @@ def _read_picture(path: Path, size: tuple[int, int] | None) -> np.ndarray:
                     raise ValueError(f"{picture.n_frames} frames")
                 if picture.mode in ("F", "I") and picture.format != "PNG":
                     raise ValueError("values of 32 bits")
+                if any(tile[0] == "libtiff" for tile in picture.tile):  # which writes to stderr
+                    raise ValueError("a compressed TIFF")
                 picture = _in_grey(ImageOps.exif_transpose(picture))  # as the camera was held
                 if size:
                     picture = picture.resize(tuple(size[::-1]), Image.Resampling.LANCZOS)
