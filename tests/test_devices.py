@@ -17,7 +17,7 @@ from vae_gluon import (
     save_checkpoint,
     train,
 )
-from vae_gluon.model.devices import contexts_of, read_contexts
+from vae_gluon.model import contexts_of, read_contexts
 from vae_gluon.training.seeds import seed_epoch
 
 TWO = [mx.cpu(0), mx.cpu(1)]

@@ -22,7 +22,7 @@ from vae_gluon._files import lock
 from vae_gluon.command import cli
 from vae_gluon.command import train as train_command
 from vae_gluon.data import datasets
-from vae_gluon.model.devices import contexts_of
+from vae_gluon.model import contexts_of
 from vae_gluon.training import History
 
 QUICK = ["--epochs", "3", "--n-hidden", "16", "--n-layers", "1"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import vae_gluon
-from vae_gluon.model.devices import context_of, default_context, gpu_exists
+from vae_gluon.model import context_of, default_context, gpu_exists
 
 
 def test_context_is_the_gpu_if_there_is_one():

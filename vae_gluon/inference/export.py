@@ -10,13 +10,16 @@ decoder   z (N, n_latent)                y (N, n_output), probabilities
 vae       x, and eps (N, n_latent)       mu, lv, and y of z = mu + exp(lv / 2) * eps
 ========  =============================  ==================================================
 
-The noise is an input, so that a graph draws no random numbers: with eps from N(0, I) it does what
-the net does, with zeros it reconstructs from the mean.
+The noise is an input, so that a graph samples no random numbers: with eps from N(0, I) it does what
+the net does, with zeros it reconstructs from the mean. Parameters have their names in files of
+``save_parameters``, numbers the type of the net.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -25,7 +28,7 @@ import mxnet as mx
 import numpy as np
 
 from vae_gluon._files import replacing
-from vae_gluon.model import VAE, check_finite, contexts_of, read_parameters, writing_parameters
+from vae_gluon.model import VAE, first_parameter, named_parameters, parameter_bytes
 from vae_gluon.mxnet_today import old_onnx
 
 PARTS = ("encoder", "decoder", "vae")
@@ -55,7 +58,7 @@ class _Graph(NamedTuple):
     symbol: mx.sym.Symbol
     inputs: dict[str, int]  # width by name
     outputs: dict[str, int]
-    parameters: dict[str, mx.nd.NDArray]  # of their own shapes, on the CPU
+    parameters: dict[str, mx.nd.NDArray]  # on the CPU
     dtype: np.dtype
 
 
@@ -81,9 +84,8 @@ def export_onnx(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> Ex
     Raises
     ------
     ValueError
-        If the net is not initialized, a parameter is not finite, there is no such part, or the
-        net has a layer that MXNet's converter does not know, or writes as ONNX does not allow.
-        The message names it.
+        If the net is not initialized, there is no such part, or the net has a layer that MXNet's
+        converter does not know, or writes as ONNX does not allow. The message names it.
     ImportError
         If onnx is not installed.
     OSError
@@ -92,10 +94,18 @@ def export_onnx(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> Ex
     path, graph = Path(path), _graph(net, part)
     onnx = _import_onnx()
     with replacing(path) as partial:
-        _convert(onnx, graph, partial)
-        model = onnx.load(str(partial))
-        _tidy(onnx, model, graph)
-        onnx.checker.check_model(model, full_check=True)
+        try:
+            _convert(onnx, graph, partial)
+            model = onnx.load(str(partial))
+            _tidy(onnx, model, graph)
+            onnx.checker.check_model(model, full_check=True)
+        except OSError:
+            raise
+        except Exception as error:  # of any kind: from MXNet's converter or onnx's checks
+            message = " ".join(str(error).split())
+            raise ValueError(
+                f"MXNet cannot write this net as ONNX: {_failed_layer(error)}{message}"
+            ) from error
         onnx.save(model, str(partial))
     return _exported([path], graph)
 
@@ -124,30 +134,28 @@ def export_symbol(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> 
     Raises
     ------
     ValueError
-        If the net is not initialized, a parameter is not finite, or there is no such part.
+        If the net is not initialized, or there is no such part.
     OSError
-        If a file cannot be written.
+        If a file cannot be written. Older files are kept, both.
     """
     graph = _graph(net, part)
     files = [Path(f"{os.fspath(path)}{end}") for end in ("-symbol.json", "-0000.params")]
     auxiliary = set(graph.symbol.list_auxiliary_states())
     arrays = {
-        f"{'aux' if name in auxiliary else 'arg'}:{name}": array
+        f"{'aux' if name in auxiliary else 'arg'}:{name}": array.asnumpy()
         for name, array in graph.parameters.items()
     }
-    with replacing(files[0]) as partial:
-        partial.write_text(graph.symbol.tojson())
-    with replacing(files[1]) as partial, writing_parameters():
-        mx.nd.save(str(partial), arrays)
-        read_parameters(partial)
+    with replacing(files[0]) as symbol_file, replacing(files[1]) as parameter_file:
+        symbol_file.write_text(graph.symbol.tojson())
+        parameter_file.write_bytes(parameter_bytes(arrays))
     return _exported(files, graph)
 
 
 def _graph(net: VAE, part: str) -> _Graph:
     """Build the graph of a part."""
-    contexts_of(net)  # raises if the net is not initialized
-    check_finite(net)
-    x, z, eps = (mx.sym.var(name) for name in ("x", "z", "eps"))
+    dtype = np.dtype(first_parameter(net).dtype)
+    # A user's parameter may have the name of an input or output, so that they are named last.
+    x, z, eps = (mx.sym.var(f"input {name}") for name in ("x", "z", "eps"))
     latent, pixels = net.n_latent, net.n_output
     if part == "encoder":
         inputs, outputs = {"x": pixels}, _encoded(net, x)
@@ -157,23 +165,33 @@ def _graph(net: VAE, part: str) -> _Graph:
         inputs, outputs = {"x": pixels, "eps": latent}, _encoded(net, x)
         outputs["y"] = net.decoder(net.sampler(*outputs.values(), eps))
     else:
-        raise ValueError(f"expected part to be one of {', '.join(PARTS)}, got {part!r}")
+        raise ValueError(f"part: expected one of {', '.join(PARTS)}, got {part!r}")
     symbol = mx.sym.Group([mx.sym.identity(value, name=name) for name, value in outputs.items()])
-    needed = set(symbol.list_inputs())
-    parameters = {
-        parameter.name: parameter.data(parameter.list_ctx()[0]).copyto(mx.cpu())
-        for parameter in net.collect_params().values()
-        if parameter.name in needed
+    parameters = named_parameters(net)
+    names = {parameter.name: name for name, parameter in parameters.items()}
+    symbol = _renamed(symbol, {**names, **{f"input {name}": name for name in inputs}})
+    arrays = {
+        name: parameters[name].data(parameters[name].list_ctx()[0]).copyto(mx.cpu())
+        for name in symbol.list_inputs()
+        if name not in inputs
     }
-    dtype = np.dtype(next(iter(parameters.values())).dtype)
     widths = {name: pixels if name == "y" else latent for name in outputs}
-    return _Graph(symbol, inputs, widths, parameters, dtype)
+    return _Graph(symbol, inputs, widths, arrays, dtype)
 
 
 def _encoded(net: VAE, x: mx.sym.Symbol) -> dict[str, mx.sym.Symbol]:
     """Return mu and lv, (N, n_latent) each, of x, (N, n_output)."""
     mu, lv = mx.sym.split(net.encoder(x), axis=1, num_outputs=2)
     return {"mu": mu, "lv": lv}
+
+
+def _renamed(symbol: mx.sym.Symbol, names: dict[str, str]) -> mx.sym.Symbol:
+    """Return a graph with other names of its variables."""
+    graph = json.loads(symbol.tojson())
+    for node in graph["nodes"]:
+        if node["op"] == "null":
+            node["name"] = names[node["name"]]
+    return mx.sym.load_json(json.dumps(graph))
 
 
 def _exported(files: list[Path], graph: _Graph) -> Exported:
@@ -202,19 +220,25 @@ def _convert(onnx: ModuleType, graph: _Graph, path: Path) -> None:
     from mxnet import onnx as mx2onnx
 
     widths = graph.inputs.values()
-    try:
-        with old_onnx(onnx):
-            mx2onnx.export_model(
-                graph.symbol,
-                graph.parameters,
-                [(1, width) for width in widths],
-                graph.dtype,
-                str(path),
-                dynamic=True,
-                dynamic_input_shapes=[(BATCH, width) for width in widths],
-            )
-    except AttributeError as error:
-        raise ValueError(f"MXNet cannot write this net as ONNX: {error}") from error
+    with old_onnx(onnx):
+        mx2onnx.export_model(
+            graph.symbol,
+            graph.parameters,
+            [(1, width) for width in widths],
+            graph.dtype,
+            str(path),
+            dynamic=True,
+            dynamic_input_shapes=[(BATCH, width) for width in widths],
+        )
+
+
+def _failed_layer(error: Exception) -> str:
+    """Return the layer that MXNet's converter was at, which its errors do not name."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        node = frame.f_locals.get("node")
+        if frame.f_code.co_name == "convert_layer" and node:
+            return f"{node['op']} {node['name']}: "
+    return ""  # an error of onnx, which names its node
 
 
 def _tidy(onnx: ModuleType, model: Any, graph: _Graph) -> None:

@@ -1,4 +1,4 @@
-"""From a trained net to arrays: encode a set, reconstruct, draw from the prior, scan.
+"""From a trained net to arrays: encode a set, reconstruct, sample from the prior, scan.
 
 Arguments are NumPy or MXNet arrays, results NumPy arrays; the net works in batches, on its device.
 """
@@ -13,23 +13,24 @@ import numpy as np
 from vae_gluon._checks import (
     as_array,
     check_classic_arrays,
+    check_finite,
     check_integer,
-    check_numbers,
     check_pixels,
+    check_shape,
 )
-from vae_gluon.model import GaussianSampler, check_finite, context_of, dtype_of
+from vae_gluon.model import VAE, first_parameter
 
 BATCH_SIZE = 1000
 MAX_LIMIT = 5.0  # standard deviations; beyond, double precision is too coarse for the cdf
 
 
-def encode(net: mx.gluon.Block, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def encode(net: VAE, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Encode a set of images.
 
     Parameters
     ----------
-    net : Block
-        With ``encode``, as ``VAE`` has it.
+    net : VAE
+        Initialized.
     images : array
         In [0, 1], (N, ...); flattened to (N, n_output). Or one image, of n_output pixels.
 
@@ -41,16 +42,13 @@ def encode(net: mx.gluon.Block, images: np.ndarray) -> tuple[np.ndarray, np.ndar
     Raises
     ------
     ValueError
-        If there are no images, or a pixel is not in [0, 1].
+        If there are no images, they are not the net's, or a pixel is not in [0, 1].
     """
-    images = as_array(images)
-    if images.size == getattr(net, "n_output", None):
-        images = images.reshape(1, -1)
-    mu, lv = _map(net, net.encode, image_rows(images))
+    mu, lv = _map(net, net.encode, image_rows(net, images))
     return mu, lv
 
 
-def decode(net: mx.gluon.Block, z: np.ndarray) -> np.ndarray:
+def decode(net: VAE, z: np.ndarray) -> np.ndarray:
     """Decode latent codes, (N, n_latent), to pixel probabilities, (N, n_output).
 
     Raises
@@ -59,37 +57,34 @@ def decode(net: mx.gluon.Block, z: np.ndarray) -> np.ndarray:
         If there are no codes, they are not finite, or not of n_latent dimensions.
     """
     z = as_array(z)
-    check_numbers("latent codes", z)
+    check_shape("z", z, "N", net.n_latent)
+    check_finite("z", z)  # MXNet's relu would make 0 of NaN
     (images,) = _map(net, lambda batch: (net.decode(batch),), z)
     return images
 
 
-def reconstruct(net: mx.gluon.Block, images: np.ndarray) -> np.ndarray:
-    """Encode images, (N, ...), draw one z for each, and decode it: (N, n_output).
+def reconstruct(net: VAE, images: np.ndarray) -> np.ndarray:
+    """Encode images, (N, ...), sample one z for each, and decode it: (N, n_output).
 
     With MXNet's seed set they are the ``output`` of a call of the net, as in the tutorial.
     """
-    draw = GaussianSampler()
-    (reconstructions,) = _map(
-        net, lambda batch: (net.decode(draw(*net.encode(batch))),), image_rows(images)
-    )
-    return reconstructions
+    rows = image_rows(net, images)
+    (images,) = _map(net, lambda x: (net.decode(net.sampler(*net.encode(x))),), rows)
+    return images
 
 
 def sample_prior(n: int, n_latent: int, rng: int | np.random.Generator) -> np.ndarray:
-    """Draw ``n`` latent codes from the prior N(0, I), with a seed or a generator: (n, n_latent)."""
+    """Sample ``n`` codes of the prior N(0, I), with a seed or a generator: (n, n_latent)."""
     return np.random.default_rng(rng).standard_normal((n, n_latent))
 
 
-def interpolate(
-    net: mx.gluon.Block, first: np.ndarray, second: np.ndarray, n: int = 10
-) -> np.ndarray:
+def interpolate(net: VAE, first: np.ndarray, second: np.ndarray, n: int = 10) -> np.ndarray:
     """Decode ``n`` equally spaced codes on the line between those of two images.
 
     Parameters
     ----------
-    net : Block
-        With ``encode`` and ``decode``, as ``VAE`` has them.
+    net : VAE
+        Initialized.
     first, second : arrays
         One image each, of any shape with n_output pixels in [0, 1].
     n : int, default 10
@@ -103,17 +98,11 @@ def interpolate(
     Raises
     ------
     ValueError
-        If ``n`` is less than 2, or the images differ in size or are not the net's.
+        If ``n`` is less than 2, or the images are not the net's.
     """
     check_integer("n", n, least=2)
-    pair = [as_array(image).ravel() for image in (first, second)]
-    if pair[0].size != pair[1].size:
-        raise ValueError(
-            f"expected two images of one size, got {pair[0].size} and {pair[1].size} pixels"
-        )
-    ends = np.stack(pair)
-    (begin, end), _ = encode(net, ends)
-    return decode(net, np.linspace(begin, end, n))
+    (start,), (end,) = (encode(net, as_array(image).reshape(1, -1))[0] for image in (first, second))
+    return decode(net, np.linspace(start, end, n))
 
 
 def principal_components(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -138,7 +127,7 @@ def principal_components(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mu = as_array(mu).astype(float)
     if mu.ndim != 2 or min(mu.shape) < 2:
         raise ValueError(f"expected codes of shape (N, n_latent), both above 1, got {mu.shape}")
-    check_numbers("latent codes", mu)
+    check_finite("mu", mu)
     directions, shares = principal_directions(mu)
     return (mu - mu.mean(axis=0)) @ directions, shares
 
@@ -199,31 +188,33 @@ def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:
     return np.stack([first.ravel(), second.ravel()], axis=1)
 
 
-def image_rows(images: np.ndarray) -> np.ndarray:
-    """Check images and return them as rows of pixels: (N, ...) -> (N, n_output)."""
+def image_rows(net: VAE, images: np.ndarray) -> np.ndarray:
+    """Check images, (N, ...) or one, and return them as rows of pixels, (N, n_output)."""
     images = as_array(images)
     check_pixels("images", images)
-    return images.reshape(len(images), -1)
+    rows = images.reshape(1 if images.size == net.n_output else len(images), -1)
+    check_shape("images", rows, "N", net.n_output)
+    return rows
 
 
-def in_batches(net: mx.gluon.Block, rows: np.ndarray, batch_size: int) -> Iterator[mx.nd.NDArray]:
+def in_batches(net: VAE, rows: np.ndarray, batch_size: int) -> Iterator[mx.nd.NDArray]:
     """Yield the rows of an array, (N, width), in batches, on the device of ``net``, of its type."""
     check_classic_arrays()
-    ctx, dtype = context_of(net), dtype_of(net)
-    check_finite(net)
-    for begin in range(0, len(rows), batch_size):
-        yield mx.nd.array(rows[begin : begin + batch_size], ctx=ctx, dtype=dtype)
+    parameter = first_parameter(net)
+    ctx, dtype = parameter.list_ctx()[0], parameter.dtype
+    for start in range(0, len(rows), batch_size):
+        numbers = rows[start : start + batch_size]
+        batch = mx.nd.empty(numbers.shape, ctx, dtype)
+        batch._sync_copyfrom(numbers)  # what mx.nd.array ends in, after a third of decode's time
+        yield batch
 
 
 def _map(
-    net: mx.gluon.Block,
+    net: VAE,
     function: Callable[[mx.nd.NDArray], tuple[mx.nd.NDArray, ...]],
     rows: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
     """Apply ``function`` to rows, (N, width), in batches; join each of its results, (N, _)."""
-    rows = as_array(rows)
-    if rows.size == 0:
-        raise ValueError(f"expected at least one row, got an array of shape {rows.shape}")
     batches = in_batches(net, rows, BATCH_SIZE)
     results = [[part.asnumpy() for part in function(x)] for x in batches]
     return tuple(np.concatenate(parts) for parts in zip(*results))

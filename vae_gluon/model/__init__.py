@@ -1,28 +1,26 @@
-"""Images -> negative ELBO: the net, its blocks, its devices, its parameter files."""
+"""Images -> negative ELBO: the net, its blocks, its devices, its parameters."""
 
 from vae_gluon.model.conv import conv_decoder, conv_encoder
-from vae_gluon.model.devices import (
-    context_of,
-    contexts_of,
-    default_context,
-    dtype_of,
-    gpu_exists,
-    read_contexts,
-)
-from vae_gluon.model.finite import check_finite
+from vae_gluon.model.devices import default_context, gpu_exists, read_contexts
 from vae_gluon.model.losses import BernoulliNLL, GaussianKL
 from vae_gluon.model.parameter_files import (
-    FILE_MAGIC,
     check_arrays,
     check_parameters,
     expected_array,
-    largest_file,
+    parameter_bytes,
+    read_parameters,
+    write_parameters,
+)
+from vae_gluon.model.parameters import (
+    check_finite,
+    context_of,
+    contexts_of,
+    dtype_of,
+    first_parameter,
     named_parameters,
     numbers_of,
     parameter_arrays,
-    read_parameters,
-    write_parameters,
-    writing_parameters,
+    set_parameters,
 )
 from vae_gluon.model.sampler import GaussianSampler
 from vae_gluon.model.vae import VAE, Decoder

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from mxnet import gluon
 from mxnet.gluon import nn
 
 from vae_gluon._checks import check_integer
 from vae_gluon.model.vae import Decoder
 
 FILTERS = (8, 32, 64)  # of the layers at 28 x 28, 14 x 14 and 7 x 7
+
+
+class Reshape(gluon.HybridBlock):
+    """Give each item of a batch another shape: (N, ...) -> (N, *shape)."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def hybrid_forward(self, F, x):
+        return F.reshape(x, shape=(-1, *self.shape))
 
 
 def conv_encoder(
@@ -41,7 +53,7 @@ def conv_encoder(
     _, n_outer, n_inner = FILTERS
     net = nn.HybridSequential(prefix="encoder")
     net.add(
-        nn.HybridLambda(lambda F, x: F.reshape(x, shape=(-1, 1, *shape))),
+        Reshape(1, *shape),
         nn.Conv2D(n_outer, 3, strides=2, padding=1, activation="relu", in_channels=1),
         nn.Conv2D(n_inner, 3, strides=2, padding=1, activation="relu", in_channels=n_outer),
         nn.Dense(n_hidden, activation="relu", in_units=n_inner * height * width),
@@ -69,7 +81,7 @@ def conv_decoder(
     net.add(
         nn.Dense(n_hidden, activation="relu", in_units=n_latent),
         nn.Dense(n_inner * height * width, activation="relu", in_units=n_hidden),
-        nn.HybridLambda(lambda F, h: F.reshape(h, shape=(-1, n_inner, height, width))),
+        Reshape(n_inner, height, width),
         # A kernel size that is a multiple of the stride avoids a checkerboard pattern.
         nn.Conv2DTranspose(
             n_outer, 4, strides=2, padding=1, activation="relu", in_channels=n_inner
@@ -79,7 +91,7 @@ def conv_decoder(
         ),
         # Not transposed: MXNet cannot compute the gradient of that with one filter on a CPU.
         nn.Conv2D(1, 3, padding=1, in_channels=n_outermost),
-        nn.HybridLambda(lambda F, image: F.reshape(image, shape=(-1, shape[0] * shape[1]))),
+        Reshape(shape[0] * shape[1]),
     )
     return net
 

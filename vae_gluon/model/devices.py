@@ -1,11 +1,10 @@
-"""Where to compute: which devices there are, which hold a net, and in which type."""
+"""Where to compute: which devices there are."""
 
 from __future__ import annotations
 
 import re
 
 import mxnet as mx
-import numpy as np
 
 
 def gpu_exists() -> bool:
@@ -54,32 +53,3 @@ def read_contexts(words: str) -> list[mx.Context]:
             raise ValueError(f"MXNet cannot compute on {ctx} here")
         contexts.append(ctx)
     return contexts
-
-
-def context_of(net: mx.gluon.Block) -> mx.Context:
-    """Return the context that holds the parameters of ``net``, the first if there are several.
-
-    Raises
-    ------
-    ValueError
-        If ``net`` has not been initialized.
-    """
-    return contexts_of(net)[0]
-
-
-def dtype_of(net: mx.gluon.Block) -> np.dtype:
-    """Return the type of the parameters of ``net``."""
-    return np.dtype(next(iter(net.collect_params().values())).dtype)
-
-
-def contexts_of(net: mx.gluon.Block) -> list[mx.Context]:
-    """Return all contexts that hold the parameters of ``net``; raise as ``context_of`` does."""
-    try:
-        # All are asked: after load_parameters(allow_missing=True) some may have no numbers.
-        first, *_ = [parameter.list_ctx() for parameter in net.collect_params().values()]
-    except (RuntimeError, ValueError) as error:
-        raise ValueError(
-            f"{type(net).__name__} has no parameters yet: call net.initialize() "
-            "or net.load_parameters(...) first"
-        ) from error
-    return first

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import mxnet as mx
@@ -13,11 +12,10 @@ import numpy as np
 from mxnet import autograd, gluon
 from mxnet.gluon import nn
 
-from vae_gluon._checks import check_integer
-from vae_gluon.model.devices import contexts_of, dtype_of
-from vae_gluon.model.finite import check_finite
+from vae_gluon._checks import check_integer, check_shape
 from vae_gluon.model.losses import BernoulliNLL, GaussianKL
 from vae_gluon.model.parameter_files import check_parameters
+from vae_gluon.model.parameters import dtype_of
 from vae_gluon.model.sampler import GaussianSampler
 
 SIZE_LIMIT = 2**31 - 1  # of an array
@@ -26,8 +24,8 @@ SIZE_LIMIT = 2**31 - 1  # of an array
 class Decoder(nn.HybridSequential):
     """Layers from a latent code to pixel probabilities.
 
-    The last layer gives logits. Calling the block returns their sigmoid; the method ``logits``
-    returns the logits themselves, which the loss needs.
+    The last layer gives logits, which the method ``logits`` returns and the loss needs. Calling the
+    block returns their sigmoid. For pixels that are not Bernoulli override ``mean``.
 
     Inputs:
         - **z**: latent codes, (N, n_latent)
@@ -37,7 +35,7 @@ class Decoder(nn.HybridSequential):
     """
 
     def hybrid_forward(self, F, z):
-        return F.sigmoid(self.logits(z))
+        return self.mean(self.logits(z))
 
     def logits(self, z: Any) -> Any:
         """Map z, (N, n_latent), to the logits of the pixels, (N, n_output)."""
@@ -45,9 +43,13 @@ class Decoder(nn.HybridSequential):
             z = layer(z)
         return z
 
+    def mean(self, logits: Any) -> Any:
+        """Map logits to the means of the pixels given z, (N, n_output) each."""
+        return logits.sigmoid()
+
 
 class VAE(gluon.HybridBlock):
-    r"""Gaussian variational autoencoder with a Bernoulli decoder.
+    r"""Gaussian variational autoencoder, with a Bernoulli decoder unless it is given another.
 
     Calling the net returns the loss to minimize: the negative ELBO of each image in nats
     (Kingma & Welling, arXiv:1312.6114, equation 10),
@@ -82,6 +84,12 @@ class VAE(gluon.HybridBlock):
     decoder : Decoder, optional
         Replaces the dense layers: its ``logits`` maps (N, n_latent) to (N, n_output), e.g.
         ``conv_decoder``.
+    nll : HybridBlock, optional
+        The negative log-likelihood of images given the decoder's logits: (N, n_output) each ->
+        (N,) nats. By default ``BernoulliNLL()``.
+    kl : HybridBlock, optional
+        What keeps the codes near the prior: mu, lv, (N, n_latent) each -> (N,) nats. By default
+        ``GaussianKL()``.
     prefix, params : optional
         Those of every Gluon block.
 
@@ -104,8 +112,8 @@ class VAE(gluon.HybridBlock):
     Raises
     ------
     ValueError
-        If a size is not an integer of at least 1 (0 for ``n_layers``), or the net is called with
-        images of another shape or type.
+        If a size is not an integer of at least 1 (0 for ``n_layers``), the net is called with
+        images of another shape or type, or the blocks that it was given do not fit them.
 
     Notes
     -----
@@ -134,15 +142,20 @@ class VAE(gluon.HybridBlock):
         n_samples: int = 1,
         encoder: gluon.HybridBlock | None = None,
         decoder: Decoder | None = None,
+        nll: gluon.HybridBlock | None = None,
+        kl: gluon.HybridBlock | None = None,
         prefix: str | None = None,
         params: gluon.ParameterDict | None = None,
     ) -> None:
-        check_integer("n_hidden", n_hidden)
-        check_integer("n_latent", n_latent)
+        sizes = {"n_hidden": n_hidden, "n_latent": n_latent, "n_output": n_output}
+        for name, size in {**sizes, "n_samples": n_samples}.items():
+            check_integer(name, size)
         check_integer("n_layers", n_layers, least=0)
-        check_integer("n_output", n_output)
-        check_integer("n_samples", n_samples)
-        _check_decoder(decoder)
+        if not (decoder is None or hasattr(decoder, "logits") and hasattr(decoder, "mean")):
+            raise ValueError(
+                "decoder: expected a block with the methods logits and mean, such as "
+                f"vae_gluon.Decoder, got {type(decoder).__name__}"
+            )
         super().__init__(prefix=prefix, params=params)
         self.n_latent = n_latent
         self.n_output = n_output
@@ -151,7 +164,7 @@ class VAE(gluon.HybridBlock):
         self.mu = None
         self.kl_loss = None
         self._logits = None
-        self._encoder_checked = encoder is None
+        self._blocks_fit = encoder is decoder is nll is kl is None
         with self.name_scope():
             # The layers are in the net's own name scope, as the tutorial's are, so that the names
             # in its parameter files fit: dense0_weight, dense1_weight, ...
@@ -164,25 +177,24 @@ class VAE(gluon.HybridBlock):
                 _add_dense(decoder, n_latent, n_hidden, n_layers, n_output, act_type)
             self.decoder = decoder
             self.sampler = GaussianSampler()
-            self.kl = GaussianKL()
-            self.nll = BernoulliNLL()
+            self.kl = GaussianKL() if kl is None else kl
+            self.nll = BernoulliNLL() if nll is None else nll
 
     @property
     def output(self) -> mx.nd.NDArray | None:
         """Pixel probabilities of the last call, (N, n_output); None before the first."""
-        return None if self._logits is None else mx.nd.sigmoid(self._logits)
+        return None if self._logits is None else self.decoder.mean(self._logits)
 
     def encode(self, x: mx.nd.NDArray) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
         """Map images, (N, n_output), to mean and log variance, (N, n_latent) each."""
-        with self._reading("images", x, self.n_output):
-            codes = self.encoder(x)
-            self._check_width(codes)
-            mu, lv = mx.nd.split(codes, axis=1, num_outputs=2)
+        with self._explaining("images", x, self.n_output):
+            self._check_blocks(x)
+            mu, lv = mx.nd.split(self.encoder(x), axis=1, num_outputs=2)
         return mu, lv
 
     def decode(self, z: mx.nd.NDArray) -> mx.nd.NDArray:
         """Map latent codes, (N, n_latent), to pixel probabilities, (N, n_output)."""
-        with self._reading("latent codes", z, self.n_latent):
+        with self._explaining("latent codes", z, self.n_latent):
             return self.decoder(z)
 
     def load_parameters(
@@ -204,20 +216,13 @@ class VAE(gluon.HybridBlock):
         FileNotFoundError
             If there is no such file.
         """
-        try:
-            check_parameters(filename, self, allow_missing, ignore_extra, cast_dtype)
-        except ValueError as error:
-            config = Path(filename).with_name("config.json")
-            if not config.exists():
-                raise
-            raise ValueError(f"{error} (its sizes, such as n_layers, are in {config})") from error
+        check_parameters(filename, self, allow_missing, ignore_extra, cast_dtype)
         options = (allow_missing, ignore_extra, cast_dtype, dtype_source)
-        super().load_parameters(str(filename), ctx, *options)
+        super().load_parameters(os.fspath(filename), ctx, *options)
 
     def save_parameters(self, filename: str | os.PathLike[str], deduplicate: bool = False) -> None:
-        """Write the parameters as every Gluon block does; a ValueError if one is not finite."""
-        check_finite(self)
-        super().save_parameters(str(filename), deduplicate)
+        """Write the parameters as every Gluon block does."""
+        super().save_parameters(os.fspath(filename), deduplicate)
 
     def forward(self, x: mx.nd.NDArray) -> Any:
         """Map images, (N, n_output), to negative ELBOs, (N,); keep mu, the logits and the KL.
@@ -226,10 +231,8 @@ class VAE(gluon.HybridBlock):
         """
         if isinstance(x, mx.sym.Symbol):
             return super().forward(x)[0]
-        with self._reading("images", x, self.n_output):
-            if not self._encoder_checked:
-                with autograd.pause():
-                    self._check_width(self.encoder(x[:1]))
+        with self._explaining("images", x, self.n_output):
+            self._check_blocks(x)
             loss, self.mu, self._logits, self.kl_loss = super().forward(x)
         return loss
 
@@ -242,10 +245,10 @@ class VAE(gluon.HybridBlock):
             logits = self.decoder.logits(z)  # (N, n_output)
             nll = self.nll(logits, x)  # (N,)
         else:
-            logits, nll = self._draw_samples(F, mu, lv, x)
+            logits, nll = self._take_samples(F, mu, lv, x)
         return nll + kl, mu, logits, kl
 
-    def _draw_samples(self, F, mu, lv, x):
+    def _take_samples(self, F, mu, lv, x):
         """Return the logits of each image's first sample, (N, n_output), and its mean NLL, (N,).
 
         mu and lv are (N, n_latent), x is (N, n_output).
@@ -261,37 +264,40 @@ class VAE(gluon.HybridBlock):
         )
         return first, F.mean(nll, axis=1)
 
-    def _check_width(self, codes: mx.nd.NDArray) -> None:
-        """Raise a ValueError unless an encoder gave these codes: (N, 2 * n_latent)."""
-        if codes.shape[1] != 2 * self.n_latent:
-            raise ValueError(
-                f"expected an encoder with {2 * self.n_latent} outputs for n_latent="
-                f"{self.n_latent}, got {codes.shape[1]}"
-            )
-        self._encoder_checked = True
+    def _check_blocks(self, x: mx.nd.NDArray) -> None:
+        """Check on the first of the images, (N, n_output), that blocks of a user's fit them."""
+        if self._blocks_fit:
+            return
+        with autograd.pause():
+            codes = self.encoder(x[:1])
+            check_shape("the encoder's codes, means and log variances", codes, 1, 2 * self.n_latent)
+            mu, lv = mx.nd.split(codes, axis=1, num_outputs=2)
+            logits = self.decoder.logits(mu)
+            check_shape("the decoder's logits", logits, 1, self.n_output)
+            check_shape("nll", self.nll(logits, x[:1]), 1)
+            check_shape("kl", self.kl(mu, lv), 1)
+        self._blocks_fit = True
 
     @contextmanager
-    def _reading(self, what: str, array: Any, width: int) -> Iterator[None]:
-        """Raise a ValueError unless ``array`` is (N, width) and of the net's type."""
-        _check_batch(what, array, width)
+    def _explaining(self, name: str, array: mx.nd.NDArray, width: int) -> Iterator[None]:
+        """Raise a ValueError unless ``array`` is (N, width) and of the type of the parameters."""
+        check_shape(name, array, "N", width)
         try:
             yield
         except RuntimeError as error:  # the base of MXNetError
             # Compared only after a failure: looking up the type takes too long for every call.
-            contexts_of(self)  # raises an error of its own if the net is not initialized
-            dtype = dtype_of(self)
-            if array.dtype == dtype:
-                # MXNet's checks of shapes; "memory" is in what it says when that is full.
-                if "Check failed" not in str(error) or "memory" in str(error):
-                    raise
+            dtype = dtype_of(self)  # raises an error of its own if the net is not initialized
+            if array.dtype != dtype:
                 raise ValueError(
-                    f"the net cannot take {what} of shape {array.shape}: are its encoder and "
-                    "decoder for images of this size?"
+                    f"{name}: expected an array of type {dtype}, got {np.dtype(array.dtype)}; "
+                    f".astype('{dtype}') converts it"
                 ) from error
-            raise ValueError(
-                f"expected {what} of type {dtype}, got {np.dtype(array.dtype)}; "
-                f".astype('{dtype}') converts them"
-            ) from error
+            if not self._blocks_fit:
+                raise ValueError(
+                    f"{name}: the net's encoder or decoder cannot take an array of shape "
+                    f"{array.shape}"
+                ) from error
+            raise
 
 
 def _add_dense(
@@ -299,34 +305,11 @@ def _add_dense(
 ) -> None:
     """Add ``n_layers`` hidden layers and a linear layer to ``net``."""
     widths = [n_input, *[n_hidden] * n_layers, n_output]
-    for n_in, n_out in zip(widths, widths[1:]):
+    activations = [*[act_type] * n_layers, None]
+    for n_in, n_out, activation in zip(widths, widths[1:], activations):
         if n_in * n_out >= SIZE_LIMIT:
             raise ValueError(
                 f"expected layers of fewer than {SIZE_LIMIT} weights, the limit of MXNet's "
                 f"arrays, got one of {n_in} x {n_out}"
             )
-    for n_in, n_out in zip(widths[:-2], widths[1:]):
-        net.add(nn.Dense(n_out, activation=act_type, in_units=n_in))
-    net.add(nn.Dense(n_output, in_units=widths[-2]))
-
-
-def _check_decoder(decoder: Any) -> None:
-    """Raise a ValueError if a decoder was given that has no ``logits``."""
-    if decoder is not None and not hasattr(decoder, "logits"):
-        raise ValueError(
-            "expected a decoder with logits(z), such as vae_gluon.Decoder has, got "
-            f"{type(decoder).__name__}"
-        )
-
-
-def _check_batch(what: str, array: Any, width: int) -> None:
-    """Raise a ValueError unless ``array`` is an NDArray of shape (N, width)."""
-    if not isinstance(array, mx.nd.NDArray):
-        raise ValueError(
-            f"expected {what} as an NDArray of shape (N, {width}), got {type(array).__name__}; "
-            "mx.nd.array(...) converts them"
-        )
-    if array.ndim != 2 or array.shape[1] != width:
-        rows = array.ndim > 2 and array.size == len(array) * width
-        hint = f"; .reshape((-1, {width})) flattens them" if rows else ""
-        raise ValueError(f"expected {what} of shape (N, {width}), got {array.shape}{hint}")
+        net.add(nn.Dense(n_out, activation=activation, in_units=n_in))

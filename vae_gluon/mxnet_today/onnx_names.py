@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
+
+_LOCK = threading.RLock()  # of what is replaced: threads convert one after the other
 
 
 @contextmanager
@@ -17,16 +20,17 @@ def old_onnx(onnx: ModuleType) -> Iterator[None]:
     checks the graph that it writes, with operators of opset 13, by the rules of the newest opset:
     within the block that check passes, so check the model afterwards.
     """
-    mapping, check_graph = vars(onnx).get("mapping"), onnx.checker.check_graph
-    vars(onnx)["mapping"] = _mapping(onnx.helper)
-    onnx.checker.check_graph = lambda graph: None
-    try:
-        yield
-    finally:
-        onnx.checker.check_graph = check_graph
-        del vars(onnx)["mapping"]
-        if mapping:
-            vars(onnx)["mapping"] = mapping
+    with _LOCK:
+        mapping, check_graph = vars(onnx).get("mapping"), onnx.checker.check_graph
+        vars(onnx)["mapping"] = _mapping(onnx.helper)
+        onnx.checker.check_graph = lambda graph: None
+        try:
+            yield
+        finally:
+            onnx.checker.check_graph = check_graph
+            del vars(onnx)["mapping"]
+            if mapping:
+                vars(onnx)["mapping"] = mapping
 
 
 def _mapping(helper: ModuleType) -> SimpleNamespace:

@@ -1,0 +1,106 @@
+"""The parameters of a net: their names, numbers, devices and type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import mxnet as mx
+import numpy as np
+
+from vae_gluon import _checks
+from vae_gluon.model.devices import default_context
+
+
+def named_parameters(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:
+    """Return the parameters of ``net`` by their names in files of ``save_parameters``.
+
+    One that several blocks share is there once, under the first of its names.
+    """
+    parameters = all_names(net)
+    first = {parameter: name for name, parameter in reversed(parameters.items())}
+    return {name: parameter for name, parameter in parameters.items() if first[parameter] == name}
+
+
+def all_names(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:
+    """Return the parameters of ``net``, those that blocks share under each of their names."""
+    # Private, but how Gluon itself gets these names: those of the public collect_params change
+    # with the number of nets made before.
+    return net._collect_params_with_prefix()
+
+
+def numbers_of(parameter: mx.gluon.Parameter) -> np.ndarray:
+    """Return the numbers of a parameter, an array of its shape.
+
+    They are copied by MXNet's engine, in its turn. A convolution that is still to be computed
+    brings its weights into an order of its own, in another thread, and ``asnumpy`` of the
+    parameter itself would read them meanwhile.
+    """
+    return parameter.data(parameter.list_ctx()[0]).copy().asnumpy()
+
+
+def parameter_arrays(net: mx.gluon.Block) -> dict[str, np.ndarray]:
+    """Return the numbers of the parameters of ``net``, arrays of their shapes, by name."""
+    return {name: numbers_of(parameter) for name, parameter in named_parameters(net).items()}
+
+
+def set_parameters(
+    net: mx.gluon.Block, arrays: Mapping[str, np.ndarray], ctx: mx.Context | None = None
+) -> None:
+    """Set parameters of ``net`` to arrays of their shapes, by name.
+
+    Those that are not initialized are put on ``ctx``, by default ``default_context()``.
+    """
+    for name, parameter in all_names(net).items():
+        if name not in arrays:  # several blocks share it, under another name
+            continue
+        try:
+            parameter.list_ctx()
+        except RuntimeError:
+            parameter.shape = arrays[name].shape
+            parameter.initialize(mx.init.Zero(), ctx=ctx or default_context())
+        parameter.set_data(mx.nd.array(arrays[name], dtype=arrays[name].dtype))
+
+
+def check_finite(net: mx.gluon.Block) -> None:
+    """Raise a ValueError if a parameter of ``net`` holds a number that is not finite."""
+    for name, parameter in named_parameters(net).items():
+        try:
+            numbers = numbers_of(parameter)
+        except RuntimeError:  # it is not initialized, or not yet: its shape comes with the images
+            continue
+        _checks.check_finite(name, numbers)
+
+
+def first_parameter(net: mx.gluon.Block) -> mx.gluon.Parameter:
+    """Return a parameter of ``net``, whose contexts and type are those of all.
+
+    Raises
+    ------
+    ValueError
+        If ``net`` has not been initialized.
+    """
+    parameters = list(all_names(net).values())
+    try:
+        for parameter in parameters:  # after load_parameters(allow_missing=True) some may have none
+            parameter.list_ctx()
+        return parameters[0]
+    except (RuntimeError, IndexError) as error:
+        raise ValueError(
+            f"{type(net).__name__} has no parameters yet: call net.initialize() "
+            "or net.load_parameters(...) first"
+        ) from error
+
+
+def contexts_of(net: mx.gluon.Block) -> list[mx.Context]:
+    """Return all contexts that hold the parameters of ``net``; raise as ``first_parameter``."""
+    return first_parameter(net).list_ctx()
+
+
+def context_of(net: mx.gluon.Block) -> mx.Context:
+    """Return the first of these contexts."""
+    return contexts_of(net)[0]
+
+
+def dtype_of(net: mx.gluon.Block) -> np.dtype:
+    """Return the type of the parameters of ``net``; raise as ``first_parameter``."""
+    return np.dtype(first_parameter(net).dtype)
