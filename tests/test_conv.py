@@ -1,5 +1,8 @@
 """The convolutional pair drops into the same VAE, and everything else stays."""
 
+import copy
+import pickle
+
 import mxnet as mx
 import numpy as np
 import pytest
@@ -133,7 +136,7 @@ def test_parameters_are_saved_and_loaded(net, images, tmp_path):
     np.testing.assert_array_equal(
         other.encode(images)[0].asnumpy(), net.encode(images)[0].asnumpy()
     )
-    with pytest.raises(ValueError, match=r"expected \(16, 3\) float32, found \(16, 4\) float32"):
+    with pytest.raises(ValueError, match=r"expected \(6, 16\) float32, got \(8, 16\) float32"):
         conv_net(n_latent=3, n_hidden=16).load_parameters(save_dense(tmp_path))
 
 
@@ -156,16 +159,8 @@ def test_one_half_can_be_given_alone(images):
 
 
 def test_a_decoder_without_logits_is_refused():
-    with pytest.raises(ValueError, match=r"a decoder with logits\(z\), .* got HybridSequential"):
+    with pytest.raises(ValueError, match="decoder: .* methods logits and mean, .* HybridSeq"):
         VAE(decoder=nn.HybridSequential())
-
-
-def test_an_encoder_of_another_size_is_named_in_the_error(images):
-    net = VAE(n_latent=2, encoder=conv_encoder(3))
-    net.initialize()
-    for call in (net, net.encode):
-        with pytest.raises(ValueError, match="an encoder with 4 outputs for n_latent=2, got 6"):
-            call(images)
 
 
 def test_an_encoder_is_checked_at_the_first_call_alone_and_learns_nothing_from_it(images):
@@ -191,8 +186,14 @@ def test_a_block_of_ones_own_drops_in(images):
     assert net(images).shape == (12,)
 
 
-def test_convolutions_for_another_size_are_told_in_a_sentence():
+def test_convolutions_for_another_size_are_named_in_the_error():
     net = VAE(n_output=96, encoder=conv_encoder(), decoder=conv_decoder())
     net.initialize()
-    with pytest.raises(ValueError, match=r"cannot take images of shape \(2, 96\): are its encoder"):
+    with pytest.raises(ValueError, match=r"or decoder cannot take an array of shape \(2, 96\)"):
         net(mx.nd.zeros((2, 96)))
+
+
+def test_copies_of_the_net_do_what_it_does(net, images):
+    expected = net.decode(net.encode(images)[0]).asnumpy()
+    for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        np.testing.assert_array_equal(other.decode(other.encode(images)[0]).asnumpy(), expected)

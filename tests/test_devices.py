@@ -10,11 +10,11 @@ from mxnet import nd
 import vae_gluon
 from vae_gluon import (
     VAE,
+    Checkpoint,
     GaussianSampler,
     conv_decoder,
     conv_encoder,
     load_checkpoint,
-    save_checkpoint,
     train,
 )
 from vae_gluon.model import contexts_of, read_contexts
@@ -105,11 +105,8 @@ def test_a_net_is_trained_where_it_is_asked_for(digits, ctx, initialized):
 
 def test_a_checkpoint_goes_on_on_other_devices(digits, tmp_path):
     def go(epochs, ctx, start=None, net=None):
-        net, states = net or make(), []
-        keep = {"seed": 1, "start": start, "after_epoch": states.append}
-        history = train(net, *iterators(digits), epochs, progress=False, ctx=ctx, **keep)
-        save_checkpoint(tmp_path / "run.npz", net, states[-1])
-        return history
+        keep = {"seed": 1, "start": start, "callbacks": [Checkpoint(tmp_path / "run.npz")]}
+        return train(net or make(), *iterators(digits), epochs, progress=False, ctx=ctx, **keep)
 
     whole = go(4, TWO)
     go(2, TWO)

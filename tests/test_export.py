@@ -1,10 +1,11 @@
 """The exported graphs give what the net gives, in onnxruntime and in MXNet, for any batch size."""
 
-import os
+import errno
 import re
 import subprocess
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -23,7 +24,8 @@ from vae_gluon import (
     ndtri_grid,
     seed,
 )
-from vae_gluon.command import cli, dataset
+from vae_gluon.command import cli
+from vae_gluon.data import datasets
 from vae_gluon.inference import export
 from vae_gluon.inference.export import PARTS
 from vae_gluon.plotting import tile
@@ -129,8 +131,8 @@ def test_statistics_of_batches_are_exported_too(tmp_path):
         encoder(nd.random.uniform(shape=(50, 784)))
     inputs, expected = given(net, "encoder", 3)
     files = export_symbol(net, tmp_path / "a", "encoder").files
-    kinds = {name.split("_")[-1]: name[:4] for name in nd.load(str(files[1]))}
-    assert kinds["mean"] == kinds["var"] == "aux:"  # as mx.model.load_checkpoint reads them
+    kinds = {name.split(".")[-1]: name[:4] for name in nd.load(str(files[1]))}
+    assert kinds["running_mean"] == kinds["running_var"] == "aux:"  # as MXNet reads them
     assert kinds["gamma"] == kinds["weight"] == "arg:"
     block = gluon.SymbolBlock.imports(str(files[0]), ["x"], str(files[1]))
     lv = block(nd.array(inputs["x"]))[1].asnumpy()
@@ -146,37 +148,91 @@ def test_what_cannot_be_exported_raises_and_writes_nothing(export, tmp_path):
         export(VAE(), tmp_path / "a")
     net = linear()
     net.initialize()
-    with pytest.raises(ValueError, match="part to be one of encoder, decoder, vae, got 'loss'"):
+    with pytest.raises(ValueError, match="part: expected one of encoder, decoder, vae, got 'loss'"):
         export(net, tmp_path / "a", "loss")
     with pytest.raises(OSError, match=r"No such file or directory: .*nowhere"):
         export(net, tmp_path / "nowhere" / "a")
     assert not list(tmp_path.iterdir())
 
 
-def test_parameters_that_mxnet_does_not_write_whole_are_named_in_the_error(tmp_path, monkeypatch):
-    """MXNet takes no notice of a disk that is full."""
+def test_an_export_that_fails_keeps_both_older_files(tmp_path, monkeypatch):
+    def fail(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    def save_half(name, arrays):
-        save(name, arrays)
-        os.truncate(name, 1000)
+    export_symbol(linear_net(), tmp_path / "a")
+    before = contents(tmp_path)
+    net = dense()
+    net.initialize()
+    monkeypatch.setattr(Path, "write_bytes", fail)
+    with pytest.raises(OSError, match=r"No space left on device: '.*a-.*'$"):
+        export_symbol(net, tmp_path / "a")
+    assert contents(tmp_path) == before
 
-    save = nd.save
-    monkeypatch.setattr(nd, "save", save_half)
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def linear_net():
     net = linear()
     net.initialize()
-    with pytest.raises(OSError, match="could not be written whole") as error:
-        export_symbol(net, tmp_path / "a")
-    assert error.value.filename == str(tmp_path / "a-0000.params")
-    assert [path.name for path in tmp_path.iterdir()] == ["a-symbol.json"]
+    return net
 
 
 def test_a_file_that_onnx_refuses_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(export, "_tidy", lambda onnx, model, graph: model.graph.ClearField("name"))
-    net = linear()
-    net.initialize()
-    with pytest.raises(onnx.checker.ValidationError, match="'name' of 'graph'"):
-        export_onnx(net, tmp_path / "a.onnx")
+    with pytest.raises(ValueError, match="this net as ONNX: .*'name' of 'graph'"):
+        export_onnx(linear_net(), tmp_path / "a.onnx")
     assert not list(tmp_path.iterdir())
+
+
+class Shifted(gluon.HybridBlock):
+    """An encoder with a parameter of any name."""
+
+    def __init__(self, name):
+        super().__init__(prefix="")
+        self.shift = self.params.get(name, shape=(1, 4), init=mx.init.Constant(0.3))
+        self.dense = gluon.nn.Dense(4, in_units=784, prefix="dense_")
+
+    def hybrid_forward(self, F, x, shift):
+        return F.broadcast_add(self.dense(x), shift)
+
+
+@imports_warns
+@pytest.mark.parametrize("name", ["x", "eps", "z", "mu", "lv", "y"])
+def test_a_parameter_may_have_the_name_of_an_input_or_output(name, tmp_path):
+    net = VAE(n_latent=2, encoder=Shifted(name))
+    net.initialize(mx.init.Xavier())
+    inputs, expected = given(net, "vae", 3)
+    export_onnx(net, tmp_path / "a.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"))
+    files = export_symbol(net, tmp_path / "a").files
+    block = gluon.SymbolBlock.imports(str(files[0]), list(inputs), str(files[1]))
+    symbols = [array.asnumpy() for array in block(*map(nd.array, inputs.values()))]
+    for results in (session.run(list(expected), inputs), symbols):
+        for result, array in zip(results, expected.values()):
+            np.testing.assert_allclose(result, array.asnumpy(), rtol=CLOSE, atol=CLOSE)
+
+
+def test_shared_parameters_are_exported_once(tmp_path):
+    layer = gluon.nn.Dense(8, in_units=8)
+    net = with_layers(layer, gluon.nn.Dense(8, in_units=8, params=layer.params))
+    inputs, expected = given(net, "encoder", 3)
+    files = export_symbol(net, tmp_path / "a", "encoder").files
+    assert len(nd.load(str(files[1]))) == 6
+    export_onnx(net, tmp_path / "a.onnx", "encoder")
+    session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"))
+    np.testing.assert_allclose(session.run(["mu"], inputs)[0], expected["mu"].asnumpy(), atol=CLOSE)
+
+
+def test_a_net_in_double_precision_is_exported_in_it(tmp_path):
+    net = linear_net()
+    net.cast("float64")
+    export_onnx(net, tmp_path / "a.onnx", "encoder")
+    session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"))
+    x = np.random.default_rng(1).random((3, 784))
+    expected = net.encode(nd.array(x, dtype="float64"))[0].asnumpy()
+    np.testing.assert_allclose(session.run(["mu"], {"x": x})[0], expected, rtol=1e-12)
 
 
 def with_layers(*layers):
@@ -217,7 +273,7 @@ def test_layers_over_axes_are_exported(layer, tmp_path):
 
 def test_a_layer_that_onnx_does_not_have_is_named(tmp_path):
     net = with_layers(gluon.nn.HybridLambda(lambda F, h: F.gamma(h)))
-    with pytest.raises(ValueError, match=r"MXNet cannot write this net as ONNX.*gamma"):
+    with pytest.raises(ValueError, match=r"as ONNX: gamma \w*gamma0: No conversion function"):
         export_onnx(net, tmp_path / "a.onnx")
     assert not list(tmp_path.iterdir())
 
@@ -227,13 +283,17 @@ def test_onnx_is_left_as_it_was(tmp_path):
     export_onnx(with_layers(), tmp_path / "a.onnx")
     with pytest.raises(ValueError, match=r"MXNet cannot write this net as ONNX.*gamma"):
         export_onnx(with_layers(gluon.nn.HybridLambda("gamma")), tmp_path / "a.onnx")
+    nets = [with_layers() for _ in range(4)]
+    paths = [tmp_path / f"{i}.onnx" for i in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(export_onnx, nets, paths))
     assert (dict(vars(onnx)), dict(vars(onnx.checker))) == before
 
 
 @pytest.fixture
 def run(tmp_path, digits, monkeypatch):
     """The folder of a run."""
-    monkeypatch.setattr(dataset, "make_digits", lambda: digits)
+    monkeypatch.setattr(datasets, "make_digits", lambda: digits)
     words = ["train", "--dataset", "digits", "--n-hidden", "16", "--epochs", "1"]
     assert cli.main([*words, "--out", str(tmp_path / "run")]) == 0
     return tmp_path / "run"
@@ -256,7 +316,7 @@ def test_the_command_exports_a_run(run, tmp_path, capsys):
 def test_the_command_says_what_is_missing(run, tmp_path, capsys, monkeypatch):
     capsys.readouterr()
     assert cli.main(["export", str(tmp_path)]) == 2
-    assert f"{tmp_path} holds no run: no config.json in it" in capsys.readouterr().err
+    assert f"{tmp_path} holds no run with checkpoint.npz" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "onnx", None)
     assert cli.main(["export", str(run)]) == 2
     error = capsys.readouterr().err

@@ -4,13 +4,22 @@ import mxnet as mx
 import numpy as np
 import pytest
 from damage import at_most
-from mxnet import nd
+from mxnet import gluon, nd
 from scipy import stats
 from scipy.special import logsumexp
 
 import vae_gluon
-from vae_gluon import VAE, active_units, elbo, log_likelihood, mnist_iterators, train
+from vae_gluon import (
+    VAE,
+    GaussianKL,
+    active_units,
+    elbo,
+    log_likelihood,
+    mnist_iterators,
+    train,
+)
 from vae_gluon.inference import likelihood
+from vae_gluon.model import parameter_arrays, set_parameters
 
 STEPS = np.linspace(-7, 7, 281)  # 0.05 apart: the narrowest posterior here is 0.17 wide
 
@@ -98,6 +107,32 @@ def test_the_elbo_falls_into_its_halves(trained, digits):
     y = vae_gluon.reconstruct(trained, x)
     cross_entropy = -(x * np.log(y) + (1 - x) * np.log1p(-y)).sum(axis=1).mean()
     assert terms.reconstruction == pytest.approx(cross_entropy, rel=1e-5)
+
+
+def test_the_measures_are_by_the_nets_own_nll_and_kl(trained, digits):
+    class Halved(gluon.HybridBlock):
+        def hybrid_forward(self, F, first, second):
+            return 0.5 * self.whole(first, second)
+
+    net = VAE(n_hidden=32, nll=Halved(), kl=Halved())
+    net.nll.whole, net.kl.whole = trained.nll, trained.kl
+    set_parameters(net, parameter_arrays(trained))
+    results = []
+    for either in (trained, net):
+        mx.random.seed(5)
+        results.append(elbo(either, first(digits)))
+    np.testing.assert_allclose(results[1], np.array(results[0]) / 2, rtol=1e-6)
+    images = np.repeat(first(digits, 2), 2000, axis=0)
+    bound = log_likelihood(net, images, k=1, progress=False)
+    mu, lv = net.encode(nd.array(images))
+    expected = -elbo(net, images).reconstruction - GaussianKL()(mu, lv).mean().asscalar()
+    assert bound.mean() == pytest.approx(expected, abs=5 * bound.std() / 63)
+
+
+def test_terms_that_overflow_are_named_in_the_error(net, digits):
+    net.encoder[1].bias.data()[2:] = 200  # the log variance: exp(200) is infinite
+    with pytest.raises(FloatingPointError, match=r"expected finite numbers, got (inf|nan)"):
+        elbo(net, digits["test_data"][:5])
 
 
 def test_far_from_the_data_the_bound_stays_finite(digits):

@@ -7,10 +7,11 @@ import warnings
 import mxnet as mx
 import numpy as np
 import pytest
-from mxnet import autograd, nd
+from mxnet import autograd, gluon, nd
+from mxnet.gluon import nn
 from tutorial import TutorialVAE
 
-from vae_gluon import VAE
+from vae_gluon import VAE, Decoder
 
 SIZES = {"n_hidden": 32, "n_latent": 3, "n_layers": 2, "n_output": 784}
 
@@ -175,34 +176,20 @@ def test_loss_stays_finite_and_alive_where_the_tutorials_saturates(net):
     np.testing.assert_allclose(last.bias.grad().asnumpy(), 2, rtol=1e-6)  # two images, 1 each
 
 
-@pytest.mark.parametrize(
-    ("shape", "hint"),
-    [
-        ((5, 783), ""),
-        ((784,), ""),
-        ((5, 28, 27), ""),
-        ((5, 1, 28, 28), "; .reshape((-1, 784)) flattens them"),
-        ((5, 28, 28), "; .reshape((-1, 784)) flattens them"),
-    ],
-)
-def test_images_of_another_shape_are_refused_with_a_hint_if_they_can_become_rows(net, shape, hint):
-    message = re.escape(f"expected images of shape (N, 784), got {shape}{hint}")
+@pytest.mark.parametrize("shape", [(5, 783), (784,), (5, 28, 28), (5, 1, 28, 28)])
+def test_images_of_another_shape_are_refused(net, shape):
+    message = re.escape(f"images: expected an array of shape (N, 784), got {shape}")
     for call in (net, net.encode):
         with pytest.raises(ValueError, match=f"^{message}$"):
             call(nd.zeros(shape))
 
 
-def test_arrays_that_are_not_ndarrays_are_refused(net):
-    with pytest.raises(ValueError, match=r"NDArray of shape \(N, 784\), got ndarray"):
-        net(np.zeros((5, 784), "float32"))
-
-
 def test_codes_of_another_width_are_refused(net):
-    with pytest.raises(ValueError, match=r"expected latent codes of shape \(N, 2\), got \(5, 3\)"):
+    with pytest.raises(ValueError, match=r"codes: expected .* shape \(N, 2\), got \(5, 3\)"):
         net.decode(nd.zeros((5, 3)))
 
 
-@pytest.mark.parametrize("name", ["n_hidden", "n_latent", "n_output"])
+@pytest.mark.parametrize("name", ["n_hidden", "n_latent", "n_output", "n_samples"])
 @pytest.mark.parametrize("value", [0, -1, 2.0, True, None])
 def test_sizes_that_are_not_positive_integers_are_refused(name, value):
     with pytest.raises(ValueError, match=f"{name} to be an integer of at least 1, got {value}"):
@@ -228,6 +215,8 @@ def test_arguments_are_the_tutorials_in_its_order():
         "n_samples": 1,
         "encoder": None,
         "decoder": None,
+        "nll": None,
+        "kl": None,
         "prefix": None,
         "params": None,
     }
@@ -300,7 +289,7 @@ def test_unknown_argument_is_named_with_its_class():
 @pytest.mark.parametrize("dtype", ["float64", "float16", "uint8", "int32"])
 def test_arrays_of_another_type_are_refused(net, dtype, hybridized):
     net.hybridize(hybridized)
-    message = rf"type float32, got {dtype}; \.astype\('float32'\) converts them"
+    message = rf"type float32, got {dtype}; \.astype\('float32'\) converts it"
     for call, width in ((net, 784), (net.encode, 784), (net.decode, 2)):
         with pytest.raises(ValueError, match=message):
             call(mx.nd.zeros((3, width), dtype=dtype))
@@ -324,6 +313,73 @@ def test_the_kl_of_a_call_is_kept(net, images):
         np.testing.assert_allclose(net.kl_loss.asnumpy(), net.kl(mu, lv).asnumpy(), rtol=1e-5)
         rest = net.nll(nd.log(net.output / (1 - net.output)), images)
         np.testing.assert_allclose((loss - net.kl_loss).asnumpy(), rest.asnumpy(), rtol=1e-3)
+
+
+# Blocks of a user's
+
+
+class GaussianNLL(gluon.HybridBlock):
+    """Pixels with a variance of 0.01 around a sigmoid; no subclass of the package's."""
+
+    def hybrid_forward(self, F, logits, x):
+        return 50 * F.sum(F.square(x - F.sigmoid(logits)), axis=1)
+
+
+class LaplaceKL(gluon.HybridBlock):
+    def hybrid_forward(self, F, mu, lv):
+        return F.sum(F.abs(mu) + F.exp(lv) - lv, axis=1)
+
+
+@both_ways
+@pytest.mark.parametrize("n_samples", [1, 3])
+def test_any_blocks_measure_the_reconstruction_and_the_codes(images, hybridize, n_samples):
+    net = VAE(n_hidden=16, n_samples=n_samples, nll=GaussianNLL(), kl=LaplaceKL())
+    net.initialize(mx.init.Xavier())
+    net.hybridize(hybridize)
+    mx.random.seed(3)
+    loss = net(images).asnumpy()
+    mu, lv = net.encode(images)
+    mx.random.seed(3)
+    eps = nd.random.normal(shape=(12 * n_samples, 2))
+    mus, lvs, xs = (nd.repeat(array, n_samples, axis=0) for array in (mu, lv, images))
+    y = net.decode(mus + nd.exp(lvs / 2) * eps)
+    nll = (50 * (xs - y) ** 2).sum(axis=1).reshape((12, n_samples)).mean(axis=1)
+    kl = (mu.abs() + lv.exp() - lv).sum(axis=1)
+    np.testing.assert_allclose(loss, (nll + kl).asnumpy(), rtol=1e-5)
+    np.testing.assert_allclose(net.kl_loss.asnumpy(), kl.asnumpy(), rtol=1e-5)
+
+
+def test_the_decoder_says_what_the_means_of_the_pixels_are(images):
+    class Linear(Decoder):
+        def mean(self, logits):
+            return logits
+
+    decoder = Linear()
+    decoder.add(nn.Dense(784, in_units=2))
+    net = VAE(decoder=decoder, nll=GaussianNLL())
+    net.initialize(mx.init.Xavier())
+    mx.random.seed(3)
+    net(images)
+    mx.random.seed(3)
+    z = net.sampler(*net.encode(images))
+    np.testing.assert_array_equal(net.output.asnumpy(), decoder[0](z).asnumpy())
+    np.testing.assert_array_equal(net.decode(z).asnumpy(), decoder[0](z).asnumpy())
+
+
+@pytest.mark.parametrize(
+    ("blocks", "message"),
+    [
+        ({"encoder": nn.Dense(6)}, r"encoder's codes.* of shape \(1, 4\), got \(1, 6\)"),
+        ({"nll": gluon.loss.L2Loss(batch_axis=1)}, r"nll: .* of shape \(1,\), got \(784,\)"),
+        ({"kl": nn.HybridLambda(lambda F, mu, lv: mu)}, r"kl: .* of shape \(1,\), got \(1, 2\)"),
+    ],
+)
+def test_blocks_that_do_not_fit_are_named_at_the_first_call(images, blocks, message):
+    net = VAE(n_hidden=8, **blocks)
+    net.initialize()
+    for call in (net, net.encode):
+        with pytest.raises(ValueError, match=message):
+            call(images)
 
 
 # L samples
@@ -363,12 +419,6 @@ def test_more_samples_have_less_noise_around_the_same_mean(net, images):
         one.mean(axis=0), mean.mean(axis=0), atol=5 * one.std(axis=0).max() / 300**0.5
     )
     assert np.median(one.std(axis=0) / mean.std(axis=0)) == pytest.approx(5, rel=0.15)
-
-
-@pytest.mark.parametrize("n_samples", [0, -1, 1.5])
-def test_samples_that_are_no_positive_integer_are_refused(n_samples):
-    with pytest.raises(ValueError, match=f"n_samples to be .* at least 1, got {n_samples}"):
-        VAE(n_samples=n_samples)
 
 
 def test_layers_are_as_large_as_mxnets_arrays_can_be():

@@ -101,7 +101,9 @@ def interpolate(net: VAE, first: np.ndarray, second: np.ndarray, n: int = 10) ->
         If ``n`` is less than 2, or the images are not the net's.
     """
     check_integer("n", n, least=2)
-    (start,), (end,) = (encode(net, as_array(image).reshape(1, -1))[0] for image in (first, second))
+    pair = np.stack([np.ravel(as_array(image)) for image in (first, second)])
+    check_shape("first and second", pair, 2, net.n_output)
+    (start, end), _ = encode(net, pair)
     return decode(net, np.linspace(start, end, n))
 
 

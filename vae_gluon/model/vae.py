@@ -151,7 +151,8 @@ class VAE(gluon.HybridBlock):
         for name, size in {**sizes, "n_samples": n_samples}.items():
             check_integer(name, size)
         check_integer("n_layers", n_layers, least=0)
-        if not (decoder is None or hasattr(decoder, "logits") and hasattr(decoder, "mean")):
+        methods = {"logits", "mean"}
+        if decoder is not None and not methods <= set(dir(decoder)):
             raise ValueError(
                 "decoder: expected a block with the methods logits and mean, such as "
                 f"vae_gluon.Decoder, got {type(decoder).__name__}"
