@@ -1,119 +1,92 @@
-"""The PNG files of a run: by the tutorial's names, the same each time."""
+"""The PNG files of a run: by the tutorial's names, the same each time, in any style."""
 
 import matplotlib.image
+import matplotlib.style
 import mxnet as mx
 import numpy as np
 import pytest
-from PIL import Image
+from matplotlib.figure import Figure
 
 from vae_gluon import VAE, History, ndtri_grid
 from vae_gluon.command import figures
 from vae_gluon.command.figures import draw_figures
-from vae_gluon.command.overview import write_overview
+from vae_gluon.command.overview import Picture, overview
 
 HISTORY = History([180.0, 160.0], [170.0, 165.0], [1.0, 1.0], [3.0, 4.0], [4.0, 5.0])
-ALWAYS = {
-    "data_samples.png",
-    "elbo.png",
-    "latent_interpolations.png",
-    "overview.png",
-    "reconstructions.png",
-}
-OF_THE_PLANE = {"2d_latent_space_for_test_samples.png", "2d_latent_space_scan_for_generation.png"}
+ALWAYS = {"data_samples", "elbo", "latent_interpolations", "overview", "reconstructions"}
+OF_THE_PLANE = {"2d_latent_space_for_test_samples", "2d_latent_space_scan_for_generation"}
 
 
-def draw(net, digits, folder, seed=1):
-    folder.mkdir()
-    paths = draw_figures(net, digits, HISTORY, seed, folder)
-    assert {path.name for path in paths} == {path.name for path in folder.iterdir()}
-    return {path.name: matplotlib.image.imread(path) for path in paths}
-
-
-@pytest.fixture(scope="module")
-def small():
-    mx.random.seed(1)
-    net = VAE(n_hidden=32)
+def make_net(n_latent):
+    net = VAE(n_hidden=8, n_latent=n_latent)
     net.initialize(mx.init.Xavier())
     return net
 
 
-@pytest.fixture(scope="module")
-def drawn(small, digits, tmp_path_factory):
-    """The pictures of that net, by their names."""
-    return draw(small, digits, tmp_path_factory.mktemp("drawn") / "run")
+def draw(net, dataset, folder, seed=1):
+    """The pixels of the pictures, by their names."""
+    folder.mkdir()
+    paths = draw_figures(net, dataset, HISTORY, seed, folder)
+    assert {path.name for path in paths} == {path.name for path in folder.iterdir()}
+    return {path.stem: matplotlib.image.imread(path) for path in paths}
 
 
-def test_all_are_drawn_under_the_tutorials_names(drawn):
-    assert set(drawn) == ALWAYS | OF_THE_PLANE | {"generated_samples_with_2D_latent_space.png"}
+def test_all_are_drawn_under_the_tutorials_names_in_the_standard_style(digits, tmp_path):
+    names = np.array(["$1$", "US$$", "_a", "", "caf\udce9"])
+    dataset = {**digits, "test_label": names[digits["test_label"] // 2]}
+    settings = {"text.usetex": True, "savefig.bbox": "tight", "savefig.transparent": True}
+    with matplotlib.style.context(["dark_background", settings]):
+        drawn = draw(make_net(2), dataset, tmp_path / "run")
+        assert matplotlib.rcParams["text.usetex"]  # the person's own again
+    assert set(drawn) == ALWAYS | OF_THE_PLANE | {"generated_samples_with_2D_latent_space"}
     for pixels in drawn.values():
         assert pixels.shape[0] > 150
         assert pixels.shape[1] > 600
         assert len(np.unique(pixels)) > 10  # something is drawn
-
-
-def test_drawing_again_changes_nothing(drawn, small, digits, tmp_path):
-    again = draw(small, digits, tmp_path / "again")
-    for name in drawn:
-        np.testing.assert_array_equal(drawn[name], again[name])
-
-
-def test_another_seed_shows_other_images(drawn, small, digits, tmp_path):
-    other = draw(small, digits, tmp_path / "other", seed=2)
-    assert not np.array_equal(drawn["data_samples.png"], other["data_samples.png"])
-    assert np.array_equal(drawn["elbo.png"], other["elbo.png"])
+        assert (pixels[0, 0] == 1).all()  # on white
+    assert drawn["elbo"].shape[:2] == (576, 1440)
 
 
 @pytest.mark.parametrize("n_latent", [1, 3])
 def test_without_a_latent_plane_its_pictures_are_left_out(digits, tmp_path, n_latent):
-    net = VAE(n_hidden=8, n_latent=n_latent)
-    net.initialize(mx.init.Xavier())
-    drawn = draw(net, digits, tmp_path / "run")
-    names = ALWAYS | {f"generated_samples_with_{n_latent}D_latent_space.png"}
-    components = {"principal_components_for_test_samples.png"}
+    few = {key: value[:3] for key, value in digits.items()}  # fewer than a row, without a complaint
+    drawn = draw(make_net(n_latent), few, tmp_path / "run")
+    names = ALWAYS | {f"generated_samples_with_{n_latent}D_latent_space"}
+    components = {"principal_components_for_test_samples"}
     assert set(drawn) == (names | components if n_latent > 2 else names)
 
 
-@pytest.mark.parametrize("n_latent", [2, 3])
-def test_no_axes_stays_empty(digits, n_latent):
-    net = VAE(n_hidden=8, n_latent=n_latent)
-    net.initialize(mx.init.Xavier())
-    for name, figure in figures._figures(net, digits, HISTORY, np.random.default_rng(1)):
-        for ax in figure.axes:
-            assert ax.has_data(), name
+def test_overview_has_every_picture_once_in_rows_of_its_width():
+    sizes = [(14, 2), (14, 3), (10, 4), (6.8, 5.6), (5, 5), (8, 4)]
+    parts = {}
+    pictures = [
+        Picture(f"picture {i}", *size, lambda figure, i=i: parts.update({i: figure}))
+        for i, size in enumerate(sizes)
+    ]
+    sheet = overview(pictures)
+    figure = Figure(figsize=(sheet.width, sheet.height))
+    sheet.draw(figure)
+    boxes = [parts[i].bbox for i in range(len(sizes))]
+    for box, (width, height) in zip(boxes, sizes):
+        assert box.width / box.height == pytest.approx(width / height)
+    rows = sorted({round(box.y0) for box in boxes}, reverse=True)
+    assert [rows.index(round(box.y0)) for box in boxes] == [0, 1, 2, 2, 3, 3]
+    rights = [boxes[i].x1 for i in (0, 1, 3)]  # the last row is as high as it is, and not as wide
+    assert rights == pytest.approx([figure.bbox.width] * 3)
+    assert boxes[5].x1 < figure.bbox.width
+    for i, box in enumerate(boxes):
+        assert not any(box.padded(-1).overlaps(other) for other in boxes[i + 1 :])
 
 
-def test_fewer_images_than_a_row_are_enough(net, digits, tmp_path):
-    few = {key: value[:3] for key, value in digits.items()}
-    assert len(draw(net, few, tmp_path / "run")) == 8
-
-
-def grey(size, level):
-    return Image.new("RGB", size, (level, level, level))
-
-
-def test_overview_has_every_picture_once_in_rows_of_its_width(tmp_path):
-    sizes = {
-        "elbo": (1000, 400),
-        "generated_samples_with_3D_latent_space": (500, 500),
-        "data_samples": (1400, 200),
-        "latent_interpolations": (800, 400),
-        "principal_components_for_test_samples": (680, 560),
-        "reconstructions": (1400, 300),
-    }
-    for level, (name, size) in enumerate(sizes.items(), 1):
-        grey(size, 30 * level).save(tmp_path / f"{name}.png")
-    path = write_overview(sorted(tmp_path.iterdir()), tmp_path)
-    sheet = np.asarray(Image.open(path))[..., 0]
-    levels, areas = np.unique(sheet, return_counts=True)
-    assert levels.tolist() == [30, 60, 90, 120, 150, 180, 255]
-    for level, area, (width, height) in zip(levels, areas, sizes.values()):
-        rows, columns = np.nonzero(sheet == level)
-        box = rows.max() + 1 - rows.min(), columns.max() + 1 - columns.min()
-        assert area == box[0] * box[1]  # not covered by another
-        assert box[1] / box[0] == pytest.approx(width / height, rel=0.01)
-    beside = [columns.max() for level in levels for columns in [np.nonzero(sheet == level)[1]]]
-    assert sheet.shape[1] == 2000
-    assert sum(right >= 1997 for right in beside[:-1]) == 4  # a row each
+def test_titles_on_the_overview_are_of_one_size(digits):
+    rng = np.random.default_rng(1)
+    pictures = list(figures._pictures(make_net(2), digits, HISTORY, rng))
+    figure = Figure()
+    overview(pictures).draw(figure)
+    titles = [ax.title for part in figure.subfigs for sub in part.subfigs for ax in sub.axes]
+    titles = [title for title in titles if title.get_text()]
+    assert len(titles) == 8
+    assert len({title.get_fontsize() for title in titles}) == 1
 
 
 def test_curves_of_runs_have_a_name_each(tmp_path):
@@ -126,17 +99,31 @@ def test_curves_of_runs_have_a_name_each(tmp_path):
 
 
 @pytest.fixture
-def given(net, digits, tmp_path, monkeypatch):
-    """The arrays that each function of ``plotting`` was called with, by its name."""
-    calls = {}
-    for name in figures.plotting.__all__:
-        monkeypatch.setattr(
-            figures.plotting, name, lambda *args, name=name: calls.update({name: args[:-1]})
-        )
-    monkeypatch.setattr(figures, "_write", lambda name, figure, folder: folder / name)
-    monkeypatch.setattr(figures, "write_overview", lambda paths, folder: folder)
-    draw_figures(net, digits, HISTORY, 1, tmp_path)
-    return calls
+def draw_arrays(net, digits, tmp_path, monkeypatch):
+    """Draw nothing; return the arrays that each function of ``plotting`` was called with."""
+    monkeypatch.setattr(figures, "_write", lambda picture, folder: picture.draw(Figure()))
+
+    def arrays(seed):
+        calls = {}
+        for name in figures.plotting.__all__:
+            call = lambda *args, ax, name=name: calls.update({name: args}) or ax  # noqa: E731
+            monkeypatch.setattr(figures.plotting, name, call)
+        draw_figures(net, digits, HISTORY, seed, tmp_path)
+        return calls
+
+    return arrays
+
+
+@pytest.fixture
+def given(draw_arrays):
+    return draw_arrays(1)
+
+
+def test_the_same_is_drawn_again_and_with_another_seed_something_else(given, draw_arrays):
+    again, other = draw_arrays(1), draw_arrays(2)
+    np.testing.assert_equal(again, given)
+    for name in ("plot_samples", "plot_reconstructions", "plot_grid", "plot_interpolations"):
+        assert not np.array_equal(other[name][0], given[name][0])
 
 
 def are_among(images, data):
@@ -196,11 +183,11 @@ def test_scan_is_twenty_by_twenty(given, net):
 
 def test_interpolations_are_between_test_images_of_different_digits(net, digits):
     labels = np.where(np.arange(200) < 3, 1, 0)  # by chance, all pairs would be alike
-    mnist = dict(digits, test_label=labels)
-    steps = figures._interpolations(net, mnist, np.random.default_rng(1))
+    images = digits["test_data"]
+    steps = figures._interpolations(net, images, labels, np.random.default_rng(1))
     assert steps.shape == (5, 10, 28, 28)
     steps = steps.reshape(5, 10, 784)
-    ends = figures.latent.decode(net, figures.latent.encode(net, digits["test_data"])[0])
+    ends = figures.latent.decode(net, figures.latent.encode(net, images)[0])
     for first, *_, last in steps:
         distances = [abs(ends - end).max(axis=1) for end in (first, last)]
         assert max(map(min, distances)) < 1e-5

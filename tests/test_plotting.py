@@ -1,39 +1,58 @@
-"""Pictures: each digit lands where it should, on the axes that were given."""
+"""Pictures: each digit lands where it should, on the axes that were given, in any style."""
 
-from functools import partial
+import io
 
+import matplotlib
 import matplotlib.pyplot as plt
 import mxnet as mx
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
-from scipy import stats
+from scipy import sparse, stats
 
 from vae_gluon import ndtri_grid, plotting
+from vae_gluon.plotting.latent import classes_of, colours_of
 
 LABELS = np.arange(50) % 10
+MU = np.random.default_rng(0).standard_normal((50, 2))
+IMAGES = np.random.default_rng(0).uniform(size=(9, 1, 5, 5))  # no part is like another
+
+# Each function with arrays that fit, or, as the second argument, those arrays as others have them.
+OF_IMAGES = {
+    "plot_samples": lambda ax=None, of=np.asarray: plotting.plot_samples(of(IMAGES), ax),
+    "plot_grid": lambda ax=None, of=np.asarray: plotting.plot_grid(of(IMAGES), ax),
+    "plot_interpolations": lambda ax=None, of=np.asarray: plotting.plot_interpolations(
+        of(IMAGES.reshape(3, 3, 25)), ax
+    ),
+    "plot_reconstructions": lambda ax=None, of=np.asarray: plotting.plot_reconstructions(
+        of(IMAGES), of(IMAGES.reshape(9, 25)), ax
+    ),
+    "plot_scan": lambda ax=None, of=np.asarray: plotting.plot_scan(
+        of(IMAGES), of(ndtri_grid(3)), ax
+    ),
+}
+OF_POINTS = {
+    "plot_latent": lambda ax=None, of=np.asarray: plotting.plot_latent(of(MU), of(LABELS), ax),
+    "plot_latent_cdf": lambda ax=None, of=np.asarray: plotting.plot_latent_cdf(
+        of(MU), of(LABELS), ax
+    ),
+    "plot_components": lambda ax=None, of=np.asarray: plotting.plot_components(
+        of(MU), of(LABELS), of(np.array([0.5, 0.25])), ax
+    ),
+}
+OF_EPOCHS = {
+    "plot_elbo": lambda ax=None, of=np.asarray: plotting.plot_elbo([2, 1], of([2, 1.5]), ax),
+    "plot_elbo_terms": lambda ax=None, of=np.asarray: plotting.plot_elbo_terms(
+        [2, 1], of([0.5, 0.25]), ax
+    ),
+}
+ALL = {**OF_IMAGES, **OF_POINTS, **OF_EPOCHS}
 
 
 @pytest.fixture(autouse=True)
 def _closed_figures():
     yield
     plt.close("all")
-
-
-@pytest.fixture
-def mu():
-    return np.random.standard_normal((50, 2))
-
-
-def numbered(n):
-    """Images of 4x4 pixels that are all of one grey each, 0, 1 / n, 2 / n, ..."""
-    return np.repeat(np.arange(n) / n, 16).reshape(n, 16)
-
-
-@pytest.fixture
-def images():
-    """Images no part of which is like another."""
-    return np.random.default_rng(0).uniform(size=(9, 1, 5, 5))
 
 
 def canvas(ax):
@@ -50,46 +69,37 @@ def assert_tiled(pixels, images, n_columns, gap):
     assert pixels.sum() == pytest.approx(images.sum())
 
 
-# Tiles
+def legend(ax):
+    """The names in the legend, and their colours."""
+    handles = ax.get_legend().legend_handles
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    return names, [to_rgb(handle.get_facecolor()[0]) for handle in handles]
+
+
+def scatter(ax):
+    return ax.collections[0]
+
+
+# Images
 
 
 @pytest.mark.parametrize("gap", [0, 2])
 @pytest.mark.parametrize("shape", [(6, 25), (6, 5, 5), (6, 1, 5, 5)])
-def test_tiles_are_upright_in_reading_order_with_white_between(images, shape, gap):
-    tiled = plotting.tile(images[:6].reshape(shape), n_columns=3, gap=gap)
-    assert_tiled(tiled, images[:6], 3, gap)
+def test_tiles_are_upright_in_reading_order_with_white_between(shape, gap):
+    tiled = plotting.tile(IMAGES[:6].reshape(shape), n_columns=3, gap=gap)
+    assert_tiled(tiled, IMAGES[:6], 3, gap)
 
 
-@pytest.mark.parametrize(
-    ("shape", "n_columns", "message"),
-    [
-        ((4, 10), 2, r"or square ones, \(N, side \* side\), got \(4, 10\)"),
-        ((0, 9), 1, r"or square ones, \(N, side \* side\), got \(0, 9\)"),
-        ((5, 9), 2, "expected images to fill rows of 2, got 5 of them"),
-        ((4, 9), 0, "expected images to fill rows of 0, got 4 of them"),
-    ],
-)
-def test_images_that_cannot_be_tiled_are_refused(shape, n_columns, message):
-    with pytest.raises(ValueError, match=message):
-        plotting.tile(np.zeros(shape), n_columns)
-
-
-# Rows and grids
-
-
-def test_samples_are_one_row_in_their_order(images):
-    assert_tiled(canvas(plotting.plot_samples(images)), images, 9, gap=4)
-
-
-def test_grid_is_in_reading_order(images):
-    assert_tiled(canvas(plotting.plot_grid(images)), images, 3, gap=0)
-
-
-def test_interpolations_are_one_row_for_each_pair(images):
-    steps = images[:6].reshape(2, 3, 25)
-    assert_tiled(canvas(plotting.plot_interpolations(steps)), images[:6], 3, gap=2)
-    with pytest.raises(ValueError, match=r"\(N, n, n_output\) or .*, got \(6, 25\)"):
-        plotting.plot_interpolations(steps.reshape(6, 25))
+def test_images_are_in_rows_in_their_order():
+    assert_tiled(canvas(plotting.plot_samples(IMAGES)), IMAGES, 9, gap=4)
+    assert_tiled(canvas(plotting.plot_grid(IMAGES)), IMAGES, 3, gap=0)
+    steps = IMAGES[:6].reshape(2, 3, 25)
+    assert_tiled(canvas(plotting.plot_interpolations(steps)), IMAGES[:6], 3, gap=2)
+    ax = plotting.plot_reconstructions(IMAGES[:4], IMAGES[4:8].reshape(4, 25))
+    assert_tiled(canvas(ax), IMAGES[:8], 4, gap=4)
+    assert all(text.get_transform() == ax.transAxes for text in ax.texts)
+    heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    assert 1 > heights["original"] > 0.5 > heights["reconstruction"] > 0
 
 
 def test_images_need_not_be_square():
@@ -99,169 +109,95 @@ def test_images_need_not_be_square():
     np.testing.assert_array_equal(canvas(plotting.plot_grid(high[:, None])), whole)
     steps = plotting.plot_interpolations(high.reshape(2, 2, 6, 4))
     np.testing.assert_array_equal(canvas(steps), plotting.tile(high, 2, gap=2))
-    np.testing.assert_array_equal(
-        canvas(plotting.plot_reconstructions(high[:2], high[2:].reshape(2, 24))),
-        plotting.tile(high, 2, gap=4),
-    )
-    z = np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]])
-    ax = plotting.plot_scan(high, z)
+    rows = plotting.plot_reconstructions(high[:2], high[2:].reshape(2, 24))
+    np.testing.assert_array_equal(canvas(rows), plotting.tile(high, 2, gap=4))
+    ax = plotting.plot_scan(high, np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]]))
     np.testing.assert_array_equal(canvas(ax), plotting.tile(high[[2, 3, 0, 1]], 2))
     assert ax.get_aspect() == 6 / 4  # a pixel is square
 
 
-def test_originals_are_over_their_reconstructions(images):
-    ax = plotting.plot_reconstructions(images[:4], images[4:8].reshape(4, 25))
-    assert_tiled(canvas(ax), images[:8], 4, gap=4)
-    assert all(text.get_transform() == ax.transAxes for text in ax.texts)
-    heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
-    assert 1 > heights["original"] > 0.5 > heights["reconstruction"] > 0
-
-
-IMAGES = {
-    "samples": plotting.plot_samples,
-    "grid": plotting.plot_grid,
-    "interpolations": lambda images: plotting.plot_interpolations(images.reshape(3, 3, 25)),
-    "reconstructions": lambda images: plotting.plot_reconstructions(images, images),
-    "scan": lambda images: plotting.plot_scan(images, ndtri_grid(3)),
-}
-
-
-@pytest.mark.parametrize("name", IMAGES)
-def test_ink_is_drawn_black_and_paper_white_with_the_first_row_on_top(name, images):
-    ax = IMAGES[name]((images > 0.7).astype(float))
-    (image,) = ax.images
-    assert image.get_cmap().name == "Greys"
-    greys = image.to_rgba(image.get_array())[..., :3]
-    assert {0.0, 1.0} == set(np.unique(greys))
-    np.testing.assert_array_equal(greys[..., 0], 1 - image.get_array())
-    assert IMAGES[name](0.25 * images).images[0].get_clim() == (0, 1)  # whatever the darkest pixel
-    assert image.origin == "upper"
-    assert image.get_interpolation() in ("nearest", "antialiased", "auto")  # and not smoothed
-    assert ax.axison == (name == "scan")  # which has ticks, where the others have not even a frame
-
-
-def test_reconstructions_without_originals_are_refused():
-    with pytest.raises(ValueError, match=r"as many reconstructions as originals.* got 2 and 3"):
-        plotting.plot_reconstructions(np.zeros((3, 784)), np.zeros((2, 784)))
-
-
-def test_grid_of_no_square_number_is_refused():
-    with pytest.raises(ValueError, match="expected a square number of images, got 8"):
-        plotting.plot_grid(numbered(8))
-
-
-# The scan
-
-
-def test_scan_has_the_first_axis_to_the_right_and_the_second_upwards(images):
+def test_scan_has_the_first_axis_to_the_right_and_the_second_upwards():
     z = ndtri_grid(3)
-    pixels = canvas(plotting.plot_scan(images, z))
+    pixels = canvas(plotting.plot_scan(IMAGES, z))
     assert pixels.shape == (15, 15)
-    for image, (right, up) in zip(images, np.searchsorted(np.unique(z), z)):
+    for image, (right, up) in zip(IMAGES, np.searchsorted(np.unique(z), z)):
         top, left = 5 * (2 - up), 5 * right
         np.testing.assert_array_equal(pixels[top : top + 5, left : left + 5], image[0])
 
 
-def test_scan_ticks_are_the_codes_beside_them():
-    n, z = 20, ndtri_grid(20)
-    ax = plotting.plot_scan(numbered(n * n), z)
+@pytest.mark.parametrize("minus", ["\N{MINUS SIGN}", "-"])
+def test_scan_ticks_are_the_codes_beside_them(minus):
+    n, z = 21, ndtri_grid(21)
+    with matplotlib.rc_context({"axes.unicode_minus": minus != "-"}):  # a font may not have it
+        ax = plotting.plot_scan(np.zeros((n * n, 4)), z)
     for axis in (ax.xaxis, ax.yaxis):
-        places, texts = axis.get_ticklocs(), [label.get_text() for label in axis.get_ticklabels()]
-        assert (len(places), places[0], places[-1]) == (8, 0, n - 1)
-        assert texts[0] == "\N{MINUS SIGN}3.00"
-        numbers = [float(text.replace("\N{MINUS SIGN}", "-")) for text in texts]
-        assert numbers == pytest.approx(z[places.astype(int), 0], abs=5e-3)
+        ticks, texts = axis.get_ticklocs(), [label.get_text() for label in axis.get_ticklabels()]
+        assert (len(ticks), ticks[0], ticks[-1]) == (6, 0, n - 1)
+        assert texts[0] == f"{minus}3.00"
+        numbers = [float(text.replace(minus, "-")) for text in texts]
+        assert numbers == pytest.approx(z[ticks.astype(int), 0], abs=5e-3)
     assert ax.get_xlim() == ax.get_ylim() == (-0.5, n - 0.5)
     assert tuple(ax.images[0].get_extent()) == (-0.5, n - 0.5) * 2  # image i is centred at i
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("$z_1$", "$z_2$")
 
 
-@pytest.mark.parametrize(
-    ("n_images", "shape", "message"),
-    [
-        (9, (9, 3), r"\(n \* n, 2\), got \(9, 3\).*two dimensions"),
-        (8, (8, 2), "square number of codes, got 8"),
-        (4, (9, 2), "9 images, one for each code, got 4"),
-    ],
-)
-def test_codes_that_are_no_plane_are_refused(n_images, shape, message):
-    with pytest.raises(ValueError, match=message):
-        plotting.plot_scan(np.zeros((n_images, 16)), np.zeros(shape))
+def test_zero_has_no_sign():
+    ax = plotting.plot_scan(np.zeros((1, 4)), np.array([[-1e-17, -0.0]]))
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["0.00"]
 
 
-# The scatter
+# Scatters
 
 
-def scatter(ax):
-    return ax.collections[0]
-
-
-def as_set(points):
-    return {tuple(point) for point in np.round(points, 9)}
-
-
-plot_components = partial(plotting.plot_components, shares=[0.5, 0.25])
-
-
-@pytest.mark.parametrize(
-    ("plot", "place"),
-    [
-        (plotting.plot_latent, np.asarray),
-        (plotting.plot_latent_cdf, stats.norm.cdf),
-        (plot_components, np.asarray),
-    ],
-    ids=["plane", "cdf", "components"],
-)
-def test_every_mean_is_drawn_in_its_place_and_the_colour_of_its_digit(mu, plot, place):
-    ax = plot(mu, LABELS)
+@pytest.mark.parametrize("name", OF_POINTS)
+def test_every_mean_has_its_point_and_the_colour_of_its_label(name):
+    ax = OF_POINTS[name]()
     assert ax.get_aspect() == 1  # the plane is not stretched
-    points, colours = scatter(ax).get_offsets().data, scatter(ax).get_facecolors()
-    legend = ax.get_legend()
-    assert legend.get_title().get_text() == "digit"
-    key = {
-        text.get_text(): to_rgb(handle.get_facecolor()[0])
-        for text, handle in zip(legend.get_texts(), legend.legend_handles)
-    }
-    assert list(key) == [str(digit) for digit in range(10)]
-    assert len(set(key.values())) == 10
-    digits = {tuple(np.round(point, 9)): str(n) for point, n in zip(place(mu), LABELS)}
-    assert set(digits) == as_set(points)
-    for point, colour in zip(points, colours):
-        assert to_rgb(colour) == key[digits[tuple(np.round(point, 9))]]
+    names, colours = legend(ax)
+    assert names == [str(digit) for digit in range(10)]
+    assert len(set(colours)) == 10
+    where = stats.norm.cdf(MU) if name == "plot_latent_cdf" else MU
+    labels = {tuple(np.round(point, 9)): label for point, label in zip(where, LABELS)}
+    points = scatter(ax).get_offsets().data
+    assert len(points) == len(MU)
+    for point, colour in zip(points, scatter(ax).get_facecolors()):
+        assert to_rgb(colour) == colours[labels[tuple(np.round(point, 9))]]
+    assert (ax.get_title(), ax.get_xlabel(), ax.get_ylabel()) == {
+        "plot_latent": (r"$\mu$ of the images", r"$\mu_1$", r"$\mu_2$"),
+        "plot_latent_cdf": (r"norm.cdf($\mu$)", r"norm.cdf($\mu_1$)", r"norm.cdf($\mu_2$)"),
+        "plot_components": (
+            r"principal components of $\mu$",
+            "first, 50% of the variance",
+            "second, 25% of the variance",
+        ),
+    }[name]
 
 
-def test_a_digit_has_its_colour_whichever_others_there_are(mu):
-    colours = plt.get_cmap("tab10")
-    ax = plotting.plot_latent(mu[:2], [7, 3])
-    for text, handle in zip(ax.get_legend().get_texts(), ax.get_legend().legend_handles):
-        assert to_rgb(handle.get_facecolor()[0]) == to_rgb(colours(int(text.get_text())))
-    drawn = {to_rgb(colour) for colour in scatter(ax).get_facecolors()}
-    assert drawn == {to_rgb(colours(3)), to_rgb(colours(7))}
+@pytest.mark.parametrize("offset", [0, 8, -50])
+def test_the_cdf_is_shown_on_the_whole_unit_square(offset):
+    with np.errstate(all="raise"):
+        ax = plotting.plot_latent_cdf(MU + offset)
+        ax.figure.draw_without_rendering()
+    assert ax.get_xlim() == ax.get_ylim() == (0, 1)
+    box = ax.get_window_extent()
+    assert box.width == pytest.approx(box.height)
 
 
-def test_digits_are_drawn_mixed_so_that_none_covers_the_others(mu):
-    colours = scatter(plotting.plot_latent(mu, np.sort(LABELS))).get_facecolors()
+def test_axes_that_share_their_limits_can_be_drawn():
+    _, axes = plt.subplots(1, 3, sharex=True, sharey=True)
+    for ax, plot in zip(axes, OF_POINTS.values()):
+        plot(ax)
+    axes[0].figure.draw_without_rendering()
+
+
+def test_points_are_mixed_and_larger_where_they_are_few():
+    ax = plotting.plot_latent(MU, np.sort(LABELS))
+    colours = scatter(ax).get_facecolors()
     changes = (colours[1:] != colours[:-1]).any(axis=1).sum()
     assert changes > 30  # of 49; in the order of the digits there are nine
-
-
-@pytest.mark.parametrize("plot", [plotting.plot_latent, plotting.plot_latent_cdf])
-def test_means_that_are_no_plane_are_refused(plot):
-    with pytest.raises(ValueError, match=r"two dimensions, \(N, 2\), got \(50, 3\)"):
-        plot(np.zeros((50, 3)), LABELS)
-    with pytest.raises(
-        ValueError, match=r"50 labels, one for each point, got labels of shape \(49,\)"
-    ):
-        plot(np.zeros((50, 2)), LABELS[:49])
-    with pytest.raises(ValueError, match=r"one-hot rows, with a single 1, got other numbers"):
-        plot(np.zeros((50, 2)), np.ones((50, 3)))
-
-
-def legend(ax):
-    """The names in the legend, and their colours."""
-    handles = ax.get_legend().legend_handles
-    names = [text.get_text() for text in ax.get_legend().get_texts()]
-    return names, [to_rgb(handle.get_facecolor()[0]) for handle in handles]
+    many = plotting.plot_latent(np.tile(MU, (200, 1)))
+    assert many.get_legend() is None  # without labels
+    assert scatter(ax).get_sizes()[0] > 5 * scatter(many).get_sizes()[0]
 
 
 @pytest.mark.parametrize(
@@ -269,17 +205,50 @@ def legend(ax):
     [
         (np.array(["cat", "dog"])[LABELS % 2], ["cat", "dog"]),
         (np.array(["cat", None], object)[LABELS % 2], ["None", "cat"]),
+        (np.array([b"cat", b"caf\xe9"])[LABELS % 2], ["caf\\xe9", "cat"]),
         (np.eye(3)[LABELS % 3], ["0", "1", "2"]),
+        (LABELS[:, None], [str(digit) for digit in range(10)]),
         (LABELS.astype(float), [str(digit) for digit in range(10)]),
         (LABELS / 2, [str(digit / 2) for digit in range(10)]),
+        (np.where(LABELS > 0, 1, np.nan), ["1.0", "nan"]),
         (100 + LABELS, [str(100 + digit) for digit in range(10)]),
         (LABELS % 2 == 0, ["False", "True"]),
     ],
 )
-def test_labels_may_be_anything_that_names_a_class(mu, labels, names):
-    found, colours = legend(plotting.plot_latent(mu, labels))
-    assert found == names
+def test_labels_may_be_anything_that_names_a_class(labels, names):
+    classes, sizes = np.unique(classes_of(labels), return_counts=True)
+    assert classes.astype(str).tolist() == names
+    assert len(set(map(tuple, colours_of(classes, sizes)))) == len(names)
+
+
+NAMES = ["", "$5-$10", "Ba$$in", "_under", "caf\udce9", "two\nlines", "50%_#", "x" * 99, "\x1b"]
+SHOWN = [*NAMES[:4], r"caf\udce9", r"two\nlines", "50%_#", "xxxxxxxxx...xxxxxxxxxxxx", r"\x1b"]
+
+
+def assert_no_formula(texts):
+    assert not any(text.get_usetex() or text.get_parse_math() for text in texts)
+
+
+def test_names_of_classes_are_in_the_legend_as_they_are():
+    ax = plotting.plot_latent(MU, np.array(NAMES)[np.arange(50) % len(NAMES)])
+    names, colours = legend(ax)
+    assert sorted(names) == sorted(SHOWN)
     assert len(set(colours)) == len(names)
+    assert_no_formula(ax.get_legend().get_texts())
+    ax.figure.savefig(io.BytesIO())
+
+
+def test_chinese_names_are_drawn_where_the_system_has_a_font():
+    ax = plotting.plot_latent(MU, np.array(["猫", "狗"])[LABELS % 2])
+    fonts = ax.get_legend().get_texts()[0].get_fontfamily()
+    if len(fonts) == len(matplotlib.rcParams["font.family"]):
+        pytest.skip("needs a font with Chinese characters")
+    ax.figure.savefig(io.BytesIO())  # without a warning
+
+
+def test_a_digit_has_its_colour_whichever_others_there_are():
+    colours = colours_of(np.array([3, 7]), np.array([1, 1]))
+    np.testing.assert_array_equal(colours, colours_of(np.arange(10), np.ones(10))[[3, 7]])
 
 
 def test_of_many_classes_the_largest_have_colours_and_the_others_are_grey():
@@ -292,37 +261,7 @@ def test_of_many_classes_the_largest_have_colours_and_the_others_are_grey():
     assert grey == (labels < 5).sum() + 1
 
 
-def test_without_labels_there_is_no_legend(mu):
-    ax = plotting.plot_latent(mu)
-    assert ax.get_legend() is None
-    assert len(scatter(ax).get_offsets()) == len(mu)
-
-
-@pytest.mark.parametrize(
-    ("plot", "title", "x", "y"),
-    [
-        (plotting.plot_latent, r"$\mu$ of the images", r"$\mu_1$", r"$\mu_2$"),
-        (
-            plotting.plot_latent_cdf,
-            r"norm.cdf($\mu$)",
-            r"norm.cdf($\mu_1$)",
-            r"norm.cdf($\mu_2$)",
-        ),
-        (
-            plot_components,
-            r"principal components of $\mu$",
-            "first, 50% of the variance",
-            "second, 25% of the variance",
-        ),
-    ],
-    ids=["plane", "cdf", "components"],
-)
-def test_scatters_say_what_they_show(mu, plot, title, x, y):
-    ax = plot(mu, LABELS)
-    assert (ax.get_title(), ax.get_xlabel(), ax.get_ylabel()) == (title, x, y)
-
-
-# The curve
+# Curves
 
 
 def test_elbo_is_minus_the_loss_from_epoch_one():
@@ -333,13 +272,6 @@ def test_elbo_is_minus_the_loss_from_epoch_one():
     np.testing.assert_array_equal(val.get_ydata(), [-170, -165, -155])
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["train", "validation"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "ELBO (nats per image)")
-
-
-def test_elbo_of_one_epoch_can_be_seen():
-    ax = plotting.plot_elbo([180.0], [170.0])
-    assert ax.lines[0].get_marker() == "."
-    low, high = ax.get_xlim()
-    assert [tick for tick in ax.get_xticks() if low <= tick <= high] == [1]
 
 
 def test_elbo_terms_have_an_axis_each():
@@ -356,113 +288,159 @@ def test_elbo_terms_have_an_axis_each():
         assert lines > 0.8 * (high - low)  # neither is a flat line
 
 
-def test_elbo_terms_of_one_epoch_are_both_seen():
+def test_one_epoch_can_be_seen():
+    ax = plotting.plot_elbo([180.0], [170.0])
+    assert ax.lines[0].get_marker() == "."
+    low, high = ax.get_xlim()
+    assert [tick for tick in ax.get_xticks() if low <= tick <= high] == [1]
     left, right = plotting.plot_elbo_terms([180.0], [4.0]).figure.axes
     assert left.lines[0].get_marker() == right.lines[0].get_marker() == "."
     assert left.lines[0].get_markersize() > right.lines[0].get_markersize()
 
 
-def test_elbo_terms_need_a_divergence_for_each_loss():
-    told = r"a loss and a KL divergence for each epoch, got \(2,\) and \(1,\)"
-    with pytest.raises(ValueError, match=told):
-        plotting.plot_elbo_terms([1.0, 2.0], [1.0])
-
-
-@pytest.mark.parametrize("plot", [plotting.plot_elbo, plotting.plot_elbo_terms])
-@pytest.mark.parametrize("losses", [[], [[1.0, 2.0]], 1.0])
-def test_curves_need_losses_of_epochs(plot, losses):
-    with pytest.raises(ValueError, match="expected losses, one for each epoch, got an array"):
-        plot(losses, losses)
-
-
-# All of them
-
-
-@pytest.fixture
-def pictures(mu):
-    """Each function of the room with fitting arrays, called with an ``ax``."""
-    return {
-        "plot_samples": lambda ax: plotting.plot_samples(numbered(4), ax),
-        "plot_grid": lambda ax: plotting.plot_grid(numbered(9), ax),
-        "plot_reconstructions": lambda ax: plotting.plot_reconstructions(
-            numbered(4), numbered(4), ax
-        ),
-        "plot_scan": lambda ax: plotting.plot_scan(numbered(9), ndtri_grid(3), ax),
-        "plot_latent": lambda ax: plotting.plot_latent(mu, LABELS, ax),
-        "plot_latent_cdf": lambda ax: plotting.plot_latent_cdf(mu, LABELS, ax),
-        "plot_components": lambda ax: plotting.plot_components(mu, LABELS, [0.5, 0.25], ax),
-        "plot_interpolations": lambda ax: plotting.plot_interpolations(
-            numbered(6).reshape(2, 3, -1), ax
-        ),
-        "plot_elbo": lambda ax: plotting.plot_elbo([2.0, 1.0], [2.0, 1.5], ax),
-        "plot_elbo_terms": lambda ax: plotting.plot_elbo_terms([2.0, 1.0], [0.5, 0.25], ax),
-    }
-
-
-def test_each_is_tried_here(pictures):
-    assert set(pictures) == {name for name in plotting.__all__ if name.startswith("plot_")}
-
-
-def test_each_draws_on_the_axes_it_is_given_and_returns_them(pictures):
-    _, axes = plt.subplots(1, len(pictures))
-    for ax, plot in zip(axes, pictures.values()):
-        assert plot(ax) is ax
-        assert ax.has_data()
-    assert len(plt.get_fignums()) == 1
-
-
-def test_each_draws_on_a_new_figure_if_given_none(pictures):
-    figures = {plot(None).figure.number for plot in pictures.values()}
-    assert len(figures) == len(pictures)
-
-
-def test_none_changes_the_arrays_it_is_given(mu):
-    images, z = numbered(9), ndtri_grid(3)
-    kept = [array.copy() for array in (mu, images, z)]
-    plotting.plot_latent(mu, LABELS)
-    plotting.plot_scan(images, z)
-    plotting.plot_grid(images)
-    for array, copy in zip((mu, images, z), kept):
-        np.testing.assert_array_equal(array, copy)
-
-
-# Arrays of MXNet's
-
-
-@pytest.mark.parametrize(
-    ("plot", "arrays"),
-    [
-        (plotting.plot_samples, [numbered(4)]),
-        (plotting.plot_grid, [numbered(4)]),
-        (plotting.plot_reconstructions, [numbered(4), numbered(4)]),
-        (plotting.plot_scan, [numbered(9), ndtri_grid(3)]),
-        (plotting.plot_interpolations, [numbered(9).reshape(3, 3, 16)]),
-    ],
-)
-def test_arrays_of_mxnet_give_the_same_picture(plot, arrays):
-    ours = canvas(plot(*(array.astype("float32") for array in arrays)))
-    theirs = canvas(plot(*(mx.nd.array(array) for array in arrays)))
-    np.testing.assert_array_equal(theirs, ours)
-
-
-def test_means_and_labels_of_mxnet_are_scattered_the_same(mu):
-    for plot in (plotting.plot_latent, plotting.plot_latent_cdf, plot_components):
-        ours, theirs = plot(mu, LABELS), plot(mx.nd.array(mu), mx.nd.array(LABELS))
-        points = [ax.collections[0].get_offsets() for ax in (ours, theirs)]
-        np.testing.assert_allclose(points[1], points[0], rtol=1e-6, atol=1e-7)
+def test_both_panels_have_titles_and_no_two_lines_a_colour():
+    _, axes = plt.subplots(1, 2)
+    with matplotlib.rc_context({"axes.prop_cycle": matplotlib.cycler(color=["k"])}):
+        plotting.plot_elbo([2, 1], [2, 1.5], axes[0])
+        plotting.plot_elbo_terms([2, 1], [0.5, 0.25], axes[1])
+    assert all(ax.get_title() for ax in axes)
+    lines = [line for ax in axes[0].figure.axes for line in ax.lines]
+    assert len({to_rgb(line.get_color()) for line in lines}) == 4
 
 
 def test_curves_of_several_runs_are_told_apart():
-    ax = plotting.plot_elbo([3.0, 2.0], [3.5, 2.5], label="beta 1")
+    ax = plotting.plot_elbo([3.0, 2.0], [3.5, 2.5], label="_beta $1$")
     plotting.plot_elbo([4.0, 3.0], [4.5, 3.5], ax, label="beta 4")
-    names = ["beta 1, -2.50 at the end", "beta 4, -3.50 at the end"]
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == names
+    texts = ax.get_legend().get_texts()
+    names = ["_beta $1$, -2.50 at the end", "beta 4, -3.50 at the end"]
+    assert [text.get_text() for text in texts] == names
+    assert_no_formula(texts)
     np.testing.assert_array_equal([line.get_ydata()[-1] for line in ax.lines], [-2, -2.5, -3, -3.5])
     colours = [line.get_color() for line in ax.lines]
     assert colours[0] == colours[1] != colours[2] == colours[3]
     assert [line.get_linestyle() for line in ax.lines] == ["--", "-", "--", "-"]
 
 
-def test_a_run_whose_name_begins_with_a_line_is_in_the_legend():
-    ax = plotting.plot_elbo([3.0], [2.5], label="_old")
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == [" _old, -2.50 at the end"]
+# All of them
+
+
+def test_each_draws_on_the_axes_it_is_given_or_on_a_new_figure():
+    assert set(ALL) == {name for name in plotting.__all__ if name.startswith("plot_")}
+    _, axes = plt.subplots(1, len(ALL))
+    kept = [array.copy() for array in (MU, IMAGES, LABELS)]
+    for ax, plot in zip(axes, ALL.values()):
+        assert plot(ax) is ax
+        assert ax.has_data()
+    assert len(plt.get_fignums()) == 1
+    assert len({plot().figure.number for plot in ALL.values()}) == len(ALL)
+    for array, copy in zip((MU, IMAGES, LABELS), kept):
+        np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_arrays_of_other_libraries_give_the_same_picture(name):
+    def sparse_if_flat(array):
+        array = np.reshape(array, (len(array), -1)) if np.ndim(array) == 4 else np.asarray(array)
+        return sparse.csr_matrix(array) if array.ndim == 2 else array
+
+    def shown(ax):
+        if name in OF_IMAGES:
+            return canvas(ax)
+        return scatter(ax).get_offsets().data if name in OF_POINTS else ax.lines[-1].get_ydata()
+
+    expected = shown(ALL[name]())
+    for of in (mx.nd.array, sparse_if_flat):
+        np.testing.assert_allclose(shown(ALL[name](of=of)), expected, rtol=1e-6, atol=1e-7)
+
+
+SETTINGS = [
+    {
+        "image.origin": "lower",
+        "image.aspect": "auto",
+        "image.cmap": "jet",
+        "image.interpolation": "bicubic",
+        "axes.grid": True,
+        "xtick.minor.visible": True,
+    },
+    {"axes.autolimit_mode": "round_numbers", "text.usetex": False, "text.parse_math": False},
+    {"lines.linestyle": "None", "lines.marker": "x", "scatter.marker": "x"},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_a_persons_settings_change_no_meaning(settings):
+    with matplotlib.rc_context(settings):
+        for name, plot in OF_IMAGES.items():
+            ax = plot()
+            (image,) = ax.images
+            assert (image.origin, image.get_cmap().name, image.get_clim()) == (
+                "upper",
+                "Greys",  # ink is black, whatever the darkest pixel
+                (0, 1),
+            )
+            assert image.get_interpolation() == "antialiased"
+            assert ax.get_aspect() == 1
+            assert ax.axison == (name == "plot_scan")
+            lines = [*ax.get_xgridlines(), *ax.get_ygridlines()]
+            assert not ax.axison or not any(line.get_visible() for line in lines)
+            assert not ax.axison or not len(ax.xaxis.get_minorticklocs())
+        for plot in OF_POINTS.values():
+            ax = plot()
+            circle = matplotlib.path.Path.unit_circle().vertices
+            assert len(scatter(ax).get_paths()[0].vertices) == len(circle)
+            assert ax.title.get_parse_math()
+            assert ax.xaxis.label.get_parse_math()
+        for plot in OF_EPOCHS.values():
+            for ax in plot().figure.axes:
+                assert {line.get_linestyle() for line in ax.lines} == {"-"}
+                assert {line.get_marker() for line in ax.lines} == {""}
+                visible = [line.get_visible() for line in ax.get_ygridlines()]
+                assert any(visible) == (ax is ax.figure.axes[0])
+
+
+def test_no_percent_sign_or_name_is_taken_for_latex():
+    with matplotlib.rc_context({"text.usetex": True}):
+        for plot in OF_POINTS.values():
+            ax = plot()
+            texts = [ax.title, ax.xaxis.label, ax.yaxis.label, *ax.get_legend().get_texts()]
+            assert not any(text.get_usetex() for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plotting.tile(np.zeros((4, 10)), 2), r"\(N, side \* side\), got \(4, 10\)"),
+        (lambda: plotting.tile(np.zeros(4), 2), r"\(N, side \* side\), got \(4,\)"),
+        (lambda: plotting.tile(np.zeros((0, 9)), 1), "expected images, got none"),
+        (lambda: plotting.tile(np.zeros((5, 9)), 2), "expected rows of 2, got 5 of them"),
+        (lambda: plotting.tile(np.zeros((5, 9)), 0), "expected rows of 0, got 5 of them"),
+        (lambda: plotting.plot_samples(np.full((1, 4), 1.01)), r"pixels in \[0, 1\], got"),
+        (lambda: plotting.plot_grid(np.zeros((8, 9))), "a square number of them, got 8"),
+        (lambda: plotting.plot_interpolations(np.zeros((6, 25))), r"\(N, n, n_output\), got"),
+        (
+            lambda: plotting.plot_reconstructions(np.zeros((3, 4)), np.zeros((2, 4))),
+            r"got arrays of shape \(2, 4\) and \(3, 4\)",
+        ),
+        (
+            lambda: plotting.plot_reconstructions(np.zeros((2, 9)), np.zeros((2, 4))),
+            r"got arrays of shape \(2, 4\) and \(2, 9\)",
+        ),
+        (lambda: plotting.plot_scan(np.zeros((9, 4)), np.zeros((9, 3))), r"\(9, 2\), got \(9, 3\)"),
+        (lambda: plotting.plot_scan(np.zeros((8, 4)), np.zeros((8, 2))), "square number .* got 8"),
+        (lambda: plotting.plot_scan(np.zeros((4, 4)), np.zeros((9, 2))), r"\(4, 2\), got \(9, 2\)"),
+        (lambda: plotting.plot_latent(np.zeros((5, 3))), r"mu: .* \(N, 2\), got \(5, 3\)"),
+        (lambda: plotting.plot_latent_cdf(np.zeros(3)), r"mu: .* \(N, 2\), got \(3,\)"),
+        (lambda: plotting.plot_latent(MU, LABELS[:49]), r"labels: .* \(50,\), got \(49,\)"),
+        (lambda: plotting.plot_latent(MU, 1), r"labels: .* \(50,\), got \(\)"),
+        (lambda: plotting.plot_latent(MU, np.ones((50, 3))), r"labels: .* got \(50, 3\)"),
+        (lambda: plotting.plot_latent(MU, [("a", 1)] * 50), r"labels: .* got \(50, 2\)"),
+        (lambda: plotting.plot_components(MU, None, [1]), r"shares: .* \(2,\), got \(1,\)"),
+        (lambda: plotting.plot_elbo([], []), r"train: .* \(epochs,\), got \(0,\)"),
+        (lambda: plotting.plot_elbo([1], [[1, 2]]), r"val: .* \(epochs,\), got \(1, 2\)"),
+        (lambda: plotting.plot_elbo_terms([1, 2], [1]), r"kl: .* \(2,\), got \(1,\)"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()
+    assert plt.get_fignums() == []  # nothing is left open

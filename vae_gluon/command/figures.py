@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import matplotlib.style
 import mxnet as mx
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase
 
 from vae_gluon import plotting
 from vae_gluon._files import replacing
-from vae_gluon.command.overview import write_overview
+from vae_gluon.command.overview import Picture, overview
 from vae_gluon.inference import latent
 from vae_gluon.training import History
 
@@ -20,12 +24,14 @@ N_ROW = 10  # images in a row of samples or reconstructions
 N_PAIRS = 5  # rows of steps between two images
 N_CANVAS = 10  # images along each side of the canvas drawn from the prior
 N_SCAN = 20  # images along each side of the grid scan
+MARGIN = 0.4  # around images, for a title, in inches
 DPI = 120
+FONTS: tuple[Any, ...] = ("font.family", "font.sans-serif", "font.serif", "font.monospace")
 
 
 def draw_figures(
     net: mx.gluon.Block,
-    mnist: Mapping[str, np.ndarray],
+    dataset: Mapping[str, np.ndarray],
     history: History,
     seed: int,
     folder: Path,
@@ -38,7 +44,7 @@ def draw_figures(
         A trained net with ``n_latent``, ``encode`` and ``decode``. The two pictures of the latent
         plane need an ``n_latent`` of 2: if it is larger, one of the first two principal components
         takes their place, if it is 1, none.
-    mnist : dict
+    dataset : dict
         What ``load_mnist`` returns.
     history : History
         Losses and KL divergence of each epoch.
@@ -55,77 +61,100 @@ def draw_figures(
     """
     mx.random.seed(seed)
     rng = np.random.default_rng(seed)
-    figures = [_samples(mnist, rng), *_figures(net, mnist, history, rng)]
-    paths = [_write(name, figure, folder) for name, figure in figures]
-    return [*paths, write_overview(paths, folder)]
+    pictures = [_samples(dataset, rng), *_pictures(net, dataset, history, rng)]
+    return [_write(picture, folder) for picture in [*pictures, overview(pictures)]]
 
 
-def draw_samples(mnist: Mapping[str, np.ndarray], seed: int, folder: Path) -> Path:
+def draw_samples(dataset: Mapping[str, np.ndarray], seed: int, folder: Path) -> Path:
     """Draw the picture that needs no net, so that it is there before the training.
 
     The data set is what ``load_mnist`` returns.
     """
-    name, figure = _samples(mnist, np.random.default_rng(seed))
-    return _write(name, figure, folder)
+    return _write(_samples(dataset, np.random.default_rng(seed)), folder)
 
 
 def draw_curves(runs: Mapping[str, History], folder: Path) -> Path:
     """Draw the curves of several runs, by what the legend calls them, into ``folder``."""
-    figure, ax = _subplots(10, 7)
-    for name, history in runs.items():
-        plotting.plot_elbo(history.train, history.val, ax, label=name)
-    return _write("curves", figure, folder)
+
+    def plot(ax: Axes) -> None:
+        for name, history in runs.items():
+            plotting.plot_elbo(history.train, history.val, ax, label=name)
+
+    return _write(_panels("curves", 10, 7, plot), folder)
 
 
-def _write(name: str, figure: Figure, folder: Path) -> Path:
-    path = folder / f"{name}.png"
-    with replacing(path) as partial:
-        figure.savefig(partial, dpi=DPI, format="png")
+def _write(picture: Picture, folder: Path) -> Path:
+    """Draw a picture into a file of its name."""
+    path = folder / f"{picture.name}.png"
+    with _standard_style(), replacing(path) as partial_path:
+        # A figure that pyplot does not manage, so that it need not be closed.
+        figure = Figure(figsize=(picture.width, picture.height), layout="constrained")
+        picture.draw(figure)
+        figure.savefig(partial_path, dpi=DPI, format="png")
     return path
 
 
-def _samples(mnist: Mapping[str, np.ndarray], rng: np.random.Generator) -> tuple[str, Figure]:
-    """Draw N_ROW of the training images, (N, 1, 28, 28)."""
-    figure, ax = _subplots_for(mnist, "training images", 14, 1, N_ROW, margin=0.4)
-    plotting.plot_samples(_choose(mnist["train_data"], rng), ax)
-    return "data_samples", figure
+def _standard_style() -> AbstractContextManager[None]:
+    """Draw as on every machine, but with this one's fonts, which may have other scripts."""
+    fonts: dict[Any, Any] = {name: matplotlib.rcParams[name] for name in FONTS}
+    return matplotlib.style.context(["default", fonts])
 
 
-def _figures(
-    net: mx.gluon.Block, mnist: Mapping[str, np.ndarray], history: History, rng: np.random.Generator
-) -> Iterator[tuple[str, Figure]]:
-    """Draw the pictures of the losses and of the test images, (N, 1, 28, 28), and their codes."""
-    figure, axes = _subplots(12, 4.8, n_columns=2)
-    plotting.plot_elbo(history.train, history.val, axes[0])
-    plotting.plot_elbo_terms(history.val, history.val_kl, axes[1])
-    yield "elbo", figure
+def _samples(dataset: Mapping[str, np.ndarray], rng: np.random.Generator) -> Picture:
+    """Show N_ROW of the training images, (N, 1, height, width)."""
+    images = _choose(dataset["train_data"], rng)
+    plot = partial(plotting.plot_samples, images)
+    return _images("data_samples", "training images", 14, 1, N_ROW, images, plot)
 
-    originals = _choose(mnist["test_data"], rng)
-    shape = originals.shape[2:]
-    figure, ax = _subplots_for(mnist, "test images", 14, 2, N_ROW, margin=0.4)
-    plotting.plot_reconstructions(originals, latent.reconstruct(net, originals), ax)
-    yield "reconstructions", figure
 
-    z = latent.sample_prior(N_CANVAS**2, net.n_latent, rng)  # (N_CANVAS**2, n_latent)
-    figure, ax = _subplots_for(mnist, "drawn from the prior", 6, N_CANVAS, N_CANVAS)
-    plotting.plot_grid(latent.decode(net, z).reshape(-1, *shape), ax)
-    yield f"generated_samples_with_{net.n_latent}D_latent_space", figure
+def _pictures(
+    net: mx.gluon.Block,
+    dataset: Mapping[str, np.ndarray],
+    history: History,
+    rng: np.random.Generator,
+) -> Iterator[Picture]:
+    """Yield the other pictures, in the order in which they are on the overview."""
+    images, labels = dataset["test_data"], dataset.get("test_label")
+    shape = images.shape[2:]
 
-    figure, ax = _subplots_for(mnist, "from one test image to another", 8, N_PAIRS, N_ROW)
-    plotting.plot_interpolations(_interpolations(net, mnist, rng), ax)
-    yield "latent_interpolations", figure
+    originals = _choose(images, rng)
+    plot = partial(plotting.plot_reconstructions, originals, latent.reconstruct(net, originals))
+    yield _images("reconstructions", "test images", 14, 2, N_ROW, images, plot)
+
+    elbo = partial(plotting.plot_elbo, history.train, history.val)
+    terms = partial(plotting.plot_elbo_terms, history.val, history.val_kl)
+    yield _panels("elbo", 12, 4.8, elbo, terms)
+
+    mu, _ = latent.encode(net, images)  # (N, n_latent)
+    if net.n_latent == 2:
+        plane = partial(plotting.plot_latent, mu, labels)
+        square = partial(plotting.plot_latent_cdf, mu, labels)
+        yield _panels("2d_latent_space_for_test_samples", 13, 5.6, plane, square)
+    elif min(mu.shape) > 1:
+        components, shares = latent.principal_components(mu)
+        plot = partial(plotting.plot_components, components, labels, shares)
+        yield _panels("principal_components_for_test_samples", 6.8, 5.6, plot)
+
+    z = latent.sample_prior(N_CANVAS**2, net.n_latent, rng)
+    plot = partial(plotting.plot_grid, latent.decode(net, z).reshape(-1, *shape))
+    name = f"generated_samples_with_{net.n_latent}D_latent_space"
+    yield _images(name, "drawn from the prior", 6, N_CANVAS, N_CANVAS, images, plot)
+
+    plot = partial(plotting.plot_interpolations, _interpolations(net, images, labels, rng))
+    title = "from one test image to another"
+    yield _images("latent_interpolations", title, 8, N_PAIRS, N_ROW, images, plot)
 
     if net.n_latent == 2:
-        yield from _plane_figures(net, mnist)
-    elif net.n_latent > 2 and len(mnist["test_data"]) > 1:
-        yield _components_figure(net, mnist)
+        z = latent.ndtri_grid(N_SCAN)
+        plot = partial(plotting.plot_scan, latent.decode(net, z).reshape(-1, *shape), z)
+        name, title = "2d_latent_space_scan_for_generation", "the latent plane, decoded"
+        yield _images(name, title, 8, N_SCAN, N_SCAN, images, plot)
 
 
 def _interpolations(
-    net: mx.gluon.Block, mnist: Mapping[str, np.ndarray], rng: np.random.Generator
+    net: mx.gluon.Block, images: np.ndarray, labels: np.ndarray | None, rng: np.random.Generator
 ) -> np.ndarray:
     """Interpolate between images of different labels: (N_PAIRS, N_ROW, height, width)."""
-    images, labels = mnist["test_data"], mnist.get("test_label")
     labels = np.arange(len(images)) if labels is None else labels
     rows = []
     for first in rng.choice(len(images), N_PAIRS):
@@ -135,54 +164,31 @@ def _interpolations(
     return np.stack(rows).reshape(N_PAIRS, N_ROW, *images.shape[2:])
 
 
-def _plane_figures(
-    net: mx.gluon.Block, mnist: Mapping[str, np.ndarray]
-) -> Iterator[tuple[str, Figure]]:
-    """Draw the two pictures that need a latent plane, from the test images, (N, 1, 28, 28)."""
-    mu, _ = latent.encode(net, mnist["test_data"])  # (N, 2)
-    figure, axes = _subplots(13, 5.6, n_columns=2)
-    plotting.plot_latent(mu, mnist.get("test_label"), axes[0])
-    plotting.plot_latent_cdf(mu, mnist.get("test_label"), axes[1])
-    yield "2d_latent_space_for_test_samples", figure
-
-    z = latent.ndtri_grid(N_SCAN)
-    figure, ax = _subplots_for(mnist, "the latent plane, decoded", 8, N_SCAN, N_SCAN)
-    images = latent.decode(net, z).reshape(-1, *mnist["test_data"].shape[2:])
-    plotting.plot_scan(images, z, ax)
-    yield "2d_latent_space_scan_for_generation", figure
+def _choose(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return up to N_ROW of the images, (N, ...)."""
+    return images[rng.choice(len(images), min(N_ROW, len(images)), replace=False)]
 
 
-def _components_figure(net: mx.gluon.Block, mnist: Mapping[str, np.ndarray]) -> tuple[str, Figure]:
-    """Draw what takes their place in a latent space of more than two dimensions."""
-    mu, _ = latent.encode(net, mnist["test_data"])  # (N, n_latent)
-    components, shares = latent.principal_components(mu)  # (N, 2), (2,)
-    figure, ax = _subplots(6.8, 5.6)
-    plotting.plot_components(components, mnist.get("test_label"), shares, ax)
-    return "principal_components_for_test_samples", figure
-
-
-def _subplots_for(
-    mnist: Mapping[str, np.ndarray],
+def _images(
+    name: str,
     title: str,
     width: float,
     n_rows: int,
     n_columns: int,
-    margin: float = 0.3,
-) -> tuple[Figure, Any]:
-    """Make a figure of this width for rows of images, as high as they need, plus a margin."""
-    image_height, image_width = mnist["test_data"].shape[2:]
-    height = width * n_rows * image_height / (n_columns * image_width) + margin
-    figure, ax = _subplots(width, height)
-    ax.set_title(title)
-    return figure, ax
+    images: np.ndarray,
+    plot: Callable[..., Axes],
+) -> Picture:
+    """Make a picture of rows of images, (N, 1, height, width), as high as they need."""
+    height, image_width = images.shape[2:]
+    rows_height = width * n_rows * height / (n_columns * image_width)
+    return _panels(name, width, rows_height + MARGIN, lambda ax: plot(ax=ax).set_title(title))
 
 
-def _subplots(width: float, height: float, n_columns: int = 1) -> tuple[Figure, Any]:
-    """Make a figure that pyplot does not manage, so that it need not be closed."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(1, n_columns)
+def _panels(name: str, width: float, height: float, *plots: Callable[..., Any]) -> Picture:
+    """Make a picture of plots side by side, which are functions of ``ax``."""
 
+    def draw(figure: FigureBase) -> None:
+        for ax, plot in zip(figure.subplots(1, len(plots), squeeze=False).flat, plots):
+            plot(ax=ax)
 
-def _choose(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw up to N_ROW of the images, (N, ...)."""
-    return images[rng.choice(len(images), min(N_ROW, len(images)), replace=False)]
+    return Picture(name, width, height, draw)

@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-from PIL import Image
+from matplotlib.figure import FigureBase
 
-from vae_gluon._files import replacing
-
-OVERVIEW = "overview.png"
-WIDTH = 2000  # pixels of the sheet
-GAP = 20  # between pictures
-# How the names of the pictures in each row begin. Not every run has all of them.
-ROWS = (
-    ("data_samples",),
-    ("reconstructions",),
-    ("elbo", "2d_latent_space_for_test_samples", "principal_components"),
-    ("generated_samples", "latent_interpolations", "2d_latent_space_scan"),
-)
+WIDTH = 16  # of the sheet, in inches
+FULL_ROW = 3.4  # a row is as wide, at least, in units of its height
 
 
-def write_overview(pictures: Sequence[Path], folder: Path) -> Path:
-    """Put pictures into rows as wide as the sheet, all of a row equally high; return the file."""
-    rows = [
-        [Image.open(path).convert("RGB") for path in pictures if path.name.startswith(names)]
-        for names in ROWS
-    ]
-    heights = [_height(row) for row in rows]
-    sheet = Image.new("RGB", (WIDTH, sum(heights) + GAP * (len(rows) - 1)), "white")
-    top = 0
-    for row, height in zip(rows, heights):
-        left = 0
-        for picture in row:
-            width = round(height * picture.width / picture.height)
-            sheet.paste(picture.resize((width, height)), (left, top))
-            left += width + GAP
-        top += height + GAP
-    path = folder / OVERVIEW
-    with replacing(path) as partial:
-        sheet.save(partial, "PNG")
-    return path
+class Picture(NamedTuple):
+    """A picture that can be drawn on a figure of its own and on a part of another."""
+
+    name: str
+    width: float  # in inches
+    height: float
+    draw: Callable[[FigureBase], Any]
 
 
-def _height(row: Sequence[Image.Image]) -> int:
-    """Return the height at which pictures side by side are as wide as the sheet."""
-    ratios = [picture.width / picture.height for picture in row]
-    return round((WIDTH - GAP * (len(row) - 1)) / sum(ratios))
+def overview(pictures: Sequence[Picture]) -> Picture:
+    """Put pictures into rows in their order, each as wide as the sheet, with text of one size."""
+    rows: list[list[Picture]] = [[]]
+    for picture in pictures:
+        if _ratio(rows[-1]) >= FULL_ROW:
+            rows.append([])
+        rows[-1].append(picture)
+    heights = [WIDTH / max(_ratio(row), FULL_ROW) for row in rows]
+
+    def draw(figure: FigureBase) -> None:
+        strips = figure.subfigures(len(rows), 1, squeeze=False, height_ratios=heights).flat
+        for strip, row, height in zip(strips, rows, heights):
+            widths = [height * _ratio([picture]) for picture in row]
+            if sum(widths) < WIDTH - 1e-6:  # the last row
+                widths.append(WIDTH - sum(widths))
+            parts = strip.subfigures(1, len(widths), squeeze=False, width_ratios=widths).flat
+            for part, picture in zip(parts, row):
+                picture.draw(part)
+
+    return Picture("overview", WIDTH, sum(heights), draw)
+
+
+def _ratio(row: Sequence[Picture]) -> float:
+    """Return the width of pictures side by side in units of their common height."""
+    return sum(picture.width / picture.height for picture in row)

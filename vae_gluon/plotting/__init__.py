@@ -1,7 +1,8 @@
 """Pictures of data and of trained nets: arrays in, matplotlib axes out.
 
 No function here runs a net, writes a file or calls ``show``. Each draws on ``ax``, or on the axes
-of a new figure if it is not given, and returns the axes.
+of a new figure if it is not given, and returns the axes. Colours, fonts and lines are those of the
+style that is set; what a picture means does not depend on it.
 """
 
 from vae_gluon.plotting.curves import plot_elbo, plot_elbo_terms
@@ -10,10 +11,10 @@ from vae_gluon.plotting.images import (
     plot_interpolations,
     plot_reconstructions,
     plot_samples,
+    plot_scan,
     tile,
 )
 from vae_gluon.plotting.latent import plot_components, plot_latent, plot_latent_cdf
-from vae_gluon.plotting.scan import plot_scan
 
 __all__ = [
     "plot_components",

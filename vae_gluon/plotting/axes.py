@@ -1,8 +1,21 @@
-"""The axes to draw on."""
+"""The axes to draw on, and the texts on them."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from matplotlib.axes import Axes
+from matplotlib.font_manager import fontManager
+
+# Fonts of most systems with Chinese characters, which matplotlib's own lacks.
+CHINESE = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",  # with the same characters
+    "WenQuanYi Micro Hei",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+)
 
 
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
@@ -13,3 +26,32 @@ def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
     import matplotlib.pyplot as plt
 
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def set_texts(ax: Axes, x: str, y: str, title: str | None = None) -> Axes:
+    """Set axis labels and title, with formulas, which matplotlib draws itself, without LaTeX."""
+    style: dict[str, Any] = {"parse_math": True, "usetex": False}
+    ax.set_xlabel(x, **style)
+    ax.set_ylabel(y, **style)
+    if title:
+        ax.set_title(title, **style)
+    return ax
+
+
+def as_label(name: str, limit: int) -> str:
+    """Return the name of a class or a run as a label for ``add_legend``: short, printable text.
+
+    It begins with a space, because matplotlib leaves out what is empty or begins with "_".
+    """
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+    half = limit // 2
+    return f" {text}" if len(text) <= limit else f" {text[: half - 3]}...{text[-half:]}"
+
+
+def add_legend(ax: Axes, **options: Any) -> None:
+    """Add a legend of names as they are: a dollar sign makes no formula, Chinese is readable."""
+    installed = set(fontManager.get_font_names())
+    others = [font for font in CHINESE if font in installed]
+    for text in ax.legend(**options).get_texts():
+        text.set(text=text.get_text().removeprefix(" "), parse_math=False, usetex=False)
+        text.set_fontfamily([*text.get_fontfamily(), *others])

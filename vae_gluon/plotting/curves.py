@@ -10,8 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from vae_gluon._checks import check_numbers
-from vae_gluon.plotting.axes import axes_or_new
+from vae_gluon._checks import as_array, check_shape
+from vae_gluon.plotting.axes import add_legend, as_label, axes_or_new
+
+# The two plots may stand side by side, so no two lines have the same colour.
+TRAIN, VALIDATION, RECONSTRUCTION, KL = "tab:blue", "tab:orange", "tab:green", "tab:purple"
 
 
 def plot_elbo(
@@ -20,7 +23,7 @@ def plot_elbo(
     ax: Axes | None = None,
     label: str | None = None,
 ) -> Axes:
-    """Plot the ELBO, which is minus the loss, against the epoch.
+    """Plot the ELBO, which is minus the loss, against the epoch, counted from 1.
 
     Parameters
     ----------
@@ -29,36 +32,31 @@ def plot_elbo(
     ax : Axes, optional
         Where to draw; by default in a new figure.
     label : str, optional
-        What the run is called, where several are drawn on the same axes.
-
-    Returns
-    -------
-    Axes
-        A line for training and one for validation; the first epoch is at 1. With a label the two
-        have one colour, training is dashed, and the legend gives the last value of validation.
+        What the run is called, where several are drawn on the same axes. Its two lines then have
+        one colour, training is dashed, and the legend gives the last value of validation.
     """
-    train_elbo, val_elbo = (-_numbers("losses", losses) for losses in (train, val))
-    ax = _epoch_axes(ax)
+    train_elbo, val_elbo = -as_array(train).astype(float), -as_array(val).astype(float)
+    check_shape("train", train_elbo, "epochs")
+    check_shape("val", val_elbo, "epochs")
+    ax = _epoch_axes(ax, "evidence lower bound (ELBO)")
     ax.set_ylabel("ELBO (nats per image)")
     if label is None:
-        _plot_line(ax, train_elbo, "train")
-        _plot_line(ax, val_elbo, "validation")
+        _plot_line(ax, train_elbo, label="train", color=TRAIN)
+        _plot_line(ax, val_elbo, label="validation", color=VALIDATION)
         ax.legend()
     else:
-        if label.startswith("_"):
-            label = f" {label}"  # matplotlib leaves it out of the legend otherwise
-        dashed = _plot_line(ax, train_elbo, "_train", linestyle="--", alpha=0.6)
-        name = f"{label}, {val_elbo[-1]:.2f} at the end"
-        _plot_line(ax, val_elbo, name, color=dashed.get_color())
-        ax.legend(title="validation (dashed: train)", alignment="left")
+        dashed = _plot_line(ax, train_elbo, linestyle="--", alpha=0.6)
+        name = f"{as_label(label, 60)}, {val_elbo[-1]:.2f} at the end"
+        _plot_line(ax, val_elbo, label=name, color=dashed.get_color())
+        add_legend(ax, title="validation (dashed: train)", alignment="left")
     return ax
 
 
 def plot_elbo_terms(loss: Sequence[float], kl: Sequence[float], ax: Axes | None = None) -> Axes:
-    """Plot the two terms of the validation loss against the epoch.
+    """Plot the reconstruction term and the KL divergence of validation against the epoch.
 
-    They are the reconstruction term and the KL divergence. A KL divergence near zero is a sign of
-    posterior collapse: the codes carry no information.
+    A KL divergence near zero is a sign of posterior collapse: the codes carry no information. It
+    is often thirty times smaller, and so has an axis of its own, on the right.
 
     Parameters
     ----------
@@ -66,46 +64,24 @@ def plot_elbo_terms(loss: Sequence[float], kl: Sequence[float], ax: Axes | None 
         Loss and KL divergence of each epoch in nats per image: ``history.val`` and
         ``history.val_kl``.
     ax : Axes, optional
-        Where to draw; by default in a new figure.
-
-    Returns
-    -------
-    Axes
-        With the reconstruction term on the left axis. The KL divergence, often thirty times
-        smaller, has an axis of its own on the right. Their labels give the last values.
-
-    Raises
-    ------
-    ValueError
-        If they are empty, or not one loss and one KL divergence for each epoch.
+        The left axis; by default in a new figure.
     """
-    whole, divergence = _numbers("losses", loss), _numbers("KL divergences", kl)
-    if whole.shape != divergence.shape:
-        raise ValueError(
-            "expected a loss and a KL divergence for each epoch, got "
-            f"{whole.shape} and {divergence.shape}"
-        )
-    left = _epoch_axes(ax)
-    left.set_title("terms of the validation loss (nats per image)")
+    whole, divergence = as_array(loss).astype(float), as_array(kl).astype(float)
+    check_shape("loss", whole, "epochs")
+    check_shape("kl", divergence, len(whole))
+    left = _epoch_axes(ax, "terms of the validation loss (nats per image)")
     right = left.twinx()
+    right.grid(False)  # the left axis has one
     # A point of a single epoch is in the middle of each axis: the lower one is the larger.
-    _plot_term(left, whole - divergence, "reconstruction", color="C0", markersize=12)
-    _plot_term(right, divergence, "KL divergence", color="C1")
+    _plot_term(left, whole - divergence, "reconstruction", RECONSTRUCTION, markersize=12)
+    _plot_term(right, divergence, "KL divergence", KL)
     return left
 
 
-def _numbers(name: str, numbers: Sequence[float]) -> np.ndarray:
-    """Return finite numbers, one for each epoch, as an array, (epochs,)."""
-    array = np.asarray(numbers, float)
-    if array.ndim != 1 or not len(array):
-        raise ValueError(f"expected {name}, one for each epoch, got an array {array.shape}")
-    check_numbers(name, array)
-    return array
-
-
-def _epoch_axes(ax: Axes | None) -> Axes:
+def _epoch_axes(ax: Axes | None, title: str) -> Axes:
     """Return axes for lines against the epoch."""
     ax = axes_or_new(ax, 6.4, 4.8)
+    ax.set_title(title)
     ax.set_xlabel("epoch")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     ax.grid(alpha=0.3)
@@ -114,13 +90,13 @@ def _epoch_axes(ax: Axes | None) -> Axes:
 
 def _plot_term(ax: Axes, values: np.ndarray, term: str, color: str, **style: Any) -> None:
     """Plot a term of each epoch, (epochs,), on an axis of its colour."""
-    _plot_line(ax, values, term, color=color, **style)
+    _plot_line(ax, values, color=color, **style)
     ax.set_ylabel(f"{term}, {values[-1]:.2f} at the end", color=color)
     ax.tick_params(axis="y", colors=color)
 
 
-def _plot_line(ax: Axes, values: np.ndarray, label: str, **style: Any) -> Line2D:
+def _plot_line(ax: Axes, values: np.ndarray, linestyle: str = "-", **style: Any) -> Line2D:
     """Plot a value of each epoch, (epochs,)."""
     epochs = np.arange(1, len(values) + 1)
-    marker = "." if len(values) == 1 else None  # a line of one point does not show
-    return ax.plot(epochs, values, label=label, marker=marker, **style)[0]
+    marker = "." if len(values) == 1 else ""  # a line of one point does not show
+    return ax.plot(epochs, values, linestyle=linestyle, marker=marker, **style)[0]

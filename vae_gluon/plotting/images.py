@@ -1,14 +1,18 @@
-"""Images side by side: rows, grids, originals over their reconstructions."""
+"""Images side by side: rows, grids, originals over reconstructions, the decoded latent plane."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import Formatter
 
-from vae_gluon._checks import as_array, check_pixels
-from vae_gluon.plotting.axes import axes_or_new
+from vae_gluon._checks import as_array, check_pixels, check_shape
+from vae_gluon.plotting.axes import axes_or_new, set_texts
+
+N_TICKS = 6
 
 
 def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
@@ -34,46 +38,22 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
     ValueError
         If flat images are not square, they do not fill the rows, or a pixel is not in [0, 1].
     """
-    images = as_array(images)
-    n = len(images)
-    height, width = image_shape(images)
-    if n == 0 or n * height * width != images.size:
-        raise ValueError(
-            "expected images, (N, height, width), or square ones, (N, side * side), got "
-            f"{images.shape}"
-        )
-    if n_columns < 1 or n % n_columns:
-        raise ValueError(f"expected images to fill rows of {n_columns}, got {n} of them")
-    check_pixels("images", images)
-    padded = np.zeros((n, height + gap, width + gap), images.dtype)
-    padded[:, :height, :width] = images.reshape(n, height, width)
-    rows = padded.reshape(-1, n_columns, height + gap, width + gap)
-    canvas = rows.transpose(0, 2, 1, 3).reshape(len(rows) * (height + gap), -1)
-    return canvas[: canvas.shape[0] - gap, : canvas.shape[1] - gap]
-
-
-def image_shape(images: np.ndarray) -> tuple[int, ...]:
-    """Return the height and width of images, (N, ..., height, width), or flat and then square."""
-    return images.shape[-2:] if images.ndim > 2 else (math.isqrt(images[:1].size),) * 2
+    images = _as_images(images)
+    if n_columns < 1 or len(images) % n_columns:
+        raise ValueError(f"images: expected rows of {n_columns}, got {len(images)} of them")
+    return _arrange(images, n_columns, gap)
 
 
 def plot_samples(images: np.ndarray, ax: Axes | None = None) -> Axes:
     """Draw images, (N, ...), in one row."""
-    return _show(tile(images, len(images), gap=4), ax, 10, 1.2)
+    images = _as_images(images)
+    return _show(_arrange(images, len(images), gap=4), axes_or_new(ax, 10, 1.2))
 
 
 def plot_grid(images: np.ndarray, ax: Axes | None = None) -> Axes:
-    """Draw n * n images, (n * n, ...), as a square canvas in reading order.
-
-    Raises
-    ------
-    ValueError
-        If their number is not a square.
-    """
-    n = math.isqrt(len(images))
-    if n * n != len(images):
-        raise ValueError(f"expected a square number of images, got {len(images)}")
-    return _show(tile(images, n), ax, 6, 6)
+    """Draw n * n images, (n * n, ...), as a square canvas in reading order."""
+    images = _as_images(images)
+    return _show(_arrange(images, _side_of(images)), axes_or_new(ax, 6, 6))
 
 
 def plot_interpolations(steps: np.ndarray, ax: Axes | None = None) -> Axes:
@@ -82,11 +62,10 @@ def plot_interpolations(steps: np.ndarray, ax: Axes | None = None) -> Axes:
     They are (N, n, n_output), if they are square, or (N, n, height, width).
     """
     steps = as_array(steps)
-    if steps.ndim not in (3, 4):
-        raise ValueError(
-            f"expected steps of shape (N, n, n_output) or (N, n, height, width), got {steps.shape}"
-        )
-    return _show(tile(steps.reshape(-1, *steps.shape[2:]), steps.shape[1], gap=2), ax, 8, 4)
+    image = ("height", "width") if steps.ndim > 3 else ("n_output",)
+    check_shape("steps", steps, "N", "n", *image)
+    images = _as_images(steps.reshape(-1, *steps.shape[2:]))
+    return _show(_arrange(images, steps.shape[1], gap=2), axes_or_new(ax, 8, 4))
 
 
 def plot_reconstructions(
@@ -94,37 +73,97 @@ def plot_reconstructions(
 ) -> Axes:
     """Draw originals, (N, ...), in one row and their reconstructions, (N, ...), below.
 
-    Raises
-    ------
-    ValueError
-        If there are none, or not as many originals as reconstructions.
+    One of them may be flat, whatever the images' height and width are.
     """
-    n = len(originals)
-    if n == 0 or len(reconstructions) != n:
-        raise ValueError(
-            f"expected as many reconstructions as originals, and one at least, got "
-            f"{len(reconstructions)} and {n}"
-        )
     originals, reconstructions = as_array(originals), as_array(reconstructions)
-    # One of them may be flat; the other then has the shape.
     shape = max(originals.shape, reconstructions.shape, key=len)
-    originals, reconstructions = (
-        images.reshape(n, *shape[1:]) for images in (originals, reconstructions)
-    )
-    ax = _show(tile(np.concatenate([originals, reconstructions]), n, gap=4), ax, 10, 2.1)
-    for fraction, name in ((0.75, "original"), (0.25, "reconstruction")):
-        ax.text(
-            -0.005, fraction, name, transform=ax.transAxes, rotation=90, ha="right", va="center"
+    if not len(originals) == len(reconstructions) or originals.size != reconstructions.size:
+        raise ValueError(
+            "expected as many reconstructions as originals, of their size, got arrays of shape "
+            f"{reconstructions.shape} and {originals.shape}"
         )
+    pairs = _as_images(np.concatenate([originals.reshape(shape), reconstructions.reshape(shape)]))
+    ax = _show(_arrange(pairs, len(originals), gap=4), axes_or_new(ax, 10, 2.1))
+    for height, name in ((0.75, "original"), (0.25, "reconstruction")):
+        ax.text(-0.005, height, name, transform=ax.transAxes, rotation=90, ha="right", va="center")
     return ax
 
 
-def _show(canvas: np.ndarray, ax: Axes | None, width: float, height: float) -> Axes:
-    """Draw a canvas, (height, width) in [0, 1], with 1 as black, without a frame.
+def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes:
+    """Draw decoded images where their codes lie: z_1 to the right, z_2 upwards.
 
-    A new figure, of this size in inches, is made for images that have been checked.
+    The ticks give z at the middle of some of the images.
+
+    Parameters
+    ----------
+    images : array
+        The decoded codes, (n * n, side * side) if they are square, or (n * n, height, width).
+    z : array
+        The codes, (n * n, 2), in the order of ``ndtri_grid``.
+    ax : Axes, optional
+        Where to draw; by default in a new figure.
     """
-    ax = axes_or_new(ax, width, height)
-    ax.imshow(canvas, cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+    images, z = _as_images(images), as_array(z)
+    check_shape("z", z, len(images), 2)
+    n = _side_of(images)
+    height, width = images.shape[1:]
+    upwards = images.reshape(n, n, height, width)[::-1]  # the last row comes on top
+    canvas = _arrange(upwards.reshape(images.shape), n)
+    # Each image is one unit wide and high, and image i is centred at i.
+    extent = (-0.5, n - 0.5, -0.5, n - 0.5)
+    ax = _show(canvas, axes_or_new(ax, 8, 8), aspect=height / width, extent=extent)
+    ax.set_axis_on()
+    ax.grid(False)
+    ticks = np.unique(np.linspace(0, n - 1, N_TICKS).round().astype(int))
+    ax.set_xticks(ticks, _numbers(z[ticks, 0]))
+    ax.set_yticks(ticks, _numbers(z[ticks * n, 1]))
+    ax.minorticks_off()  # there is nothing between two images
+    return set_texts(ax, "$z_1$", "$z_2$")
+
+
+def image_shape(images: np.ndarray) -> tuple[int, ...]:
+    """Return the height and width of images, (N, ..., height, width), or flat and then square."""
+    return images.shape[-2:] if images.ndim > 2 else (math.isqrt(images[:1].size),) * 2
+
+
+def _as_images(images: np.ndarray) -> np.ndarray:
+    """Check images, of any shape that ``tile`` takes; return an array, (N, height, width)."""
+    images = as_array(images)
+    check_pixels("images", images)
+    if images.ndim < 2 or images[0].size != math.prod(image_shape(images)):
+        raise ValueError(
+            "images: expected an array of shape (N, height, width), or of square images, "
+            f"(N, side * side), got {images.shape}"
+        )
+    return images.reshape(-1, *image_shape(images))
+
+
+def _side_of(images: np.ndarray) -> int:
+    """Return n for n * n images, (n * n, height, width)."""
+    n = math.isqrt(len(images))
+    if n * n != len(images):
+        raise ValueError(f"images: expected a square number of them, got {len(images)}")
+    return n
+
+
+def _arrange(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
+    """Arrange images, (N, height, width), as ``tile`` does."""
+    n, height, width = images.shape
+    padded = np.zeros((n, height + gap, width + gap), images.dtype)
+    padded[:, :height, :width] = images
+    rows = padded.reshape(-1, n_columns, height + gap, width + gap)
+    canvas = rows.transpose(0, 2, 1, 3).reshape(len(rows) * (height + gap), -1)
+    return canvas[: canvas.shape[0] - gap, : canvas.shape[1] - gap]
+
+
+def _show(canvas: np.ndarray, ax: Axes, aspect: float = 1, **options: Any) -> Axes:
+    """Draw a canvas, (height, width) in [0, 1], upright, with 1 as black, without a frame."""
+    options.update(cmap="Greys", vmin=0, vmax=1, interpolation="antialiased")
+    ax.imshow(canvas, origin="upper", aspect=aspect, **options)
     ax.set_axis_off()
     return ax
+
+
+def _numbers(values: np.ndarray) -> list[str]:
+    """Write numbers, (n,), with the minus sign that matplotlib has on its other axes."""
+    return [Formatter.fix_minus(f"{value:.2f}") for value in values.round(2) + 0.0]  # no -0.00
