@@ -12,8 +12,8 @@ from scipy.special import ndtr
 from vae_gluon._checks import as_array, check_shape
 from vae_gluon.plotting.axes import add_legend, as_label, axes_or_new, set_texts
 
-N_COLOURS = 20  # as many as can be told apart; the smaller classes beyond share one
-GREY = (0.75, 0.75, 0.75, 1.0)
+GREY = (0.75, 0.75, 0.75, 1.0)  # of the smaller classes, beyond what colours can tell apart
+MANY_COLOURS = np.delete(colormaps["tab20"](range(20)), [14, 15], axis=0)  # without its two greys
 
 
 def plot_latent(mu: np.ndarray, labels: np.ndarray | None = None, ax: Axes | None = None) -> Axes:
@@ -24,7 +24,7 @@ def plot_latent(mu: np.ndarray, labels: np.ndarray | None = None, ax: Axes | Non
     mu : array
         (N, 2).
     labels : array, optional
-        Numbers or names, (N,), or one-hot rows, (N, classes). Of more than twenty classes the
+        Numbers or names, (N,), or one-hot rows, (N, classes). Of more than eighteen classes the
         largest have colours, and the others are grey.
     ax : Axes, optional
         Where to draw; by default in a new figure.
@@ -84,9 +84,10 @@ def colours_of(classes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Return the colours of classes, (n, 4), whose numbers of points are ``sizes``, (n,)."""
     if classes.dtype.kind in "iu" and set(classes.tolist()) <= set(range(10)):
         return colormaps["tab10"](classes)  # a digit has its colour, whichever others there are
+    palette = MANY_COLOURS if len(classes) > 10 else colormaps["tab10"](range(10))
+    largest = np.sort(np.argsort(-sizes, kind="stable")[: len(palette)])
     colours = np.tile(GREY, (len(classes), 1))
-    largest = np.sort(np.argsort(-sizes, kind="stable")[:N_COLOURS])
-    colours[largest] = colormaps["tab10" if len(classes) <= 10 else "tab20"](range(len(largest)))
+    colours[largest] = palette[: len(largest)]
     return colours
 
 
@@ -102,11 +103,12 @@ def _scatter(name: str, points: np.ndarray, labels: np.ndarray | None, ax: Axes 
     ax.set_aspect("equal", adjustable="box" if shared else "datalim")
     # In a random order, so that no class covers the others. Few points are larger.
     order = np.random.default_rng(0).permutation(len(points))
-    area = np.clip(20_000 / len(points), 6, 40)
+    area = np.clip(20_000 / len(points), 6, 30)
     names, numbers, sizes = np.unique(classes, return_inverse=True, return_counts=True)
     colours = colours_of(names, sizes)
     style: dict[str, Any] = {"marker": "o", "linewidths": 0}  # whatever markers are set
-    ax.scatter(*points[order].T, area, colours[numbers[order]], alpha=0.6, **style)
+    x, y = points[order].T
+    ax.scatter(x, y, area, colours[numbers[order]], alpha=0.6, **style)
     if labels is None:
         return ax
     grey = (colours == GREY).all(axis=1)
@@ -114,7 +116,7 @@ def _scatter(name: str, points: np.ndarray, labels: np.ndarray | None, ax: Axes 
         ax.scatter([], [], color=colour, label=as_label(str(name), 24), **style)
     if grey.any():
         ax.scatter([], [], color=GREY, label=f"{grey.sum()} others", **style)
-    size = "x-small" if len(names) > 10 else None
     place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "frameon": False}
-    add_legend(ax, title="label", fontsize=size, **place)
+    small: dict[str, Any] = {"fontsize": "x-small", "labelspacing": 0.2} if len(names) > 10 else {}
+    add_legend(ax, title="label", **place, **small)
     return ax
