@@ -6,6 +6,7 @@ itself, once it finds what it looks for:
 ================  =============================================================================
 ``load``          imports mxnet with all of this; the package does so before anything else
 ``old_names``     names that NumPy, SciPy and Python no longer have
+``old_behaviour`` what MXNet does with NumPy's numbers and arrays, as it did
 ``threads``       how many cores MXNet computes on
 ``libraries``     libraries of the system: which are missing, and what installs them
 ``onnx_names``    names that the package onnx no longer has

@@ -7,9 +7,12 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 
 from vae_gluon.mxnet_today.libraries import INSTALL, missing_libraries, no_wheel
+from vae_gluon.mxnet_today.old_behaviour import restore_behaviour
 from vae_gluon.mxnet_today.old_names import answer_mxnet, distutils, give_sparse
+from vae_gluon.mxnet_today.onnx_names import wrap_converters
 from vae_gluon.mxnet_today.threads import every_core, too_late
 
 
@@ -38,8 +41,8 @@ def load_mxnet() -> str | None:
     Raises
     ------
     ImportError
-        If mxnet is not installed, or the system lacks a library that it needs. The message says
-        what is missing, and what installs it.
+        If mxnet is not installed, or the system lacks a library that it needs, or Python or an
+        environment variable are set so that mxnet cannot be imported. The message says what to do.
     """
     # If a thread outside the engine copies a large array on several threads, the OpenMP runtime has
     # two teams, more threads than processors, and puts both to sleep between operators: a step
@@ -48,8 +51,13 @@ def load_mxnet() -> str | None:
     os.environ.setdefault("MXNET_CPU_PARALLEL_SIZE", str(10**9))
 
     if "mxnet" in sys.modules:
-        give_sparse(sys.modules["mxnet"])
+        _restore(sys.modules["mxnet"])
         return too_late()
+    if sys.flags.optimize > 1:
+        raise ImportError(
+            "MXNet reads its own docstrings when it is imported, and python -OO (PYTHONOPTIMIZE=2) "
+            "removes them: use -O instead"
+        )
     for name in [name for name in sys.modules if name.startswith("mxnet.")]:
         del sys.modules[name]  # left by an import that failed half-way
 
@@ -65,8 +73,14 @@ def load_mxnet() -> str | None:
             raise ImportError(no_wheel() or INSTALL) from error
         except OSError as error:
             raise ImportError(missing_libraries() or str(error)) from error
-    give_sparse(mxnet)
+    _restore(mxnet)
     return None
+
+
+def _restore(mxnet: ModuleType) -> None:
+    give_sparse(mxnet)
+    restore_behaviour(mxnet)
+    wrap_converters(mxnet)
 
 
 _late_import = load_mxnet()

@@ -1,36 +1,79 @@
-"""Names that MXNet's converter takes from onnx, and that onnx no longer has."""
+"""Names that MXNet's converters take from onnx, and that onnx no longer has."""
 
 from __future__ import annotations
 
+import functools
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 
+OPSET = 13  # of the operators that MXNet writes
 _LOCK = threading.RLock()  # of what is replaced: threads convert one after the other
 
 
 @contextmanager
 def old_onnx(onnx: ModuleType) -> Iterator[None]:
-    """Let MXNet's converter run within the block, with any version of ``onnx``.
+    """Let MXNet's converters run within the block, with any version of ``onnx``.
 
-    The converter reads two dictionaries of ``onnx.mapping``, which ended with onnx 1.16. And it
-    checks the graph that it writes, with operators of opset 13, by the rules of the newest opset:
-    within the block that check passes, so check the model afterwards.
+    They read two dictionaries of ``onnx.mapping``, which ended with onnx 1.16. And they write
+    operators of opset 13, which is what the file then says and what they are checked as: by itself
+    onnx would take them for those of its newest opset.
     """
     with _LOCK:
-        mapping, check_graph = vars(onnx).get("mapping"), onnx.checker.check_graph
-        vars(onnx)["mapping"] = _mapping(onnx.helper)
-        onnx.checker.check_graph = lambda graph: None
+        helper, checker = onnx.helper, onnx.checker
+        opset = helper.make_opsetid("", OPSET)
+        context = checker.C.CheckerContext()
+        context.opset_imports = {"": OPSET}
+        context.ir_version = helper.find_min_ir_version_for([opset])
+        stand_ins: list[tuple[dict[str, Any], str, Any]] = [
+            (vars(onnx), "mapping", _mapping(helper)),
+            (sys.modules, "onnx.mapping", _mapping(helper)),
+            (vars(checker), "check_graph", functools.partial(checker.check_graph, ctx=context)),
+            (
+                vars(helper),
+                "make_model",
+                functools.partial(
+                    helper.make_model, opset_imports=[opset], ir_version=context.ir_version
+                ),
+            ),
+        ]
+        before = [names.get(name) for names, name, _ in stand_ins]
+        for names, name, stand_in in stand_ins:
+            names[name] = stand_in
         try:
             yield
         finally:
-            onnx.checker.check_graph = check_graph
-            del vars(onnx)["mapping"]
-            if mapping:
-                vars(onnx)["mapping"] = mapping
+            for (names, name, _), original in zip(stand_ins, before):
+                del names[name]
+                if original is not None:
+                    names[name] = original
+
+
+def wrap_converters(mxnet: ModuleType) -> None:
+    """Let MXNet's converters to and from ONNX find the old names whenever they are called."""
+    mxnet.onnx.export_model = _with_old_onnx(mxnet.onnx.export_model)
+    both = mxnet.contrib.onnx
+    both.export_model_ = mxnet.onnx.export_model
+    for name in ("import_model_", "get_model_metadata_", "import_to_gluon_"):
+        setattr(both, name, _with_old_onnx(getattr(both, name)))
+
+
+def _with_old_onnx(convert: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(convert)
+    def converter(*args: Any, **kwargs: Any) -> Any:
+        try:
+            import onnx
+        except ImportError:  # which MXNet says
+            return convert(*args, **kwargs)
+        with old_onnx(onnx):
+            return convert(*args, **kwargs)
+
+    return converter
 
 
 def _mapping(helper: ModuleType) -> SimpleNamespace:

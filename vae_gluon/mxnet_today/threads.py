@@ -88,19 +88,37 @@ def _read(path: str | Path) -> str:
 
 @contextmanager
 def every_core() -> Iterator[None]:
-    """Let mxnet, imported within the block, compute on every core, and its threads go to sleep."""
-    settings = {}
+    """Let mxnet, imported within the block, compute on every core, and its threads go to sleep.
+
+    Raises
+    ------
+    ImportError
+        If the user set a number of threads that is none: MXNet would abort the process.
+    """
+    settings = {name: _first_number(name) for name in SETTINGS if name in os.environ}
     cores = _cores_to_set()
     if cores is not None:
         settings["MXNET_OMP_MAX_THREADS"] = str(cores)
     if not any(name in os.environ for name in WAITING):
         settings["GOMP_SPINCOUNT"] = str(SPINS)
+    before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
     try:
         yield
     finally:
-        for name in settings:
-            del os.environ[name]
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _first_number(name: str) -> str:
+    """Return the number of threads of the user's: for OpenMP's ``4,2``, which MXNet lacks, 4."""
+    first = os.environ[name].partition(",")[0].strip()
+    if first and not (first.lstrip("+").isdecimal() and int(first) < 2**31):
+        raise ImportError(f"expected {name} to be a number of threads, got {os.environ[name]!r}")
+    return first
 
 
 def too_late() -> str | None:

@@ -1,0 +1,112 @@
+"""What MXNet 1.9.1 did with the NumPy of its time, and no longer does by itself.
+
+All of it is given to MXNet once it is imported, and stays, for each of its modules:
+
+- **Parameters as text.** Operators, symbols and iterators pass their parameters to C++ as text.
+  NumPy 2 writes a scalar in a tuple or a list as ``np.int64(3)``; C++ reads ``3``.
+- **Metrics** add in double precision. Since NumPy 2 a Python float plus a float32 is a float32.
+- **NDArrays** turn into NumPy's arrays where a function of NumPy's is given one, by ``__array__``.
+- **Integers out of range** are an OverflowError of NumPy's, which names the integer and the type.
+- **recordio** packs labels and images without ``ndarray.tostring``, which NumPy 2.3 no longer has.
+- **Copies of a net** can be trained: a copied parameter has a gradient, and a copy of a hybridized
+  net builds a graph of its own. MXNet itself never could.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+
+def restore_behaviour(mxnet: ModuleType) -> None:
+    """Give MXNet's modules and classes their old behaviour."""
+    for module in (mxnet._ctypes.ndarray, mxnet._ctypes.symbol, mxnet.symbol.symbol, mxnet.io.io):
+        vars(module)["str"] = Text  # in the place of Python's own, which the module finds last
+    for module in (mxnet.ndarray.ndarray, mxnet.ndarray.sparse, mxnet.numpy.multiarray):
+        vars(module)["TypeError"] = _overflow_or_type_error
+    mxnet.metric.EvalMetric.__setattr__ = _keep_in_double
+    mxnet.nd.NDArray.__array__ = _as_array
+    mxnet.gluon.Parameter.__setstate__ = _with_gradient
+    mxnet.gluon.HybridBlock.__getstate__ = _without_graph
+    recordio = mxnet.recordio
+    recordio.np = altered(np, asarray=lambda *args, **kwargs: _bytes(np.asarray(*args, **kwargs)))
+    if recordio.cv2:
+        recordio.cv2 = altered(recordio.cv2, imencode=functools.partial(_encode, recordio.cv2))
+
+
+def altered(module: ModuleType, **names: Any) -> ModuleType:
+    """Return a module that has the names of another, but for those that are given."""
+    own = ModuleType(module.__name__)
+    vars(own).update(vars(module), **names)
+    return own
+
+
+class _Strings(type):
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value, str)
+
+
+class Text(metaclass=_Strings):
+    """``str`` as it was before NumPy 2, for the parameters of MXNet's operators."""
+
+    def __new__(cls, value: Any) -> str:  # type: ignore[misc]
+        """Return the text of a value."""
+        text = str(value)
+        return _elements(value) if "np." in text and isinstance(value, (tuple, list)) else text
+
+
+def _elements(value: Any) -> str:
+    """Return what ``repr`` of a value was, written element by element."""
+    if isinstance(value, np.generic):
+        return repr(str(value)) if isinstance(value, str) else str(value)
+    if type(value) is list:
+        return f"[{', '.join(map(_elements, value))}]"
+    if type(value) is tuple:
+        return f"({', '.join(map(_elements, value))}{',' * (len(value) == 1)})"
+    return repr(value)
+
+
+def _keep_in_double(metric: Any, name: str, value: Any) -> None:
+    # NumPy's own float64, with which a float32 makes a float64. It is a float as well.
+    double = isinstance(value, (float, np.float32, np.float16))
+    object.__setattr__(metric, name, np.float64(value) if double else value)
+
+
+def _as_array(array: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    if copy is False:
+        raise ValueError("expected copy=None or copy=True for an NDArray, which NumPy can only copy")
+    return array.asnumpy() if dtype is None else array.asnumpy().astype(dtype, copy=False)
+
+
+def _overflow_or_type_error(*args: Any) -> Exception:
+    # MXNet raises a TypeError for whatever NumPy raised. An OverflowError says more.
+    error = sys.exc_info()[1]
+    return error if isinstance(error, OverflowError) else TypeError(*args)
+
+
+def _with_gradient(parameter: Any, state: dict[str, Any]) -> None:
+    # MXNet's engine knows a gradient by its array: that of a copy is unknown to it.
+    vars(parameter).update(state)
+    if parameter._grad is not None:
+        parameter._init_grad()
+
+
+def _without_graph(block: Any) -> dict[str, Any]:
+    return {**vars(block), "_cached_graph": (), "_cached_op": None, "_cached_op_args": []}
+
+
+def _encode(cv2: ModuleType, *args: Any) -> tuple[bool, np.ndarray]:
+    done, array = cv2.imencode(*args)
+    return done, _bytes(array)
+
+
+class _Bytes(np.ndarray):
+    tostring = np.ndarray.tobytes
+
+
+def _bytes(array: np.ndarray) -> np.ndarray:
+    return array.view(_Bytes)
