@@ -1,0 +1,39 @@
+"""MXNet's servers and scheduler, where mxnet was imported by itself, as in other people's scripts.
+
+MXNet's own loop unpickles an optimizer from whoever reaches its port: it would run any code. Here
+nothing is unpickled, so that the workers have to update their weights themselves.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from typing import Any
+
+OPTIMIZER = 0  # MXNet's number for the command that brings one
+
+_Controller = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+
+
+@_Controller
+def _refuse(command: int, body: bytes, _: Any) -> None:
+    if command == OPTIMIZER:
+        print(
+            "vae_gluon.mxnet_today: error: a worker sends its optimizer, as a pickle, which this "
+            "server does not run: pass update_on_kvstore=False to gluon.Trainer",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(1)
+
+
+def serve_alone() -> None:
+    """Serve until the workers have ended, if ``DMLC_ROLE`` says so; then end this process."""
+    if os.environ.get("DMLC_ROLE") in ("server", "scheduler"):
+        import mxnet
+        from mxnet.base import _LIB, check_call
+
+        kvstore = mxnet.kv.create("dist")
+        check_call(_LIB.MXKVStoreRunServer(kvstore.handle, _refuse, None))
+        sys.exit()
