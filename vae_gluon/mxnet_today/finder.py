@@ -48,4 +48,6 @@ class MXNetToday:
 
 
 if os.environ.get("MXNET_TODAY") != "0":
-    sys.meta_path.insert(0, MXNetToday)
+    names = [getattr(finder, "__name__", None) for finder in sys.meta_path]
+    if MXNetToday.__name__ not in names:  # in a virtual environment Python runs the line twice
+        sys.meta_path.insert(0, MXNetToday)

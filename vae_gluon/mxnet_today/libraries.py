@@ -15,7 +15,6 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import platform
-import shutil
 import sys
 from pathlib import Path
 
@@ -26,21 +25,28 @@ INSTALL = (
 
 WHEELS = (("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "x86_64"))
 
-# What is needed on each kind of processor, with the package that has it in Debian and Fedora.
-# On Arch, gcc-libs has all of GCC's.
+# What is needed on each kind of processor, and the commands that install it.
 LIBRARIES = {
-    "x86_64": {
-        "libgomp.so.1": ("libgomp1", "libgomp"),
-        "libquadmath.so.0": ("libquadmath0", "libquadmath"),
-        "libstdc++.so.6": ("libstdc++6", "libstdc++"),
-    },
-    "aarch64": {
-        "libgomp.so.1": ("libgomp1", "libgomp"),
-        "libopenblas.so.0": ("libopenblas0", "openblas"),
-        "liblapacke.so.3": ("liblapacke", "lapack"),
-        "libstdc++.so.6": ("libstdc++6", "libstdc++"),
-        "libz.so.1": ("zlib1g", "zlib"),
-    },
+    "x86_64": ("libgomp.so.1", "libquadmath.so.0", "libstdc++.so.6"),
+    "aarch64": (
+        "libgomp.so.1",
+        "libopenblas.so.0",
+        "liblapacke.so.3",
+        "libstdc++.so.6",
+        "libz.so.1",
+    ),
+}
+COMMANDS = {
+    "x86_64": (
+        "apt-get install libgomp1 libquadmath0 libstdc++6",
+        "dnf install libgomp libquadmath libstdc++",
+        "pacman -S gcc-libs",
+    ),
+    "aarch64": (
+        "apt-get install libgomp1 libopenblas0 liblapacke libstdc++6 zlib1g",
+        "dnf install libgomp openblas lapack libstdc++ zlib",
+        "pacman -S gcc-libs openblas lapacke",
+    ),
 }
 
 # Arm's names, and the libraries that stand in. Nothing is used of the last two, which only have to
@@ -67,11 +73,12 @@ def no_wheel() -> str:
 def missing_libraries() -> str:
     """Say in a paragraph what this machine lacks to load MXNet; empty if it lacks nothing."""
     machine = platform.machine()
-    missing = [name for name in _needed() if not _loads(name)]
+    needed = LIBRARIES.get(machine, ()) if platform.system() == "Linux" else ()
+    missing = [name for name in needed if not _loads(name)]
     if missing:
         return (
             f"MXNet 1.9.1 needs {' and '.join(missing)}, which this system does not have. "
-            f"Install what is missing by: {_commands(machine, missing)}"
+            f"Install what is missing, by {' or '.join(COMMANDS[machine])}"
         )
     folder = mxnet_folder() if machine == "aarch64" else None
     if folder and not all((folder / name).exists() for name in ARM_LINKS):
@@ -96,10 +103,6 @@ def link_arm_libraries(folder: Path) -> None:
         link.symlink_to(_path_of(stands_in))
 
 
-def _needed() -> dict[str, tuple[str, str]]:
-    return LIBRARIES.get(platform.machine(), {}) if platform.system() == "Linux" else {}
-
-
 def _loads(name: str) -> bool:
     try:
         ctypes.CDLL(name)
@@ -115,22 +118,11 @@ def _path_of(name: str) -> str:
     return link_map[1].decode()
 
 
-def _commands(machine: str, missing: list[str]) -> str:
-    """Return the command that installs what is missing, for the package managers that are here."""
-    debian, fedora = (" ".join(names) for names in zip(*(LIBRARIES[machine][n] for n in missing)))
-    commands = {
-        "apt-get": f"apt-get install {debian}",
-        "dnf": f"dnf install {fedora}",
-        "pacman": "pacman -S gcc-libs" + (" openblas lapacke" * (machine == "aarch64")),
-    }
-    here = [command for manager, command in commands.items() if shutil.which(manager)]
-    return " or ".join(here or commands.values())
-
-
 def main() -> str | None:
     """Make the links on ARM, if MXNet is installed; return what is missing."""
-    folder = mxnet_folder() if platform.machine() == "aarch64" else None
-    if folder and all(map(_loads, _needed())):
+    machine = platform.machine()
+    folder = mxnet_folder() if machine == "aarch64" else None
+    if folder and all(map(_loads, LIBRARIES[machine])):
         link_arm_libraries(folder)
     return no_wheel() or missing_libraries() or None
 

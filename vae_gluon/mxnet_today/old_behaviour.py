@@ -32,7 +32,11 @@ def restore_behaviour(mxnet: ModuleType) -> None:
     mxnet.nd.NDArray.__array__ = _as_array
     mxnet.gluon.Parameter.__setstate__ = _with_gradient
     mxnet.gluon.HybridBlock.__getstate__ = _without_graph
-    recordio = mxnet.recordio
+    restore_recordio(mxnet.recordio)
+
+
+def restore_recordio(recordio: ModuleType) -> None:
+    """Let it pack what NumPy, and OpenCV if it is installed, give it."""
     recordio.np = altered(np, asarray=lambda *args, **kwargs: _bytes(np.asarray(*args, **kwargs)))
     if recordio.cv2:
         recordio.cv2 = altered(recordio.cv2, imencode=functools.partial(_encode, recordio.cv2))

@@ -48,35 +48,25 @@ def _core_of(cpu: int) -> str:
 
 
 def _quota() -> float:
-    """Return how many CPUs the control groups of this process allow."""
+    """Return how many CPUs the control groups of this process allow, of version 1 or 2."""
     quota = float("inf")
     for line in _read("/proc/self/cgroup").splitlines():
         hierarchy, controllers, path = line.split(":", 2)
-        if hierarchy == "0":  # version 2
-            mount, limit = CGROUPS, _limit_v2
+        if hierarchy == "0":
+            mount, files = CGROUPS, ["cpu.max"]
         elif "cpu" in controllers.split(","):
-            mount, limit = CGROUPS / controllers, _limit_v1
+            mount, files = CGROUPS / controllers, ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
         else:
             continue
         # The limit of a group applies to all groups below it. In a container the path may be the
         # host's, so that only the limit of the mount itself is found.
         group = Path(path.lstrip("/"))
         for above in (group, *group.parents):
-            quota = min(quota, limit(mount / above))
+            # A time and a period; "max", -1 or no file at all mean that there is no limit.
+            words = " ".join(_read(mount / above / file) for file in files).split()
+            if len(words) == 2 and words[0].isdigit():
+                quota = min(quota, int(words[0]) / int(words[1]))
     return quota
-
-
-def _limit_v2(group: Path) -> float:
-    return _ratio(*(_read(group / "cpu.max").split() or ("max", "1")))
-
-
-def _limit_v1(group: Path) -> float:
-    return _ratio(_read(group / "cpu.cfs_quota_us"), _read(group / "cpu.cfs_period_us"))
-
-
-def _ratio(quota: str, period: str) -> float:
-    """Divide; "max" (version 2), "-1" (version 1) and empty text mean that there is no limit."""
-    return int(quota) / int(period) if quota.isdigit() and period.isdigit() else float("inf")
 
 
 def _read(path: str | Path) -> str:

@@ -1,0 +1,241 @@
+"""``import mxnet`` works by itself in an enabled environment and in a script that is run so."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+import vae_gluon
+from vae_gluon.mxnet_today import command
+
+ROOT = Path(vae_gluon.__file__).parent.parent
+RUNNER = ("-m", "vae_gluon.mxnet_today")
+
+
+def run(*words, python=sys.executable, **environment):
+    """Run Python; by default without the line that its environment may have."""
+    return subprocess.run(
+        [str(python), *map(str, words)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MXNET_TODAY": "0", **environment},
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """The Python of an environment of its own, that sees what this one has installed."""
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    python = folder / "bin" / "python"
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = Path(run("-c", code, python=python).stdout.strip())
+    (site / "seen.pth").write_text(f"{ROOT}\n{sysconfig.get_path('purelib')}\n")
+    return python
+
+
+@pytest.fixture
+def enabled(bare):
+    """The same, enabled."""
+    assert run(*RUNNER, "enable", python=bare).returncode == 0
+    yield bare
+    assert run(*RUNNER, "disable", python=bare).returncode == 0
+
+
+def test_what_it_is_told_it_does_and_tells(bare):
+    before = run(*RUNNER, "status", python=bare)
+    assert (before.returncode, before.stderr) == (1, f"not enabled in {bare.parent.parent}\n")
+    done = run(*RUNNER, "enable", python=bare)
+    assert done.stdout.startswith(f"import mxnet works by itself in {bare.parent.parent}, by ")
+    status = run(*RUNNER, "status", python=bare)
+    assert status.returncode == 0
+    assert "switched off here by MXNET_TODAY=0" in status.stdout
+    assert "pip uninstall leaves that file" in status.stdout
+    done = run(*RUNNER, "disable", python=bare)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert run(*RUNNER, "status", python=bare).returncode == 1
+
+
+def test_a_line_of_another_copy_is_told(tmp_path, capsys):
+    line = tmp_path / command.NAME
+    command.enable(line)
+    line.write_text(line.read_text().replace(str(command.FOLDER), "/elsewhere"))
+    capsys.readouterr()
+    assert command.status(line) is None
+    assert f"for another copy of vae_gluon than {command.FOLDER}" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_written_is_told(monkeypatch, tmp_path):
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path / "missing"))
+    assert command.main(["enable"]).startswith("cannot enable it: ")
+
+
+def test_without_words_it_says_how_to_use_it():
+    done = run(*RUNNER)
+    assert done.returncode == 1
+    assert "python -m vae_gluon.mxnet_today enable" in done.stderr
+
+
+# Without mxnet
+
+LOOK = """
+import sys
+finders = [getattr(finder, "__name__", "") for finder in sys.meta_path]
+print(finders.count("MXNetToday"), sorted(sys.modules), sys.path)
+"""
+
+
+def test_an_interpreter_that_imports_no_mxnet_has_one_finder_more(enabled):
+    off = run("-W", "error", "-c", LOOK, python=enabled)
+    on = run("-W", "error", "-c", LOOK, python=enabled, MXNET_TODAY="1")
+    assert (on.stderr, on.stdout[0], off.stdout[0]) == ("", "1", "0")
+    assert on.stdout[1:] == off.stdout[1:]
+
+
+def test_looking_for_mxnet_loads_nothing(enabled):
+    code = "import sys; from importlib.util import find_spec; assert find_spec('mxnet').origin"
+    code += "; assert 'numpy' not in sys.modules"
+    done = run("-c", code, python=enabled, MXNET_TODAY="1")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_line_does_nothing_once_the_package_is_gone(enabled):
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    line = Path(run("-c", code, python=enabled).stdout.strip(), command.NAME)
+    line.write_text(line.read_text().replace(str(command.FOLDER), "/gone"))
+    code = "from importlib.util import find_spec; print(find_spec('mxnet').loader)"
+    done = run("-W", "error", "-c", code, python=enabled, MXNET_TODAY="1")
+    assert done.stderr == ""
+    assert "SourceFileLoader" in done.stdout
+
+
+def test_an_import_that_fails_says_why_each_time(enabled):
+    code = "for _ in range(2):\n try: import mxnet\n except ImportError as error: print(error)"
+    done = run("-c", code, python=enabled, MXNET_TODAY="1", OMP_NUM_THREADS="auto")
+    told = "expected OMP_NUM_THREADS to be a number of threads, got 'auto'\n"
+    assert done.stdout == 2 * told, done.stderr
+
+
+# The runner
+
+
+def test_a_script_gets_its_words_and_pythons_options_and_gives_its_exit_code(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import json, sys, __main__\n"
+        "print(json.dumps([sys.argv, sys.warnoptions, __main__.__spec__, 'numpy' in sys.modules]))\n"
+        "sys.exit(7)\n"
+    )
+    done = run("-W", "error", *RUNNER, script, "--epochs", "3")
+    assert done.returncode == 7
+    argv, options, spec, loaded = json.loads(done.stdout)
+    assert argv == [str(script), "--epochs", "3"]
+    assert options == ["error"]
+    assert spec is None
+    assert not loaded
+
+
+def test_a_module_can_be_run():
+    done = run(*RUNNER, "-m", "platform")
+    assert done.returncode == 0
+    assert done.stdout
+
+
+def test_the_sitecustomize_of_the_user_still_runs(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import builtins; builtins.seen = True")
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    done = run(*RUNNER, "-c", "import sys; print(seen, sys.path.count('x'))", PYTHONPATH=path)
+    assert done.stdout == "True 0\n", done.stderr
+
+
+# With mxnet: everything that imports it, in one script
+
+EVERYWHERE = """
+import multiprocessing, pickle, subprocess, sys
+
+def total(array):
+    return array.asnumpy().sum().item()
+
+def ones(n):
+    import mxnet as mx
+    return mx.nd.ones(n)
+
+if __name__ == "__main__":
+    import mxnet as mx
+    import numpy as np
+    loaded = [name for name in sys.modules if name.startswith("vae_gluon")]
+    assert "vae_gluon" not in loaded and "matplotlib" not in sys.modules, loaded
+    array = mx.nd.ones((np.int64(2), 3))
+    for method in ("spawn", "forkserver"):
+        with multiprocessing.get_context(method).Pool(1) as pool:
+            assert pool.map(total, [array]) == [6]
+            assert pool.map(ones, [3])[0].shape == (3,)
+    code = "import pickle, sys; print(pickle.load(sys.stdin.buffer).shape)"
+    child = subprocess.run(
+        [sys.executable, "-c", code], input=pickle.dumps(array), capture_output=True
+    )
+    assert child.stdout.split() == [b"(2,", b"3)"], child.stderr
+    data = mx.gluon.data.ArrayDataset(np.arange(8, dtype="float32"))
+    batches = mx.gluon.data.DataLoader(data, batch_size=4, num_workers=1)
+    assert [total(batch) for batch in batches] == [6, 22]
+    from vae_gluon import VAE, mxnet_today
+    assert mxnet_today.late_import() is None and mxnet_today is sys.modules[mxnet_today.__name__]
+    print("all of it")
+"""
+
+
+@pytest.mark.parametrize("way", ["enabled", "runner"])
+def test_whoever_imports_mxnet_gets_it(way, request, tmp_path, strict):
+    script = tmp_path / "script.py"
+    script.write_text(EVERYWHERE)
+    if way == "enabled":
+        python = request.getfixturevalue("enabled")
+        done = run(*strict, script, python=python, MXNET_TODAY="1")
+    else:
+        done = run(*strict, *RUNNER, script, MXNET_TODAY="1")
+    assert (done.stdout, done.stderr) == ("all of it\n", "")
+
+
+# Servers of other people's scripts
+
+SERVER = "from vae_gluon.mxnet_today import server; server._refuse({}, b'\\x80', None); print('on')"
+
+
+def test_a_server_refuses_an_optimizer_and_unpickles_nothing():
+    done = run("-c", SERVER.format(0))
+    assert done.returncode == 1
+    assert "pass update_on_kvstore=False to gluon.Trainer" in done.stderr
+    assert run("-c", SERVER.format(1)).stdout == "on\n"
+
+
+TRAINING = """
+import mxnet as mx
+from mxnet import autograd, gluon, nd
+store = mx.kv.create("dist_sync")
+net = gluon.nn.Dense(1, in_units=2)
+net.initialize(mx.init.One())
+trainer = gluon.Trainer(
+    net.collect_params(), "sgd", {"learning_rate": 0.1}, kvstore=store, update_on_kvstore=False
+)
+for _ in range(3):
+    with autograd.record():
+        loss = net(nd.ones((4, 2))).sum()
+    loss.backward()
+    trainer.step(4)
+print(net.weight.data().asnumpy().round(3).tolist())
+"""
+
+
+@pytest.mark.slow
+def test_other_peoples_cluster_is_served(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(TRAINING)
+    from vae_gluon.distributed.cluster import LOOPBACK, run_cluster
+
+    command_line = [sys.executable, *RUNNER, str(script)]
+    assert run_cluster(LOOPBACK, command_line) == 0
