@@ -5,6 +5,9 @@
 #                 NumPy and the newest, by tox
 # make test-slow  the long checks: the Chinese notebook, 50 epochs on MNIST (minutes)
 # make soak       kill a training 50 times, and check that nothing is lost (five minutes)
+# make mxnet-tests OLD=/path/to/python3.8 TESTS=/path/to/mxnet/tests/python/unittest
+#                 run MXNet's own tests in an old environment and in .venv, say what differs (hours);
+#                 see tests/mxnets_own.py
 # make bench      install PyTorch and JAX as well, compare: benchmarks/results.md (half an hour)
 # make notebook   install Jupyter as well, open the notebook; make notebook-zh the Chinese one
 # make docs       install MkDocs as well, build the pages of docs/: site/index.html
@@ -42,7 +45,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP_OPTIONS := --quiet --disable-pip-version-check --no-compile
 EDITABLE := --config-settings editable_mode=compat -e
 
-.PHONY: demo cluster test test-all test-slow soak bench notebook notebook-zh docs lint clean
+.PHONY: demo cluster test test-all test-slow soak mxnet-tests bench notebook notebook-zh docs lint clean
 .NOTPARALLEL:
 
 demo: $(VENV)/installed
@@ -65,6 +68,9 @@ test-slow: $(VENV)/installed-test
 
 soak: $(VENV)/installed-test
 	$(BIN)/python -m pytest -m soak -s
+
+mxnet-tests: $(VENV)/installed-test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mxnets_own.py $(OPTIONS) $(OLD) $(TESTS) $(FILES)
 
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks
@@ -89,12 +95,14 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp for each set of dependencies, out of date when pyproject.toml has changed. MXNet comes
-# last: pip, which does not mind then, would remark on its numpy whenever it installs a numpy.
+# last: pip, which does not mind then, would remark on its numpy whenever it installs a numpy. After
+# that mxnet can be imported by itself: see docs/mxnet.md.
 define install
 	@echo "Installing vae_gluon$(1) into $(VENV), with $$($(BIN)/python --version) (a minute or so)"
 	@$(BIN)/pip install $(PIP_OPTIONS) $(EDITABLE) '.$(1)'
 	@$(BIN)/pip install $(PIP_OPTIONS) $(MXNET)
 	@$(BIN)/python $(LIBRARIES)
+	@$(BIN)/python -m vae_gluon.mxnet_today enable
 	@touch $@
 endef
 

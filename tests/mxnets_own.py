@@ -2,7 +2,7 @@
 
     python tests/mxnets_own.py [--every N] [--limit S] OLD_PYTHON FOLDER [FILE ...]
 
-FOLDER is ``tests/python/unittest`` of MXNet's sources, tag 1.9.1, which this project does not carry.
+FOLDER is ``tests/python/unittest`` of MXNet's sources, tag 1.9.1, which is not in this project.
 OLD_PYTHON is a Python 3.8 with mxnet 1.9.1, NumPy 1.21, SciPy, requests, onnx 1.12 and pytest. The
 Python that runs this file is today's. It needs pytest too, and imports mxnet by
 ``python -m vae_gluon.mxnet_today``.
@@ -123,9 +123,7 @@ def _run_pytest(command: list[str], path: Path, plan: dict[str, object], limit: 
 
 
 def pytest_configure(config):
-    plan = json.loads(os.environ[PLAN])
-    config.plan = plan
-    config.record = open(plan["record"], "a", buffering=1)  # noqa: SIM115
+    config.plan = json.loads(os.environ[PLAN])
     import mxnet  # noqa: F401  # before the tests, whose folder may be beside MXNet's sources
 
     sys.modules.update(_nose())
@@ -139,8 +137,6 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     done = set(config.plan["done"])
     items[:] = [item for item in items[:: config.plan["every"]] if item.nodeid not in done]
-    global record
-    record = config.record
 
 
 def pytest_runtest_logstart(nodeid):
@@ -151,13 +147,14 @@ def pytest_runtest_logreport(report):
     if report.outcome != "passed":
         lines = [line for line in str(report.longrepr).splitlines() if line.strip()]
         error = [line for line in lines if line.startswith("E ")]
-        _write(report.nodeid, f"{report.outcome}: {(error or lines or [''])[-1 if not error else 0]}")
+        _write(report.nodeid, f"{report.outcome}: {(error or lines[-1:] or [''])[0]}")
     elif report.when == "call":
         _write(report.nodeid, "passed")
 
 
 def _write(test, outcome):
-    record.write(json.dumps([test, outcome]) + "\n")
+    with open(json.loads(os.environ[PLAN])["record"], "a") as record:
+        record.write(json.dumps([test, outcome]) + "\n")
 
 
 def _nose():
@@ -184,7 +181,7 @@ def _nose():
     def raises(*errors):
         def decorate(test):
             def raising(*args, **kwargs):
-                with case.assertRaises(errors):
+                with case.assertRaises(errors):  # noqa: PT027
                     test(*args, **kwargs)
 
             return make_decorator(test)(raising)

@@ -128,7 +128,8 @@ def test_a_script_gets_its_words_and_pythons_options_and_gives_its_exit_code(tmp
     script = tmp_path / "script.py"
     script.write_text(
         "import json, sys, __main__\n"
-        "print(json.dumps([sys.argv, sys.warnoptions, __main__.__spec__, 'numpy' in sys.modules]))\n"
+        "loaded = 'numpy' in sys.modules\n"
+        "print(json.dumps([sys.argv, sys.warnoptions, __main__.__spec__, loaded]))\n"
         "sys.exit(7)\n"
     )
     done = run("-W", "error", *RUNNER, script, "--epochs", "3")

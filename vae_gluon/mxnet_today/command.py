@@ -47,7 +47,8 @@ def main(words: Sequence[str]) -> str | None:
 def enable(line_file: Path) -> None:
     """Write the line."""
     code = (FOLDER / "finder.py").read_text(encoding="utf-8").partition('"""\n\n')[2]
-    line_file.write_text(f"import sys; exec({ascii(code)}, {{'FOLDER': {ascii(str(FOLDER))}}})\n")
+    folder = str(FOLDER)
+    line_file.write_text(f"import sys; exec({code!a}, {{'FOLDER': {folder!a}}})\n")
     print(f"import mxnet works by itself in {sys.prefix}, by {line_file}")
 
 

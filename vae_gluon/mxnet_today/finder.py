@@ -15,7 +15,7 @@ class MXNetToday:
     """A finder, and a loader, of mxnet alone."""
 
     @classmethod
-    def find_spec(cls, name, path=None, target=None):
+    def find_spec(cls, name: str, path: object = None, target: object = None) -> object:
         """Find mxnet, if it has not been given to the package to load."""
         if name != "mxnet" or PACKAGE in sys.modules or not os.path.isdir(FOLDER):  # noqa: F821
             return None
@@ -27,11 +27,11 @@ class MXNetToday:
         return spec
 
     @staticmethod
-    def create_module(spec):
+    def create_module(spec: object) -> None:
         """Leave it to Python."""
 
     @staticmethod
-    def exec_module(module):
+    def exec_module(module: object) -> None:
         """Let the package import mxnet, without ``vae_gluon`` itself."""
         from importlib import util
 

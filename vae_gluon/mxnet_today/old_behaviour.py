@@ -35,7 +35,7 @@ def restore_behaviour(mxnet: ModuleType) -> None:
     restore_recordio(mxnet.recordio)
 
 
-def restore_recordio(recordio: ModuleType) -> None:
+def restore_recordio(recordio: Any) -> None:
     """Let it pack what NumPy, and OpenCV if it is installed, give it."""
     recordio.np = altered(np, asarray=lambda *args, **kwargs: _bytes(np.asarray(*args, **kwargs)))
     if recordio.cv2:
@@ -82,7 +82,7 @@ def _keep_in_double(metric: Any, name: str, value: Any) -> None:
 
 def _as_array(array: Any, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
     if copy is False:
-        raise ValueError("expected copy=None or copy=True for an NDArray, which NumPy can only copy")
+        raise ValueError("expected copy=None or True for an NDArray, which NumPy can only copy")
     return array.asnumpy() if dtype is None else array.asnumpy().astype(dtype, copy=False)
 
 

@@ -12,6 +12,6 @@ with open(os.path.join(_folder, "finder.py"), encoding="utf-8") as _file:
 # The sitecustomize that this one stands before.
 sys.path[:] = [_path for _path in sys.path if os.path.abspath(_path) != _here]
 _spec = machinery.PathFinder.find_spec("sitecustomize")
-if _spec:
+if _spec and _spec.loader:
     sys.modules["sitecustomize"] = _module = util.module_from_spec(_spec)
     _spec.loader.exec_module(_module)
