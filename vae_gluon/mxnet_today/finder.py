@@ -15,7 +15,7 @@ class MXNetToday:
     """A finder, and a loader, of mxnet alone."""
 
     @classmethod
-    def find_spec(cls, name: str, path: object = None, target: object = None) -> object:
+    def find_spec(cls, name, path=None, target=None):
         """Find mxnet, if it has not been given to the package to load."""
         if name != "mxnet" or PACKAGE in sys.modules or not os.path.isdir(FOLDER):  # noqa: F821
             return None
@@ -27,11 +27,11 @@ class MXNetToday:
         return spec
 
     @staticmethod
-    def create_module(spec: object) -> None:
+    def create_module(spec):
         """Leave it to Python."""
 
     @staticmethod
-    def exec_module(module: object) -> None:
+    def exec_module(module):
         """Let the package import mxnet, without ``vae_gluon`` itself."""
         from importlib import util
 
