@@ -210,18 +210,14 @@ def _distutils():
 
 def _answer_tests(folder):
     """Let NumPy answer the tests' own files, too, when they ask for a name that it lacks."""
-    import numpy as np
-
-    numpys_own = np.__getattr__
-    names = {"float": float, "object": object, "int": int, "bool": bool, "str": str}
-    if today := sys.modules.get("vae_gluon.mxnet_today"):  # else this is the old environment
-        names.update(today.old_names.OLD_NAMES)
-
-    def answer(name):
-        asking = sys._getframe(1).f_globals.get("__file__") or ""
-        return names[name] if name in names and asking.startswith(folder) else numpys_own(name)
-
-    vars(np)["__getattr__"] = answer
+    today = sys.modules.get("vae_gluon.mxnet_today")
+    if today:  # else this is the old environment, whose NumPy has them all
+        names = today.old_names
+        is_mxnets = names._is_mxnets
+        names.OLD_NAMES.update(float=float, object=object, str=str)
+        names._is_mxnets = lambda frame: (
+            is_mxnets(frame) or (frame.f_globals.get("__file__") or "").startswith(folder)
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``python -m vae_gluon.mxnet_today``, on Python 3.9."""
+"""``python -m vae_gluon.mxnet_today``, where the package could not tell that it was asked for."""
 
 import sys
 

@@ -26,8 +26,14 @@ NAME = "vae_gluon_mxnet_today.pth"
 
 def asked_for() -> bool:
     """Return whether Python is about to run this command, and imports the package only for that."""
-    words = getattr(sys, "orig_argv", ())  # since Python 3.10; before, __main__ runs it, later
-    return sys.argv[:1] == ["-m"] and "vae_gluon.mxnet_today" in words[-len(sys.argv) :][:1]
+    if sys.argv[:1] != ["-m"]:
+        return False
+    # All words: sys.argv lacks the module's name. Before Python 3.10 Linux knows them; elsewhere
+    # __main__ runs the command, after the imports.
+    known, words = Path("/proc/self/cmdline"), getattr(sys, "orig_argv", [])
+    if not words and known.exists():
+        words = known.read_text().split("\0")[:-1]
+    return "vae_gluon.mxnet_today" in words[-len(sys.argv) :][:1]
 
 
 def main(words: Sequence[str]) -> str | None:
