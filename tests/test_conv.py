@@ -159,7 +159,7 @@ def test_one_half_can_be_given_alone(images):
 
 
 def test_a_decoder_without_logits_is_refused():
-    with pytest.raises(ValueError, match="decoder: .* methods logits and mean, .* HybridSeq"):
+    with pytest.raises(ValueError, match=r"decoder: .* methods logits and mean, .* HybridSeq"):
         VAE(decoder=nn.HybridSequential())
 
 

@@ -181,7 +181,7 @@ def linear_net():
 
 def test_a_file_that_onnx_refuses_is_not_written(tmp_path, monkeypatch):
     monkeypatch.setattr(export, "_tidy", lambda onnx, model, graph: model.graph.ClearField("name"))
-    with pytest.raises(ValueError, match="this net as ONNX: .*'name' of 'graph'"):
+    with pytest.raises(ValueError, match=r"this net as ONNX: .*'name' of 'graph'"):
         export_onnx(linear_net(), tmp_path / "a.onnx")
     assert not list(tmp_path.iterdir())
 

@@ -74,7 +74,8 @@ def test_public_names_are_there():
 
 def test_the_first_page_of_help_has_every_public_name():
     missing = [name for name in vae_gluon.__all__ if f"``{name}``" not in vae_gluon.__doc__]
-    assert set(missing) == {"ELBO", "MNISTUnavailableError"}  # what elbo returns and load_mnist raises
+    # What elbo returns and load_mnist raises.
+    assert set(missing) == {"ELBO", "MNISTUnavailableError"}
 
 
 PUBLIC = [getattr(vae_gluon, name) for name in vae_gluon.__all__]

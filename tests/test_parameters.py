@@ -175,7 +175,7 @@ def test_a_single_unit_is_not_any_number_of_them(saved):
 def test_names_are_listed_up_to_three():
     arrays = dict.fromkeys("abcd", np.ones(3, "float32"))
     expected = dict.fromkeys(["x"], ((3,), np.dtype("float32")))
-    with pytest.raises(ValueError, match="^file: expected x, got 'a', 'b', 'c' and 1 more$"):
+    with pytest.raises(ValueError, match=r"^file: expected x, got 'a', 'b', 'c' and 1 more$"):
         check_arrays("file", arrays, expected)
 
 

@@ -76,12 +76,6 @@ def check_pixels(name: str, images: np.ndarray | mx.nd.NDArray) -> None:
         raise ValueError(f"{name}: expected pixels in [0, 1], got {found}{hint}")
 
 
-def first_not_finite(numbers: np.ndarray) -> np.number | None:
-    """Return the first number of an array, of any shape, that is not finite; None if all are."""
-    bad = numbers[~np.isfinite(numbers)]
-    return bad[0] if bad.size else None
-
-
 def check_finite(
     name: str, numbers: np.ndarray, error: Callable[[str], Exception] = ValueError
 ) -> None:
@@ -89,13 +83,6 @@ def check_finite(
     finite = np.isfinite(numbers)
     if not finite.all():
         raise error(f"{name}: expected finite numbers, got {numbers[~finite].flat[0]}")
-
-
-def check_numbers(name: str, numbers: np.ndarray) -> None:
-    """Raise a ValueError unless all numbers of an array, of any shape, are finite."""
-    bad = first_not_finite(numbers)
-    if bad is not None:
-        raise ValueError(f"expected {name} of finite numbers, got {bad} among them")
 
 
 def check_classic_arrays() -> None:

@@ -13,7 +13,7 @@ import mxnet as mx
 import numpy as np
 
 from vae_gluon._files import write_bytes
-from vae_gluon.data import sample_pixels, load_dataset
+from vae_gluon.data import load_dataset, sample_pixels
 from vae_gluon.inference import active_units, elbo, export_onnx, export_symbol, log_likelihood
 from vae_gluon.model import VAE
 from vae_gluon.training import History, RunConfig, picture_size, read_run, seed

@@ -52,7 +52,7 @@ def leave(kvstore: mx.kv.KVStore) -> None:
 
 
 def shard(
-    mnist: Mapping[str, np.ndarray], rank: int, n_workers: int, batch_size: int = 100
+    dataset: Mapping[str, np.ndarray], rank: int, n_workers: int, batch_size: int = 100
 ) -> dict[str, np.ndarray]:
     """Return the part of the images that one worker trains on.
 
@@ -63,7 +63,7 @@ def shard(
 
     Parameters
     ----------
-    mnist : mapping
+    dataset : mapping
         What ``load_mnist`` or ``make_digits`` returns.
     rank : int
         The number of this worker, from 0.
@@ -75,7 +75,7 @@ def shard(
     Returns
     -------
     dict
-        As ``mnist``: images (N, 1, 28, 28), labels (N,), with N about ``n_workers`` times smaller.
+        As ``dataset``: images (N, 1, height, width), labels (N,), with N about ``n_workers`` times smaller.
 
     Raises
     ------
@@ -85,16 +85,16 @@ def shard(
     check_integer("n_workers", n_workers)
     check_integer("batch_size", batch_size)
     check_integer("rank", rank, least=0)
-    n = len(mnist["train_data"]) // n_workers * n_workers
-    if rank >= n_workers or min(n, len(mnist["test_data"])) < n_workers:
+    n = len(dataset["train_data"]) // n_workers * n_workers
+    if rank >= n_workers or min(n, len(dataset["test_data"])) < n_workers:
         raise ValueError(
             f"expected a rank below {n_workers} workers and at least as many images, got rank "
-            f"{rank}, {len(mnist['train_data'])} and {len(mnist['test_data'])} images"
+            f"{rank}, {len(dataset['train_data'])} and {len(dataset['test_data'])} images"
         )
     whole = np.split(np.arange(n), range(n_workers * batch_size, n, n_workers * batch_size))
     rows = np.concatenate([np.split(batch, n_workers)[rank] for batch in whole])
     parts: dict[str, Any] = {"train": rows, "test": slice(rank, None, n_workers)}
-    return {name: array[parts[name.split("_")[0]]] for name, array in mnist.items()}
+    return {name: array[parts[name.split("_")[0]]] for name, array in dataset.items()}
 
 
 def total(kvstore: mx.kv.KVStore, numbers: np.ndarray) -> np.ndarray:

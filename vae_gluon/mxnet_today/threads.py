@@ -4,9 +4,10 @@ MXNet decides how many threads it has when it is loaded. By default it takes hal
 sees, which is right where each core shows up as two of them, and leaves half the machine idle
 elsewhere. Its threads wait for each other by spinning, for as long as it takes: beside other work
 on the same cores an epoch takes twenty times as long. So mxnet is loaded with a thread for each
-physical core that this process may use, and with threads that go to sleep after SPINS.
+physical core that this process may use, but no more than MOST, and with threads that go to sleep
+after SPINS.
 
-Both are told by environment variables, which are removed afterwards: other libraries read them too.
+Environment variables set both, and are removed afterwards: other libraries read them too.
 What the user has set in one of SETTINGS or WAITING is respected. Where mxnet was imported first it
 is too late (``too_late`` says so).
 """
@@ -21,6 +22,9 @@ from pathlib import Path
 SETTINGS = ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS")
 WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 SPINS = 3000  # some ten microseconds; see benchmarks/README.md
+# Each small parallel region wakes all threads: with sixteen of them on as many cores, an epoch of
+# the tutorial's net takes 1.7 times as long as with eight; see benchmarks/many_cores.md.
+MOST = 8
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -126,4 +130,7 @@ def too_late() -> str | None:
 
 
 def _cores_to_set() -> int | None:
-    return None if any(name in os.environ for name in SETTINGS) else usable_cores()
+    cores = usable_cores()
+    if cores is None or any(name in os.environ for name in SETTINGS):
+        return None
+    return min(cores, MOST)

@@ -31,10 +31,10 @@ from vae_gluon._checks import as_array, check_finite, quoted
 from vae_gluon._files import read_npz, write_bytes
 from vae_gluon.model import (
     check_arrays,
-    default_context,
     expected_array,
     named_parameters,
     parameter_arrays,
+    set_parameters,
 )
 from vae_gluon.training.history import History, TrainingState
 
@@ -170,8 +170,7 @@ def restore(
 ) -> TrainingState:
     """Set the parameters of ``net`` to the arrays of a checkpoint; return where it stands."""
     parameters = named_parameters(net)
-    # Of a parameter that two blocks share, both names are here, and the moments under the last.
-    trained = {id(p): name for name, p in parameters.items() if p.grad_req != "null"}.values()
+    trained = [name for name, p in parameters.items() if p.grad_req != "null"]
     has_moments = any(name.startswith(MOMENTS) for name in arrays)
     expected: dict[str, Any] = {UPDATES: ((1,), np.dtype("<i8"))}
     for name, parameter in parameters.items():
@@ -188,8 +187,7 @@ def restore(
             f"{path}: expected no number below 0 among the updates and second moments, got one of "
             f"{quoted(negative or UPDATES)}"
         )
-    for name, parameter in parameters.items():
-        _set(parameter, arrays[PARAMETERS + name], ctx)
+    set_parameters(net, {name: arrays[PARAMETERS + name] for name in parameters}, ctx)
     return TrainingState(history, int(arrays[UPDATES][0]), moments)
 
 
@@ -202,13 +200,3 @@ def _config(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> dict
     if not isinstance(config, dict):
         raise ValueError(f"{path}: expected a config with names, got {quoted(config)}")
     return config
-
-
-def _set(parameter: mx.gluon.Parameter, value: np.ndarray, ctx: mx.Context | None) -> None:
-    """Set a parameter to an array of its shape, initializing it first if need be."""
-    try:
-        parameter.list_ctx()
-    except RuntimeError:
-        parameter.shape = value.shape
-        parameter.initialize(mx.init.Zero(), ctx=ctx or default_context())
-    parameter.set_data(mx.nd.array(value, dtype=value.dtype))
