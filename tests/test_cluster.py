@@ -105,7 +105,7 @@ def test_all_end_with_the_one_that_has_started_them(tmp_path, digits_folder, num
         _, errors = job.communicate(timeout=60)
     assert job.returncode == (-number if number == signal.SIGKILL else 128 + number)
     wait_for(lambda: not living(started))
-    resume = f"resume with: vae-gluon cluster train --resume --out {out}"
+    resume = f"resume with: vae-gluon cluster train --resume --out={out}"
     assert (resume in errors.decode()) == (number != signal.SIGKILL)
 
 

@@ -226,7 +226,7 @@ def test_a_signal_ends_a_run_which_says_how_to_go_on(tmp_path, number):
     assert process.returncode == 128 + number
     assert err.splitlines()[-1] == (
         "vae-gluon train: interrupted; resume with: "
-        f"vae-gluon train --resume --out '{tmp_path / 'my run'}'"
+        f"vae-gluon train --resume --out='{tmp_path / 'my run'}'"
     )
     assert "Traceback" not in err
     assert load_run(tmp_path / "my run").history.val
@@ -311,18 +311,18 @@ def test_a_checkpoint_on_a_disk_that_is_not_mounted_is_missed(copy, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--lr", "0.01"], r"--lr 0.01 contradicts the run in .*, which has --lr 0.001"),
-        (["--seed", "2"], "--seed 2 contradicts"),
-        (["--batch-size", "50"], "--batch-size 50 contradicts .* --batch-size 100"),
-        (["--n-hidden", "17"], "--n-hidden 17 contradicts"),
-        (["--n-latent", "3"], "--n-latent 3 contradicts"),
-        (["--n-layers", "2"], "--n-layers 2 contradicts"),
-        (["--shuffle"], "error: --shuffle contradicts the run in .*, which has no --shuffle"),
-        (["--binarize"], "error: --binarize contradicts the run in .*, which has no --binarize"),
-        (["--arch", "conv"], "--arch conv contradicts .* --arch mlp"),
+        (["--lr", "0.01"], r"--lr: the run in .* has 0.001, got 0.01: leave it out"),
+        (["--seed", "2"], "--seed: the run in"),
+        (["--batch-size", "50"], "--batch-size: .* has 100, got 50"),
+        (["--n-hidden", "17"], "--n-hidden: .* has 16, got 17"),
+        (["--n-latent", "3"], "--n-latent: .* has 2, got 3"),
+        (["--n-layers", "2"], "--n-layers: .* has 1, got 2"),
+        (["--shuffle"], "--shuffle: .* has False, got True"),
+        (["--binarize"], "--binarize: .* has False, got True"),
+        (["--arch", "conv"], "--arch: .* has mlp, got conv"),
         (["--arch", "conv", "--n-layers", "1"], "--n-layers is for --arch mlp, not for conv"),
-        (["--dataset", "mnist"], "--dataset mnist contradicts .* --dataset digits"),
-        (["--epochs", "2"], "--epochs 2 contradicts the run in .*, which has trained for 3 epochs"),
+        (["--dataset", "mnist"], "--dataset: .* has digits, got mnist"),
+        (["--epochs", "2"], "--epochs: the run in .* has trained 3, got 2"),
         (["--data-dir", "x"], "--data-dir"),
     ],
 )
@@ -492,5 +492,5 @@ def test_the_words_that_resume_are_those_that_began(tmp_path):
         train_command._ended_early(tmp_path, config, True),
     ):
         raise KeyboardInterrupt
-    words = f"; resume with: vae-gluon cluster train --resume --out {tmp_path}"
+    words = f"; resume with: vae-gluon cluster train --resume --out={tmp_path}"
     assert error.value.args == (signal.SIGINT, words)

@@ -70,7 +70,8 @@ def check_pixels(name: str, images: np.ndarray | mx.nd.NDArray) -> None:
     if not (low >= 0 and high <= 1):
         nan = math.isnan(low) or math.isnan(high)
         # With all digits of single precision, in which 1.0000001 is too much.
-        low, high = (str(np.float32(end)).removesuffix(".0") for end in (low, high))
+        with np.errstate(over="ignore"):
+            low, high = (str(np.float32(end)).removesuffix(".0") for end in (low, high))
         found = "NaN" if nan else f"from {low} to {high}"
         hint = "; divide bytes by 255" if (low, high) == ("0", "255") else ""
         raise ValueError(f"{name}: expected pixels in [0, 1], got {found}{hint}")

@@ -93,15 +93,12 @@ def _resumed_run(
     for name, value in given.items():
         if name in fixed and value != fixed[name]:
             raise ValueError(
-                f"{_words(name, value)} contradicts the run in {folder}, which has "
-                f"{_words(name, fixed[name])}; leave it out, or begin another run with --out"
+                f"{_option(name)}: the run in {folder} has {fixed[name]}, got {value}: leave it "
+                "out, or begin another run with --out"
             )
     done = len(start.history.train) if start else 0
     if given.get("epochs", done) < done:
-        raise ValueError(
-            f"--epochs {given['epochs']} contradicts the run in {folder}, which has trained for "
-            f"{done} epochs"
-        )
+        raise ValueError(f"--epochs: the run in {folder} has trained {done}, got {given['epochs']}")
     # Where the data were, unless they have moved.
     path = args.data_dir or config.data_dir
     data = load_dataset(config.dataset, path, picture_size(config.size), config.invert)
@@ -123,13 +120,6 @@ def _given(args: Namespace) -> dict[str, Any]:
 
 def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
-
-
-def _words(name: str, value: Any) -> str:
-    """Return an option as it is on the command line."""
-    if isinstance(value, bool):
-        return _option(name) if value else f"no {_option(name)}"
-    return f"{_option(name)} {value}"
 
 
 def _whereabouts(args: Namespace, data: Dataset) -> dict[str, Any]:
@@ -173,17 +163,7 @@ def _check_no_run(folder: Path) -> None:
 @contextmanager
 def _owned(folder: Path, resumed: bool) -> Iterator[None]:
     """Make the folder of a run and let no other process train in it within the block."""
-    try:
-        str(folder).encode()
-    except UnicodeEncodeError as error:  # MXNet, which writes the parameters at the end, needs it
-        raise ValueError(
-            f"expected a folder whose name is {sys.getfilesystemencoding()} text, as this "
-            f"system's locale says, got {os.fsencode(folder)!r}"
-        ) from error
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise ValueError(f"{folder} cannot be a folder: there is a file of that name") from error
+    folder.mkdir(parents=True, exist_ok=True)
     owned = lock(folder)
     if owned is None:
         raise ValueError(
@@ -229,12 +209,6 @@ class RunFiles(Checkpoint):
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_bytes(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
-
-
-def as_word(folder: Path) -> str:
-    """Return a folder as a word of a command line."""
-    text = str(folder)
-    return shlex.quote(f"./{text}" if text.startswith("-") else text)  # "-x" would be an option
 
 
 # The other workers
@@ -323,7 +297,7 @@ def _ended_early(folder: Path, config: RunConfig, writes: bool) -> Iterator[None
         if not writes:
             raise
         cluster = "cluster " if config.n_workers > 1 else ""
-        hint = f"; resume with: vae-gluon {cluster}train --resume --out {as_word(folder)}"
+        hint = f"; resume with: vae-gluon {cluster}train --resume --out={shlex.quote(str(folder))}"
         number = error.args[0] if error.args else signal.SIGINT
         raise KeyboardInterrupt(number, hint) from None
     except FloatingPointError as error:
@@ -368,7 +342,7 @@ def _draw(folder: Path, config: RunConfig, data: Dataset, net: VAE, history: His
     except Exception as error:  # matplotlib's fonts, cache or settings, the disk
         print(
             f"vae-gluon train: error: the run is complete, but its pictures could not be drawn "
-            f"({error}): vae-gluon figures {as_word(folder)} draws them",
+            f"({error}): vae-gluon figures {shlex.quote(str(folder))} draws them",
             file=sys.stderr,
         )
         return 1

@@ -75,7 +75,8 @@ def shard(
     Returns
     -------
     dict
-        As ``dataset``: images (N, 1, height, width), labels (N,), with N about ``n_workers`` times smaller.
+        As ``dataset``: images (N, 1, height, width), labels (N,), with N about ``n_workers`` times
+        smaller.
 
     Raises
     ------
