@@ -1,6 +1,9 @@
 """What a training does besides taking steps."""
 
 import csv
+import io
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -222,6 +225,14 @@ def test_a_log_has_the_lines_alone(digits, capsys, monkeypatch, disabled):
     out, err = capsys.readouterr()
     assert [line.split()[0] for line in out.splitlines()] == ["Epoch", "Time"]
     assert err == ""
+
+
+@pytest.mark.parametrize("stream", [None, io.StringIO(), SimpleNamespace(write=len, flush=int)])
+def test_streams_of_other_kinds_end_no_training(digits, monkeypatch, stream):
+    """A service has none, and a logger's may not know whether it is a terminal."""
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "stderr", stream)
+    fit(digits, 1, progress=True)
 
 
 def test_the_bar_moves_within_an_epoch(digits, monkeypatch):

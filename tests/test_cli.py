@@ -245,6 +245,27 @@ def test_figures_take_the_folder_that_the_data_went_to(tmp_path, digits_folder, 
     assert run("figures", out) == 2
     assert f"{digits_folder}: expected pictures" in capsys.readouterr().err
     assert run("figures", out, "--data-dir", moved) == 0
+    assert "other images" not in capsys.readouterr().out
+
+
+def test_what_is_measured_on_other_images_is_named_after_them(copy, digits, tmp_path, capsys):
+    write(tmp_path / "others", idx_files({**digits, "test_data": 1 - digits["test_data"]}))
+    words = ["evaluate", copy, "--k", "1", "--images", "9", "--data-dir", tmp_path / "others"]
+    assert run(*words) == 0
+    printed = capsys.readouterr().out
+    assert f"On other images than the run's: others, of {tmp_path / 'others'}" in printed
+    assert "9 grey validation images of others" in printed
+    written = read(copy / "evaluation.json")
+    assert (written["dataset"], written["which"], written["epochs"]) == ("others", "last", 2)
+
+
+def test_a_name_with_control_characters_reaches_the_terminal_in_one_line(tmp_path, capsys):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/\x1b]0;mine\x07\nall is well.png").write_bytes(b"no picture")
+    assert run("train", "--data-dir", tmp_path / "d", "--out", tmp_path / "run") == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "\\x1b]0;mine\\x07\\nall is well.png" in err
 
 
 def test_evaluate_prints_and_writes_how_good_a_run_is(copy, capsys):

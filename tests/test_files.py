@@ -114,6 +114,15 @@ def test_a_file_is_not_written_through_a_link_that_somebody_has_put_there(old, m
     assert old.read_text() == "old"
 
 
+def test_a_link_is_followed(old):
+    link = old.parent.parent / "link.txt"
+    link.symlink_to(old)
+    with replacing(link) as partial:
+        partial.write_text("new")
+    assert link.is_symlink()
+    assert old.read_text() == "new"
+
+
 def test_a_new_file_has_the_usual_permissions(old):
     with replacing(old) as partial:
         partial.write_text("new")

@@ -50,6 +50,11 @@ def quoted(value: object) -> str:
     return text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 10]}...{text[-7:]}"
 
 
+def printable(text: str) -> str:
+    """Return a text with its control characters escaped, for a terminal or a picture."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def check_shape(name: str, array: np.ndarray, *shape: int | str) -> None:
     """Raise a ValueError unless ``array`` has this shape; a letter stands for any size above 0."""
     fits = len(shape) == len(array.shape) and all(

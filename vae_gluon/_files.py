@@ -110,7 +110,7 @@ def _check_members(file: BinaryIO, limit: int) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path to write to, then rename it to ``path``.
+    """Yield a temporary path to write to, then rename it to ``path``, or to what that links to.
 
     The file is flushed to the disk before it is renamed, so that ``path`` always has either the
     old content or the new: after an error, a kill or a power cut.
@@ -121,6 +121,7 @@ def replacing(path: Path) -> Iterator[Path]:
         If the system refuses (a full disk, a read-only folder). The error names ``path``, which
         is unchanged.
     """
+    path = Path(os.path.realpath(path))
     partial = path.with_name(f"{PREFIX}{secrets.token_hex(N_HEX // 2)}{path.suffix}")
     try:
         # Exclusive: not a link that somebody has put there. Locked while this process lives.

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import mxnet as mx
 
 from vae_gluon import __version__
+from vae_gluon._checks import printable
 from vae_gluon.command.streams import lenient_output
 from vae_gluon.command.train import run_train
 from vae_gluon.command.trained import run_evaluate, run_explore, run_export, run_figures
@@ -53,7 +54,7 @@ def _run(argv: Sequence[str] | None) -> int:
     except KeyboardInterrupt as error:
         number = error.args[0] if error.args else signal.SIGINT
         message, code = "".join(["interrupted", *error.args[1:]]), 128 + number
-    print(f"vae-gluon {args.command}: {message}", file=sys.stderr, flush=True)
+    print(f"vae-gluon {args.command}: {printable(message)}", file=sys.stderr, flush=True)
     if getattr(args, "connected", False):
         os._exit(code)  # a normal exit would wait for the other workers, which wait for this one
     return code

@@ -19,7 +19,7 @@ import mxnet as mx
 import numpy as np
 
 import vae_gluon
-from vae_gluon._checks import checksum
+from vae_gluon._checks import checksum, printable
 from vae_gluon._files import lock, remove_partials, write_bytes
 from vae_gluon.data import DATASETS, Dataset, load_dataset, mnist_iterators, name_of
 from vae_gluon.distributed import Watchdog, Workers, check_agreement, join, leave, shard
@@ -312,11 +312,12 @@ def _announce(
 ) -> None:
     size = "" if config.dataset in DATASETS else f" ({config.height} x {config.width})"
     workers = f", by {config.n_workers} workers" if config.n_workers > 1 else ""
-    print(
+    text = (
         f"Training on {len(data.arrays['train_data'])} images of {config.dataset}{size}, "
         f"validating on {len(data.arrays['test_data'])}, on {config.context}{workers}, "
         f"into {folder}"
     )
+    print(printable(text))
     done, epochs = len(start.history.train) if start else 0, config.epochs
     if done == epochs:
         print(f"All of its {epochs} epochs are trained already: a larger --epochs makes it longer")

@@ -13,7 +13,7 @@ import mxnet as mx
 import numpy as np
 
 from vae_gluon._files import write_bytes
-from vae_gluon.data import load_dataset, sample_pixels
+from vae_gluon.data import Dataset, load_dataset, sample_pixels
 from vae_gluon.inference import active_units, elbo, export_onnx, export_symbol, log_likelihood
 from vae_gluon.model import VAE
 from vae_gluon.training import History, RunConfig, picture_size, read_run, seed
@@ -43,27 +43,31 @@ def run_figures(args: Namespace) -> None:
         return
     (folder,) = args.folder
     run = _read(folder, args.which)
-    dataset = _images(run.config, args.data_dir)
-    figures.draw_figures(run.net, dataset, run.history, run.config.seed, folder)
+    data = _load(run.config, args.data_dir)
+    figures.draw_figures(run.net, data.arrays, run.history, run.config.seed, folder)
     print(f"Pictures are in {folder}")
 
 
 def run_evaluate(args: Namespace) -> None:
     """Measure the likelihood of the validation images of a run; print and write it."""
     run = _read(args.folder, args.which)
-    images = _images(run.config, args.data_dir)["test_data"][: args.images]
+    data = _load(run.config, args.data_dir)
+    images = data.arrays["test_data"][: args.images]
     seed(run.config.seed)
     pixels = "grey"
     if run.config.binarize:
         pixels, images = "binarized", sample_pixels(mx.nd.array(images)).asnumpy()
     result = {
-        "dataset": run.config.dataset,
+        "dataset": data.name,
+        "data_crc32": data.crc32,
+        "which": args.which,
+        "epochs": len(run.history.val),
         "pixels": pixels,
         "images": len(images),
         **_measure(run.net, images, args.k),
     }
     print(_table(result), flush=True)  # first: it took minutes, and writing may fail
-    path = args.folder / "evaluation.json"
+    path = args.folder / f"evaluation{'_best' if args.which == 'best' else ''}.json"
     write_bytes(path, (json.dumps(result, indent=2, allow_nan=False) + "\n").encode())
     print(path)
 
@@ -73,10 +77,10 @@ def run_explore(args: Namespace) -> None:
     from vae_gluon.explorer import explore  # here, because matplotlib takes its time
 
     run = _read(args.folder, args.which)
-    dataset = _images(run.config, args.data_dir)
-    images, labels = dataset["test_data"], dataset.get("test_label")
-    title = TITLES.get(run.config.dataset, "Latent space")
-    subtitle = f"{run.config.net_name}, {run.config.dataset}"
+    data = _load(run.config, args.data_dir)
+    images, labels = data.arrays["test_data"], data.arrays.get("test_label")
+    title = TITLES.get(data.name, "Latent space")
+    subtitle = f"{run.config.net_name}, {data.name}"
     page = explore(run.net, images, labels, title, subtitle=subtitle)
     path = args.folder / "explorer.html"
     page.save(path)
@@ -110,10 +114,14 @@ def _read(folder: Path, which: str) -> TrainedRun:
     return TrainedRun(config, net, state.history)
 
 
-def _images(config: RunConfig, data_dir: Path | None) -> dict[str, np.ndarray]:
-    """Load the data set of a run, from where it was or from ``data_dir``."""
-    size = picture_size(config.size)
-    return load_dataset(config.dataset, data_dir or config.data_dir, size, config.invert).arrays
+def _load(config: RunConfig, data_dir: Path | None) -> Dataset:
+    """Load the data set of a run, or another from ``data_dir``; say if its images are others."""
+    name = None if data_dir else config.dataset
+    path = data_dir or config.data_dir
+    data = load_dataset(name, path, picture_size(config.size), config.invert)
+    if data.crc32 != config.data_crc32:
+        print(f"On other images than the run's: {data.name}, of {data.path}")
+    return data
 
 
 def _measure(net: VAE, images: np.ndarray, k: int) -> dict[str, Any]:

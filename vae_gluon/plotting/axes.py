@@ -7,6 +7,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.font_manager import fontManager
 
+from vae_gluon._checks import printable
+
 # Fonts of most systems with Chinese characters, which matplotlib's own lacks.
 CHINESE = (
     "Noto Sans CJK SC",
@@ -43,7 +45,7 @@ def as_label(name: str, limit: int) -> str:
 
     It begins with a space, because matplotlib leaves out what is empty or begins with "_".
     """
-    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+    text = printable(name)
     half = limit // 2
     return f" {text}" if len(text) <= limit else f" {text[: half - 3]}...{text[-half:]}"
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from vae_gluon._checks import check_finite, check_integer
 from vae_gluon._files import write_bytes
-from vae_gluon._progress import make_bar, tqdm
+from vae_gluon._progress import make_bar, write
 from vae_gluon.model import parameter_arrays
 from vae_gluon.training.checkpoint import checkpoint_content
 from vae_gluon.training.epoch import diverged
@@ -276,15 +276,15 @@ class Progress(Callback):
         self.bar.set_postfix(train=f"{train:.2f}", val=f"{val:.2f}")
         begins_tenth = 10 * epoch // epochs > 10 * (epoch - 1) // epochs
         if begins_tenth or epoch == epochs - 1:
-            tqdm.write(f"Epoch {epoch}, training loss {train:.2f}, validation loss {val:.2f}")
+            write(f"Epoch {epoch}, training loss {train:.2f}, validation loss {val:.2f}")
 
     def after_training(self, training: Training, error: BaseException | None) -> None:
         """Close the bar; say why the training stops early, and the time of all epochs."""
         if error is None:
             if training.stop_reason and training.epoch < training.epochs:
-                tqdm.write(f"Stopping: {training.stop_reason}")
+                write(f"Stopping: {training.stop_reason}")
             before = ", earlier epochs included" if self.done else ""
-            tqdm.write(f"Time elapsed: {sum(training.history.seconds):.2f}s{before}")
+            write(f"Time elapsed: {sum(training.history.seconds):.2f}s{before}")
         self.bar.close()
 
 
@@ -303,7 +303,7 @@ class CollapseReport(Callback):
         kl = training.history.val_kl
         if kl and kl[-1] < COLLAPSED and not self.reported:
             self.reported = True
-            tqdm.write(
+            write(
                 f"Epoch {training.epoch - 1}: no latent unit is active, the KL divergence is "
                 f"{kl[-1]:.4f}: a KL weight below 1, or one that is warmed up, may help"
             )
