@@ -183,7 +183,7 @@ def test_an_error_of_one_worker_is_printed_and_ends_the_job(tmp_path, digits_fol
         timeout=60,  # the worker would wait for the other one, for ever
     )
     assert done.returncode == 1
-    assert "vae-gluon train: error: expected train-images-idx3-ubyte" in done.stderr
+    assert "vae-gluon train: error: nowhere: expected pictures" in done.stderr
     assert re.search(r"error: worker [01] ended with exit code 2", done.stderr)
 
 

@@ -12,7 +12,7 @@ from vae_gluon.command import figures
 from vae_gluon.command.figures import draw_figures
 from vae_gluon.command.overview import Picture, overview
 
-HISTORY = History([180.0, 160.0], [170.0, 165.0], [1.0, 1.0], [3.0, 4.0], [4.0, 5.0])
+HISTORY = History([180.0, 160.0], [170.0, 165.0], [1.0, 1.0], [3.0, 4.0], [4.0, 5.0], [1.0, 1.0])
 ALWAYS = {"data_samples", "elbo", "latent_interpolations", "overview", "reconstructions"}
 OF_THE_PLANE = {"2d_latent_space_for_test_samples", "2d_latent_space_scan_for_generation"}
 

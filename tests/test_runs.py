@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import re
 import shutil
 import signal
@@ -260,24 +259,6 @@ def test_a_full_disk_ends_a_run_and_leaves_what_was_there(stopped):
     assert snapshot(stopped) == before
 
 
-def test_parameters_that_mxnet_does_not_write_whole_are_named_in_the_error(
-    tmp_path, monkeypatch, capsys
-):
-    """MXNet takes no notice of a disk that is full."""
-
-    def save_half(name, arrays):
-        save(name, arrays)
-        os.truncate(name, 1000)
-
-    save = mx.nd.save
-    monkeypatch.setattr(mx.nd, "save", save_half)
-    out = tmp_path / "run"
-    assert train(out, "--dataset", "digits", *QUICK) == 1
-    assert "could not be written whole" in capsys.readouterr().err
-    assert {path.name for path in out.iterdir()} == {".lock", "config.json", "checkpoint.npz"}
-    assert len(load_run(out).history.val) == 1
-
-
 # Contradictions and damage: told in one line, and nothing changed
 
 
@@ -323,7 +304,7 @@ def test_a_checkpoint_on_a_disk_that_is_not_mounted_is_missed(copy, capsys):
         (["--arch", "conv", "--n-layers", "1"], "--n-layers is for --arch mlp, not for conv"),
         (["--dataset", "mnist"], "--dataset: .* has digits, got mnist"),
         (["--epochs", "2"], "--epochs: the run in .* has trained 3, got 2"),
-        (["--data-dir", "x"], "--data-dir"),
+        (["--data-dir", "x"], "x: expected pictures .* got no such folder"),
     ],
 )
 def test_an_option_that_contradicts_the_run_is_named(copy, done, words, message, capsys):
@@ -374,7 +355,7 @@ def with_config(folder, **changes):
         ("n_hidden", None, "n_hidden: expected an integer of at least 1, got None"),
         ("wings", 2, "expected the config of a run, got {"),
         ("data_crc32", 5, "was trained on other images"),
-        ("n_hidden", 17, r"encoder.0.weight: expected \(17, 784\) float32, found \(16, 784\)"),
+        ("n_hidden", 17, r"encoder.0.weight: expected \(17, 784\) float32, got \(16, 784\)"),
         ("n_workers", 2, "has 2 workers: expected as many to resume it, got 1"),
     ],
 )
@@ -402,7 +383,7 @@ def test_a_run_is_opened_in_python(done, tmp_path):
         load_run(done, "best")
     with pytest.raises(ValueError, match="expected which to be 'last' or 'best', got 'first'"):
         load_run(done, "first")
-    with pytest.raises(ValueError, match=r"does not fit.*its sizes, such as n_layers, are in "):
+    with pytest.raises(ValueError, match=r"expected \(7, 784\) float32, got \(16, 784\)"):
         VAE(n_hidden=7).load_parameters(done / "vae_gluon_2d1l16h.params")
 
 

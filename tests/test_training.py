@@ -279,7 +279,7 @@ def test_a_run_stops_when_a_parameter_is_not_finite(digits, net):
 
 def test_a_net_that_is_not_finite_is_told_so_before_it_is_trained(digits, net):
     net.encoder[0].bias.data()[3] = np.inf
-    message = "finite parameters, found inf in encoder.0.bias: .* initialize it again"
+    message = "encoder.0.bias: expected finite numbers, got inf"
     with pytest.raises(ValueError, match=message):
         train(net, *mnist_iterators(digits), epochs=2, progress=False)
 
@@ -466,6 +466,8 @@ def test_wrong_pixels_are_refused_before_the_first_step(net, digits):
         train(net, wrong, right)
     with pytest.raises(ValueError, match=r"val_iter: .* in \[0, 1\], got from 0 to 2"):
         train(net, right, wrong)
+    with pytest.raises(ValueError, match=r"batch of the iterator: .* in \[0, 1\], got from 0 to 2"):
+        train(net, mx.io.ResizeIter(wrong, 2), right)
     for one, other in zip(before, parameters(net)):
         np.testing.assert_array_equal(one, other)
 

@@ -97,12 +97,20 @@ def batches(data_iter: mx.io.DataIter, ctx: mx.Context) -> Iterator[mx.nd.NDArra
     Raises
     ------
     ValueError
-        If a pixel is not in [0, 1].
+        If a pixel is not in [0, 1], in a batch of an iterator that ``check_iterator`` cannot check.
     """
+    checked = isinstance(data_iter, ImageIter) or _array_of(data_iter) is not None
     for x in _whole_batches(data_iter):
-        if not isinstance(data_iter, ImageIter):
-            check_pixels("a batch of the iterator", x)
+        if not checked:
+            # In NumPy: MXNet's operators would wait for those of the batches before.
+            check_pixels("a batch of the iterator", x.asnumpy())
         yield x.reshape((len(x), -1)).as_in_context(ctx)
+
+
+def _array_of(data_iter: mx.io.DataIter) -> mx.nd.NDArray | None:
+    """Return the images of an ``NDArrayIter``; None, if it has others, such as h5py's."""
+    images = data_iter.data[0][1] if isinstance(data_iter, mx.io.NDArrayIter) else None
+    return images if isinstance(images, mx.nd.NDArray) else None
 
 
 def _whole_batches(data_iter: mx.io.DataIter) -> Iterator[mx.nd.NDArray]:
@@ -115,8 +123,8 @@ def _whole_batches(data_iter: mx.io.DataIter) -> Iterator[mx.nd.NDArray]:
     # before, which are images like any others.
     pads = getattr(data_iter, "last_batch_handle", "pad") == "pad"
     data_iter.reset()
-    images = data_iter.data[0][1] if type(data_iter) in (mx.io.NDArrayIter, ImageIter) else None
-    if pads and isinstance(images, mx.nd.NDArray):
+    images = _array_of(data_iter) if type(data_iter) in (mx.io.NDArrayIter, ImageIter) else None
+    if pads and images is not None:
         # NDArrayIter copies the images and labels of each batch; a slice is a view.
         for start in range(0, len(images), data_iter.batch_size):
             yield images[start : start + data_iter.batch_size]
@@ -137,9 +145,15 @@ def sample_pixels(x: mx.nd.NDArray) -> mx.nd.NDArray:
 
 
 def check_iterator(name: str, data_iter: mx.io.DataIter) -> None:
-    """Raise a ValueError unless it is a ``DataIter`` or a ``DataLoader``."""
+    """Raise a ValueError unless it is a ``DataIter`` or ``DataLoader``, of pixels in [0, 1].
+
+    The pixels are checked here if they are in an array, otherwise in ``batches``.
+    """
     if not isinstance(data_iter, (mx.io.DataIter, gluon.data.DataLoader)):
         raise ValueError(
             f"{name}: expected an mx.io.DataIter, as mnist_iterators makes them, or a Gluon "
             f"DataLoader, got {type(data_iter).__name__}"
         )
+    images = None if isinstance(data_iter, ImageIter) else _array_of(data_iter)
+    if images is not None:
+        check_pixels(name, images)

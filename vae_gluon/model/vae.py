@@ -246,10 +246,10 @@ class VAE(gluon.HybridBlock):
             logits = self.decoder.logits(z)  # (N, n_output)
             nll = self.nll(logits, x)  # (N,)
         else:
-            logits, nll = self._take_samples(F, mu, lv, x)
+            logits, nll = self._draw_samples(F, mu, lv, x)
         return nll + kl, mu, logits, kl
 
-    def _take_samples(self, F, mu, lv, x):
+    def _draw_samples(self, F, mu, lv, x):
         """Return the logits of each image's first sample, (N, n_output), and its mean NLL, (N,).
 
         mu and lv are (N, n_latent), x is (N, n_output).
