@@ -300,15 +300,16 @@ def test_batches_begin_at_the_beginning(digits):
     assert sum(len(x) for x in batches(train_iter, mx.cpu())) == 600
 
 
-@pytest.mark.parametrize("wrap", [False, True])
-def test_the_batches_of_other_iterators_are_checked(wrap):
+def test_an_array_is_checked_once_and_other_iterators_batch_by_batch():
     images = np.zeros((10, 784), "float32")
     images[9, 3] = 7
     data_iter = mx.io.NDArrayIter(images, batch_size=4)
-    if wrap:
-        data_iter = mx.io.ResizeIter(data_iter, 3)
+    with pytest.raises(ValueError, match=r"train_iter: expected pixels .* got from 0 to 7"):
+        check_iterator("train_iter", data_iter)
+    others = mx.io.ResizeIter(data_iter, 3)
+    check_iterator("train_iter", others)
     with pytest.raises(ValueError, match=r"a batch .*: expected pixels .* got from 0 to 7"):
-        list(batches(data_iter, mx.cpu()))
+        list(batches(others, mx.cpu()))
 
 
 def test_images_of_other_iterators_are_flattened():

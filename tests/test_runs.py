@@ -468,6 +468,7 @@ def test_each_worker_trains_on_its_part_and_the_first_writes_the_files(tmp_path,
 
 def test_the_words_that_resume_are_those_that_began(tmp_path):
     config = train_command.RunConfig("digits", n_workers=2)
+    (tmp_path / "checkpoint.npz").touch()
     with (
         pytest.raises(KeyboardInterrupt) as error,
         train_command._ended_early(tmp_path, config, True),

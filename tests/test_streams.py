@@ -7,7 +7,6 @@ import sys
 import pytest
 
 from vae_gluon.command import cli, figures
-from vae_gluon.command import train as train_command
 
 
 @pytest.fixture
@@ -80,7 +79,7 @@ def test_a_folder_that_looks_like_an_option_is_named_so_that_the_hint_works(
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(train_command, "train", stop)
+    monkeypatch.setattr("vae_gluon.training.loop.train_epoch", stop)
     assert cli.main([*words[:-1], "--out=-x"]) == 130
     hint = capsys.readouterr().err.strip().rpartition("with: vae-gluon ")[2]
     assert hint == "train --resume --out=-x"

@@ -294,7 +294,7 @@ def _ended_early(folder: Path, config: RunConfig, writes: bool) -> Iterator[None
     try:
         yield
     except KeyboardInterrupt as error:
-        if not writes:
+        if not writes or not (folder / LAST).exists():
             raise
         cluster = "cluster " if config.n_workers > 1 else ""
         hint = f"; resume with: vae-gluon {cluster}train --resume --out={shlex.quote(str(folder))}"
