@@ -29,13 +29,9 @@ import numpy as np
 
 from vae_gluon._files import replacing
 from vae_gluon.model import VAE, first_parameter, named_parameters, parameter_bytes
-from vae_gluon.mxnet_today import old_onnx
 
 PARTS = ("encoder", "decoder", "vae")
 BATCH = "N"  # the name of the free dimension
-
-# MXNet writes operators of this version, whatever version it then claims in the file.
-OPSET = 13
 
 
 class Exported(NamedTuple):
@@ -95,7 +91,7 @@ def export_onnx(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> Ex
     onnx = _import_onnx()
     with replacing(path) as partial:
         try:
-            _convert(onnx, graph, partial)
+            _convert(graph, partial)
             model = onnx.load(str(partial))
             _tidy(onnx, model, graph)
             onnx.checker.check_model(model, full_check=True)
@@ -215,21 +211,20 @@ def _import_onnx() -> ModuleType:
     return onnx
 
 
-def _convert(onnx: ModuleType, graph: _Graph, path: Path) -> None:
+def _convert(graph: _Graph, path: Path) -> None:
     """Write a graph by MXNet's converter."""
     from mxnet import onnx as mx2onnx
 
     widths = graph.inputs.values()
-    with old_onnx(onnx):
-        mx2onnx.export_model(
-            graph.symbol,
-            graph.parameters,
-            [(1, width) for width in widths],
-            graph.dtype,
-            str(path),
-            dynamic=True,
-            dynamic_input_shapes=[(BATCH, width) for width in widths],
-        )
+    mx2onnx.export_model(
+        graph.symbol,
+        graph.parameters,
+        [(1, width) for width in widths],
+        graph.dtype,
+        str(path),
+        dynamic=True,
+        dynamic_input_shapes=[(BATCH, width) for width in widths],
+    )
 
 
 def _failed_layer(error: Exception) -> str:
@@ -242,9 +237,7 @@ def _failed_layer(error: Exception) -> str:
 
 
 def _tidy(onnx: ModuleType, model: Any, graph: _Graph) -> None:
-    """Correct the file's versions, name its outputs, drop inputs and constants without a use."""
-    model.opset_import[0].version = OPSET
-    model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)
+    """Give the file its producer and outputs, drop inputs and constants without a use."""
     model.producer_name = "vae_gluon"
     inputs = [value for value in model.graph.input if value.name in graph.inputs]
     used = {name for node in model.graph.node for name in node.input}
