@@ -150,7 +150,7 @@ def test_k_is_divided_without_rest(monkeypatch, trained, digits, k):
 
     def weights(net, x, mu, lv, n):
         drawn.append(len(x) * n)
-        return nd.zeros((len(x), n))
+        return np.zeros((len(x), n))
 
     monkeypatch.setattr(likelihood, "_log_weights", weights)
     bound = log_likelihood(trained, first(digits), k, progress=False)

@@ -103,7 +103,7 @@ def log_likelihood(
     ValueError
         If ``k`` is not a positive integer, there are no images, or a pixel is not in [0, 1].
     FloatingPointError
-        If the bound of an image is not finite.
+        If a bound is not finite.
     """
     check_integer("k", k)
     rows = image_rows(net, images)
@@ -115,8 +115,7 @@ def log_likelihood(
             step = max(1, ROWS // len(x))  # samples at once
             for done in range(0, k, step):
                 log_weights = _log_weights(net, x, mu, lv, min(step, k - done))  # (N, n)
-                bound = np.logaddexp.reduce(log_weights.asnumpy().astype(float), axis=1)
-                total = np.logaddexp(total, bound)
+                total = np.logaddexp(total, np.logaddexp.reduce(log_weights, axis=1))
             check_finite("log-likelihood", total, FloatingPointError)
             bounds.append(total - np.log(k))
             bar.update(len(x))
@@ -153,7 +152,7 @@ def active_units(net: VAE, images: np.ndarray) -> tuple[int, np.ndarray]:
 
 def _log_weights(
     net: VAE, x: mx.nd.NDArray, mu: mx.nd.NDArray, lv: mx.nd.NDArray, n: int
-) -> mx.nd.NDArray:
+) -> np.ndarray:
     """Sample n codes for each image; return log p(x | z) p(z) / q(z | x), (N, n).
 
     x is (N, n_output), mu and lv are (N, n_latent).
@@ -164,4 +163,4 @@ def _log_weights(
     log_p_x = -net.nll(net.decoder.logits(z), x)  # (N * n,)
     # log p(z) / q(z | x): the constants of the two Gaussians cancel.
     log_ratio = 0.5 * mx.nd.sum(mx.nd.square(eps) + lv - mx.nd.square(z), axis=1)
-    return mx.nd.reshape(log_p_x + log_ratio, shape=(-1, n))
+    return (log_p_x + log_ratio).asnumpy().astype(float).reshape(-1, n)
