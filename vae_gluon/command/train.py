@@ -197,14 +197,14 @@ class RunFiles(Checkpoint):
             super().write(self.path, {}, training.state)
 
     def write(self, path: Path, parameters: Mapping[str, np.ndarray], state: TrainingState) -> None:
-        """Write a checkpoint, and what others read of it."""
-        super().write(path, parameters, state)
+        """Write a checkpoint, and before it what others read: a whole run has all of its files."""
         if path == self.best:
             write_parameters(self.folder / f"{self.net_name}_best.params", parameters)
-            return
-        write_parameters(self.folder / f"{self.net_name}.params", parameters)
-        write_csv(self.folder / "history.csv", state.history)
-        _write_json(self.folder / "history.json", state.history._asdict())
+        else:
+            write_parameters(self.folder / f"{self.net_name}.params", parameters)
+            write_csv(self.folder / "history.csv", state.history)
+            _write_json(self.folder / "history.json", state.history._asdict())
+        super().write(path, parameters, state)
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
