@@ -98,7 +98,7 @@ def test_all_end_with_the_one_that_has_started_them(tmp_path, digits_folder, num
     words = ["--data-dir", str(digits_folder), "--n-hidden", "16", "--out", str(out)]
     command = [sys.executable, "-m", "vae_gluon", "cluster", "train", *words, "--epochs", "2000"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as job:
-        wait_for((out / "history.csv").exists)
+        wait_for(lambda: has_an_epoch(out))
         started = children(job.pid)
         assert all(listens_on_loopback(pid) for pids in started.values() for pid in pids)
         job.send_signal(number)
@@ -117,6 +117,13 @@ def listens_on_loopback(pid):
     return listening == {"0100007F"}
 
 
+def has_an_epoch(folder):
+    try:
+        return bool(load_run(folder).history.val)
+    except (FileNotFoundError, ValueError):
+        return False
+
+
 def wait_for(condition, seconds=60):
     until = time.monotonic() + seconds
     while not condition():
@@ -131,7 +138,7 @@ def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path, digits_f
     with subprocess.Popen(
         [*command, "--epochs", "2000"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as job:
-        wait_for((out / "history.csv").exists)
+        wait_for(lambda: has_an_epoch(out))
         started = children(job.pid)
         assert {role: len(pids) for role, pids in started.items()} == {
             "scheduler": 1,

@@ -252,7 +252,7 @@ def test_a_full_disk_ends_a_run_and_leaves_what_was_there(stopped):
     )
     done = subprocess.run([sys.executable, "-c", code, stopped], capture_output=True, text=True)
     assert done.returncode == 1
-    path = stopped / "checkpoint.npz"
+    path = stopped / "vae_gluon_2d1l16h.params"
     assert done.stderr.endswith(f"train: error: [Errno 27] File too large: '{path}'\n")
     assert "Traceback" not in done.stderr
     (stopped / "data_samples.png").unlink()
