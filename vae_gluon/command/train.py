@@ -53,7 +53,7 @@ def run_train(args: Namespace) -> int:
         )
     folder, config, data, net, start = _resumed_run(args) if args.resume else _new_run(args)
     with _workers(args, config, net, start) as (config, kvstore):
-        writes = kvstore is None or kvstore.rank == 0
+        writes = kvstore is None or kvstore.rank == 0  # the others train only
         with _owned(folder, args.resume) if writes else nullcontext():
             if writes:
                 _announce(folder, config, data, start, args.resume)
@@ -66,12 +66,13 @@ def run_train(args: Namespace) -> int:
             return _draw(folder, config, data, net, history) if writes else 0
 
 
-# The run
+# Which run
 
 
 def _new_run(args: Namespace) -> tuple[Path, RunConfig, Dataset, VAE, None]:
     """Return the folder, config, data set and net of the run that the options describe."""
     given = _given(args)
+    _check_architecture(given)
     if args.out:
         _check_no_run(args.out)  # before the data, which may take a download
     name = given.pop("dataset", None)
@@ -85,7 +86,7 @@ def _new_run(args: Namespace) -> tuple[Path, RunConfig, Dataset, VAE, None]:
 def _resumed_run(
     args: Namespace,
 ) -> tuple[Path, RunConfig, Dataset, VAE, TrainingState | None]:
-    """Return the same of the run in a folder, and where it stands: None before its first epoch."""
+    """Do the same for an existing run; return its state too, None before its first epoch."""
     given = _given(args)
     folder = args.out or _find_folder(given, args.data_dir)
     config, net, start = read_run(folder)
@@ -109,13 +110,16 @@ def _resumed_run(
 
 def _given(args: Namespace) -> dict[str, Any]:
     """Return the options that were given, by name."""
-    given = {name: value for name, value in vars(args).items() if name in OPTIONS}
+    return {name: value for name, value in vars(args).items() if name in OPTIONS}
+
+
+def _check_architecture(given: Mapping[str, Any]) -> None:
+    """Raise a ValueError if an option is for another architecture than that of a new run."""
     arch = given.get("arch", OPTIONS["arch"].default)
     for other, architecture in ARCHITECTURES.items():
         for name in set(architecture.options) - set(ARCHITECTURES[arch].options):
             if name in given:
                 raise ValueError(f"{_option(name)} is for --arch {other}, not for {arch}")
-    return given
 
 
 def _option(name: str) -> str:
@@ -131,7 +135,7 @@ def _whereabouts(args: Namespace, data: Dataset) -> dict[str, Any]:
     }
 
 
-# Its folder
+# The folder of a run
 
 
 def _find_folder(given: Mapping[str, Any], data_dir: Path | None) -> Path:
@@ -172,7 +176,7 @@ def _owned(folder: Path, resumed: bool) -> Iterator[None]:
         )
     with owned:
         if not resumed:
-            _check_no_run(folder)
+            _check_no_run(folder)  # again, now that no other process trains in it
         remove_partials(folder)
         yield
 
@@ -180,8 +184,9 @@ def _owned(folder: Path, resumed: bool) -> Iterator[None]:
 class RunFiles(Checkpoint):
     """Writes the files of a run.
 
-    It is read from its checkpoints. The others are for people and other programs: ``config.json``,
-    ``history.json``, ``history.csv``, and the parameters in a file named as the tutorial names it.
+    A run is loaded from its checkpoints. The other files are for people and other programs:
+    ``config.json``, ``history.json``, ``history.csv``, and the
+    parameters as the tutorial names them.
     """
 
     def __init__(self, folder: Path, config: RunConfig) -> None:
@@ -197,7 +202,7 @@ class RunFiles(Checkpoint):
             super().write(self.path, {}, training.state)
 
     def write(self, path: Path, parameters: Mapping[str, np.ndarray], state: TrainingState) -> None:
-        """Write a checkpoint, and before it what others read: a whole run has all of its files."""
+        """Write the other files, and then the checkpoint: where that is whole, so are they."""
         if path == self.best:
             write_parameters(self.folder / f"{self.net_name}_best.params", parameters)
         else:
@@ -228,25 +233,30 @@ def _workers(
         # an error, so that main can report the error and end the process first.
         kvstore = args.connected = join(args.kvstore, args.timeout)
         watchdog.start()
-    n_workers = kvstore.num_workers if kvstore else 1
-    if args.resume and config.n_workers != n_workers:
-        raise ValueError(
-            f"the run has {config.n_workers} workers: expected as many to resume it, got "
-            f"{n_workers}"
-        )
-    config = replace(config, n_workers=n_workers)
-    if kvstore:
-        agreed = {**config.fixed(), "epochs": config.epochs, "version": config.version}
-        if start:
-            moments = (moment for name in sorted(start.moments) for moment in start.moments[name])
-            numbers = map(np.array, start.history)
-            parameters = parameter_arrays(net).values()
-            agreed["start"] = checksum(*moments, *numbers, *parameters), start.updates
-        check_agreement(kvstore, agreed)
     try:
+        n_workers = kvstore.num_workers if kvstore else 1
+        if args.resume and config.n_workers != n_workers:
+            raise ValueError(
+                f"the run has {config.n_workers} workers: expected as many to resume it, got "
+                f"{n_workers}"
+            )
+        config = replace(config, n_workers=n_workers)
+        if kvstore:
+            check_agreement(kvstore, _agreed(config, net, start))
         yield config, kvstore
     finally:
         watchdog.stop()
+
+
+def _agreed(config: RunConfig, net: VAE, start: TrainingState | None) -> dict[str, Any]:
+    """Return what all workers must have in common."""
+    agreed = {**config.fixed(), "epochs": config.epochs, "version": config.version}
+    if start:
+        moments = (moment for name in sorted(start.moments) for moment in start.moments[name])
+        losses = map(np.array, start.history)
+        parameters = parameter_arrays(net).values()
+        agreed["start"] = (checksum(*moments, *losses, *parameters), start.updates)
+    return agreed
 
 
 # The training
@@ -267,7 +277,7 @@ def _train(
         callbacks = [Workers(kvstore, timeout), *callbacks]
     if config.patience:
         callbacks = [*callbacks, EarlyStopping(config.patience)]
-    steps = math.ceil(len(dataset["train_data"]) / config.batch_size)  # in an epoch
+    steps = math.ceil(len(dataset["train_data"]) / config.batch_size)  # of an epoch
     lr: float | mx.lr_scheduler.LRScheduler = config.lr
     if config.lr_decay != 1:
         lr = mx.lr_scheduler.FactorScheduler(steps, config.lr_decay, base_lr=config.lr)
@@ -301,10 +311,12 @@ def _ended_early(folder: Path, config: RunConfig, writes: bool) -> Iterator[None
         number = error.args[0] if error.args else signal.SIGINT
         raise KeyboardInterrupt(number, hint) from None
     except FloatingPointError as error:
+        if not writes:
+            raise
         raise FloatingPointError(f"{error}; {folder / LAST} is from before") from error
 
 
-# What is said and drawn
+# Messages and pictures
 
 
 def _announce(

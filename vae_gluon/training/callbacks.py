@@ -94,8 +94,8 @@ class Training:
         """End the training after this epoch; ``reason`` is printed."""
         self.stop_reason = reason
 
-    def keep(self) -> None:
-        """Copy the parameters and moments from the device.
+    def snapshot(self) -> None:
+        """Copy the parameters and moments from the device: what checkpoints keep of the epoch.
 
         Raises
         ------

@@ -23,7 +23,7 @@ from vae_gluon.training.seeds import seed as seed_generators
 from vae_gluon.training.seeds import seed_epoch
 from vae_gluon.training.trainer import make_trainer
 
-# A seed, and of several trainings with one seed the number of this one.
+# A seed, or a seed and a stream: streams give trainings with one seed different noise.
 Seed = Union[int, tuple[int, int]]
 
 
@@ -43,7 +43,7 @@ def train(
     ctx: mx.Context | list[mx.Context] | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> History:
-    """Fit ``net`` with Adam to the images of ``train_iter``.
+    """Train ``net`` on the images of ``train_iter``, by default with Adam.
 
     A net that is not initialized gets Xavier weights; any other is trained further from the
     parameters it has, with a new Adam. Ctrl-C stops the training after the current batch.
@@ -58,21 +58,21 @@ def train(
     epochs : int, default 50
         Passes over ``train_iter``, those of ``start`` included.
     learning_rate : float or LRScheduler, default 0.001
-        Of the optimizer; a scheduler of MXNet changes it from step to step.
+        A number, or a scheduler of MXNet, which changes it from step to step.
     progress : bool, default True
         Show a bar, in a notebook or a terminal, and print a line for each tenth of the run, for its
         end, and the time it took.
     kl_weight : float or callable, default 1.0
-        The weight of the KL divergence in what is trained (beta-VAE, Higgins et al. 2017), or a
-        function that returns it for each step, such as ``kl_warmup``. All losses that are
-        reported are without it, so that runs can be compared.
+        The weight of the KL divergence in the training objective (beta-VAE, Higgins et al. 2017),
+        or a function that returns it for each step, such as ``kl_warmup``. Reported losses are
+        unweighted, so that runs can be compared.
     optimizer : str or Optimizer, optional
-        As ``gluon.Trainer`` takes it; an instance has a learning rate of its own. By default an
-        Adam to the bits of MXNet's, and the only one that ``start`` can resume.
+        As ``gluon.Trainer`` takes it; an instance has its own learning rate, and ``learning_rate``
+        is not used. By default an Adam bit-identical to MXNet's, which alone ``start`` can resume.
     binarize : bool, default False
-        Train and validate on binary pixels, drawn anew for each batch: each is 1 with the
-        probability that its grey gives (dynamic binarization, as in Burda et al.,
-        arXiv:1509.00519). The losses cannot be compared with those of grey pixels.
+        Train and validate on binary pixels, sampled anew for each batch with the grey value as
+        the probability of a 1 (dynamic binarization, as in Burda et al., arXiv:1509.00519). The
+        losses cannot be compared with those of grey pixels.
     seed : int or (int, int), optional
         Seeds the generators at the start and before each epoch, so that the run can be repeated,
         and resumed, bit for bit on the CPU (iterators that shuffle must be those of
@@ -102,6 +102,8 @@ def train(
         that is not finite or accumulates gradients, or none to train.
     FloatingPointError
         If a loss, a parameter or a moment of Adam is not finite. The message names it and when.
+    KeyboardInterrupt
+        If Ctrl-C is pressed, after the current batch and ``after_training`` of all callbacks.
 
     Examples
     --------
@@ -118,16 +120,16 @@ def train(
     if done > epochs:
         raise ValueError(f"expected epochs to be at least the {done} of start, got {epochs}")
     number, stream = seed if isinstance(seed, tuple) else (seed, 0)
-    if number is not None:
+    if number is not None:  # before the weights of a new net are drawn
         _seed_run(iterators, number, stream, done)
     _put_on_devices(net, ctx)
     _check_net(net, kl_weight)
     trainer = make_trainer(net, optimizer, learning_rate, start)
-    training = Training(net, trainer, history, epochs, _share_of_an_epoch(train_iter))
+    training = Training(net, trainer, history, epochs, _share_of_epoch(train_iter))
     if progress:
         callbacks = [*callbacks, CollapseReport(), Progress()]
-        if late_import():
-            print(f"Note: {late_import()}")
+        if note := late_import():
+            print(f"Note: {note}")
 
     with deferred_interrupt() as check_interrupt, running(training, callbacks):
 
@@ -141,20 +143,20 @@ def train(
                 break
             if number is not None:
                 seed_epoch(number, stream, epoch)
-            begin = time.perf_counter()
+            started = time.perf_counter()
             losses = LossQueue(f"training loss of epoch {epoch}", after_batch, training.reduce)
             train_loss = train_epoch(net, training.trainer, train_iter, losses, binarize, kl_weight)
-            training.keep()
+            training.snapshot()
             losses = LossQueue(f"validation loss of epoch {epoch}", after_batch, training.reduce)
             val_loss = validate(net, val_iter, losses, binarize)
             weight = weight_at(training.trainer.optimizer.num_update - 1, kl_weight)
-            history.add(train_loss, val_loss, time.perf_counter() - begin, weight)
+            history.add(train_loss, val_loss, time.perf_counter() - started, weight)
             for callback in callbacks:
                 callback.after_epoch(training)
     return history
 
 
-# Where a training starts
+# Checks, and where a training starts
 
 
 def _check(
@@ -199,7 +201,7 @@ def _put_on_devices(net: mx.gluon.Block, ctx: mx.Context | list[mx.Context] | No
         net.collect_params().reset_ctx(wanted)
 
 
-def _share_of_an_epoch(train_iter: mx.io.DataIter) -> float:
+def _share_of_epoch(train_iter: mx.io.DataIter) -> float:
     """Return the share of an epoch that a batch is, 0 if it is not known beforehand."""
     if isinstance(train_iter, mx.gluon.data.DataLoader):
         return 1 / max(1, len(train_iter))
