@@ -173,9 +173,9 @@ def test_a_run_with_patience_keeps_its_best_epoch_and_goes_on_counting(
     history = json.loads((tmp_path / "run/history.json").read_text())["val"]
     assert len(history) < 60
     measured = []
-    for which in ("last", "best"):
+    for which, name in (("last", "evaluation.json"), ("best", "evaluation_best.json")):
         assert cli.main(["evaluate", *run, "--k", "1", "--which", which]) == 0
-        measured.append(json.loads((tmp_path / "run/evaluation.json").read_text())["elbo"])
+        measured.append(json.loads((tmp_path / "run" / name).read_text())["elbo"])
     assert measured[0] < measured[1] == pytest.approx(-min(history), abs=15)
     capsys.readouterr()
     assert cli.main(["train", "--resume", "--out", *run]) == 0  # it has nothing more to do
