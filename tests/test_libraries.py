@@ -153,3 +153,11 @@ def test_an_import_without_mxnet_says_how_to_get_it(error, told):
     )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == f"ImportError: {told}"
+
+
+def test_python_without_docstrings_is_told():
+    done = subprocess.run(
+        [sys.executable, "-OO", "-c", "import vae_gluon"], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "ImportError: MXNet reads its own docstrings when it is imported" in done.stderr

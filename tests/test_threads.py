@@ -182,3 +182,20 @@ def test_it_says_when_mxnet_was_imported_too_early(machine, monkeypatch):
     )
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert load_mxnet() is None
+
+
+@pytest.mark.parametrize(("set_by_user", "seen"), [("4,2", "4"), (" 3 ", "3"), ("", ""), (" ", "")])
+def test_the_first_number_of_openmps_list_is_mxnets(monkeypatch, set_by_user, seen):
+    monkeypatch.setenv("OMP_NUM_THREADS", set_by_user)
+    with threads.every_core():
+        assert os.environ["OMP_NUM_THREADS"] == seen
+    assert os.environ["OMP_NUM_THREADS"] == set_by_user
+
+
+@pytest.mark.parametrize("words", ["auto", "1.0", "-1", "99999999999"])
+@pytest.mark.parametrize("name", threads.SETTINGS)
+def test_a_number_of_threads_that_is_none_is_told(monkeypatch, name, words):
+    monkeypatch.setenv(name, words)
+    told = f"expected {name} to be a number of threads, got '{words}'"
+    with pytest.raises(ImportError, match=told), threads.every_core():
+        pass
