@@ -46,6 +46,12 @@ def test_pixels_outside_the_unit_interval_are_refused(value, found, place):
             check_pixels("some images", array)
 
 
+@pytest.mark.parametrize("images", [np.array(["a"]), np.array([1j])])
+def test_what_is_no_number_is_no_pixel(images):
+    with pytest.raises(ValueError, match=r"images: expected pixels in \[0, 1\], got an array of"):
+        check_pixels("images", images)
+
+
 def test_no_images_are_refused():
     with pytest.raises(ValueError, match=r"x: expected images, got none: .* \(0, 784\)$"):
         check_pixels("x", np.zeros((0, 784)))

@@ -70,6 +70,8 @@ def check_pixels(name: str, images: np.ndarray | mx.nd.NDArray) -> None:
     """Raise a ValueError unless images, (N, ...), are there and all pixels are in [0, 1]."""
     if 0 in images.shape:
         raise ValueError(f"{name}: expected images, got none: the shape is {images.shape}")
+    if np.dtype(images.dtype).kind not in "biufO":
+        raise ValueError(f"{name}: expected pixels in [0, 1], got an array of {images.dtype}")
     # Comparisons with NaN are false, so the test below is for what is good, not for what is bad.
     low, high = (as_array(end).item() for end in (images.min(), images.max()))
     if not (low >= 0 and high <= 1):

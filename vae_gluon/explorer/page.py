@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_gluon._checks import as_array
+from vae_gluon._checks import as_array, printable
 from vae_gluon._files import replacing
 from vae_gluon.explorer.layers import describe_layers, to_base64
 from vae_gluon.inference import encode
@@ -50,7 +50,7 @@ class Explorer:
 
     def _repr_html_(self) -> str:
         """Return the page in a frame, as a notebook shows it."""
-        title, page = html.escape(self.title), html.escape(self.page)
+        title, page = html.escape(printable(self.title)), html.escape(self.page)
         style = "width: 100%; height: 760px; border: 0"
         return f'<iframe title="{title}" srcdoc="{page}" style="{style}"></iframe>'
 
