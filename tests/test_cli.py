@@ -396,7 +396,7 @@ def test_what_the_system_refuses_is_in_the_error(tmp_path, monkeypatch, capsys):
     def refuse(*args):
         raise PermissionError(13, "Permission denied", "run/config.json")
 
-    monkeypatch.setattr(train_command, "_write_json", refuse)
+    monkeypatch.setattr(train_command, "write_json", refuse)
     assert run("train", "--dataset", "digits", "--out", tmp_path / "run", *QUICK) == 1
     assert capsys.readouterr().err.endswith("Permission denied: 'run/config.json'\n")
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import secrets
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -152,6 +153,11 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a file, whole or not at all; errors are those of ``replacing``."""
     with replacing(path) as partial:
         partial.write_bytes(content)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write what fits into JSON to a file, whole or not at all."""
+    write_bytes(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
 
 
 def remove_partials(folder: Path) -> None:

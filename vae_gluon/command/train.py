@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shlex
@@ -20,7 +19,7 @@ import numpy as np
 
 import vae_gluon
 from vae_gluon._checks import checksum, printable
-from vae_gluon._files import lock, remove_partials, write_bytes
+from vae_gluon._files import lock, remove_partials, write_json
 from vae_gluon.data import DATASETS, Dataset, load_dataset, mnist_iterators, name_of
 from vae_gluon.distributed import Watchdog, Workers, check_agreement, join, leave, shard
 from vae_gluon.model import VAE, default_context, parameter_arrays, read_contexts, write_parameters
@@ -197,7 +196,7 @@ class RunFiles(Checkpoint):
 
     def before_training(self, training: Training) -> None:
         """Keep the config, so that the run can be resumed before its first epoch is complete."""
-        _write_json(self.folder / "config.json", self.config or {})
+        write_json(self.folder / "config.json", self.config or {})
         if training.epoch == 0:
             super().write(self.path, {}, training.state)
 
@@ -208,12 +207,8 @@ class RunFiles(Checkpoint):
         else:
             write_parameters(self.folder / f"{self.net_name}.params", parameters)
             write_csv(self.folder / "history.csv", state.history)
-            _write_json(self.folder / "history.json", state.history._asdict())
+            write_json(self.folder / "history.json", state.history._asdict())
         super().write(path, parameters, state)
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    write_bytes(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
 
 
 # The other workers

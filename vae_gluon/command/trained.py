@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from argparse import Namespace
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 import mxnet as mx
 import numpy as np
 
-from vae_gluon._files import write_bytes
+from vae_gluon._files import write_json
 from vae_gluon.data import Dataset, load_dataset, sample_pixels
 from vae_gluon.inference import active_units, elbo, export_onnx, export_symbol, log_likelihood
 from vae_gluon.model import VAE
@@ -68,7 +67,7 @@ def run_evaluate(args: Namespace) -> None:
     }
     print(_table(result), flush=True)  # first: it took minutes, and writing may fail
     path = args.folder / f"evaluation{'_best' if args.which == 'best' else ''}.json"
-    write_bytes(path, (json.dumps(result, indent=2, allow_nan=False) + "\n").encode())
+    write_json(path, result)
     print(path)
 
 
