@@ -155,9 +155,7 @@ def test_an_import_without_mxnet_says_how_to_get_it(error, told):
     assert done.stderr.splitlines()[-1] == f"ImportError: {told}"
 
 
-def test_python_without_docstrings_is_told():
-    done = subprocess.run(
-        [sys.executable, "-OO", "-c", "import vae_gluon"], capture_output=True, text=True
-    )
-    assert done.returncode == 1
-    assert "ImportError: MXNet reads its own docstrings when it is imported" in done.stderr
+def test_mxnet_can_be_imported_without_docstrings():
+    code = "import vae_gluon, mxnet; print(mxnet.nd.ones(2).sum().asscalar(), vae_gluon.__doc__)"
+    done = subprocess.run([sys.executable, "-OO", "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["2.0", "None"], done.stderr

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import ModuleType
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType, ModuleType
+from typing import Any
 
 from vae_gluon.mxnet_today.libraries import INSTALL, missing_libraries, no_wheel
 from vae_gluon.mxnet_today.old_behaviour import restore_behaviour
@@ -35,6 +37,26 @@ def as_worker() -> Iterator[None]:
             os.environ["DMLC_ROLE"] = role
 
 
+class WithDocstrings(SourceFileLoader):
+    """A finder and loader of mxnet that keeps its docstrings, which python -OO removes.
+
+    MXNet reads them when it is imported.
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, _: object = None) -> Any:
+        """Find mxnet and its modules."""
+        spec: ModuleSpec | None = None
+        if name.partition(".")[0] == "mxnet" and (spec := PathFinder.find_spec(name, path)):
+            spec.loader = WithDocstrings(name, str(spec.origin))
+        return spec
+
+    def get_code(self, name: str) -> CodeType:
+        """Compile a module as python -O does."""
+        path = self.get_filename(name)
+        return compile(self.get_data(path), path, "exec", dont_inherit=True, optimize=1)
+
+
 def load_mxnet() -> str | None:
     """Import mxnet on every core; return what to do if it was too late for that, else None.
 
@@ -54,10 +76,7 @@ def load_mxnet() -> str | None:
         _restore(sys.modules["mxnet"])
         return too_late()
     if sys.flags.optimize > 1:
-        raise ImportError(
-            "MXNet reads its own docstrings when it is imported, and python -OO (PYTHONOPTIMIZE=2) "
-            "removes them: use -O instead"
-        )
+        sys.meta_path.insert(0, WithDocstrings)
     for name in [name for name in sys.modules if name.startswith("mxnet.")]:
         del sys.modules[name]  # left by an import that failed half-way
 
