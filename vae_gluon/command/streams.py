@@ -1,4 +1,4 @@
-"""What the command says, and where: saying it is never what ends a training."""
+"""Standard output and error that never raise, so that printing cannot stop training."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Lenient:
             self._give_up()
 
     def _give_up(self) -> None:
-        """Write to nowhere from now on, what is still in the stream's buffer included."""
+        """Discard further output, including what is still in the stream's buffer."""
         with suppress(OSError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
@@ -46,7 +46,7 @@ class _Lenient:
 def lenient_output() -> Iterator[None]:
     """Let nothing that is printed within the block raise an error."""
     before = sys.stdout, sys.stderr
-    # Python has None in the place of a stream that was closed when it was started.
+    # A stream that was closed when Python started is None.
     sys.stdout, sys.stderr = (_Lenient(s or open(os.devnull, "w")) for s in before)  # noqa: SIM115
     try:
         yield

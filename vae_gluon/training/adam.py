@@ -1,4 +1,4 @@
-"""Adam that does not slow down as training goes on."""
+"""Adam that does not slow down during training."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ COMPILE_AFTER = 100  # updates: a shorter run is over before the loop is compile
 
 
 class Adam(mx.optimizer.Adam):
-    r"""Adam (Kingma & Ba, arXiv:1412.6980) that does not slow down as training goes on.
+    r"""Adam (Kingma & Ba, arXiv:1412.6980) that does not slow down during training.
 
     Where a weight's gradient has become zero (at a pixel that is always white, a unit that is
     always off), its moments decay to denormal numbers, with which a processor takes many times
     longer. This Adam sets them to zero before.
 
-    The weights are those of MXNet's Adam to the last bit: with the default ``epsilon`` of 1e-8
+    The weights are bit-identical to those of MXNet's Adam: with the default ``epsilon`` of 1e-8
     a first moment below 1e-30 moves a weight by less than 1e-22 times the learning rate, and
     a second moment below 2e-38 changes the denominator by less than 2e-19.
 

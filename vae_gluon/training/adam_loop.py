@@ -1,7 +1,7 @@
 """Adam's update as one loop over a parameter's numbers, which numba compiles.
 
 MXNet's operator ``adam_update`` computes one number at a time. The loop takes about a sixth of its
-time, and gives the same bits: it computes in the operator's order, rounding after each step.
+time, and its results are bit-identical: it computes in the same order and rounds after each step.
 Without numba (the extra ``fast``) the operator does it all.
 """
 
@@ -48,12 +48,12 @@ def _update(context: Any, job: Any) -> None:
 
 
 def _compile() -> Any:
-    """Compile the loop, in half a second; return it, or None if it cannot be had."""
+    """Compile the loop, in half a second; return it, or None if it is unavailable."""
     if platform.machine() not in ("x86_64", "AMD64"):
         return None  # MXNet's operator for other processors was compiled to round less often
     try:
         from numba import cfunc, types
-    except Exception:  # it is not there, or refuses this NumPy
+    except Exception:  # not installed, or not for this NumPy
         return None
     numbers = types.CPointer(types.float32)
     job = types.Tuple([numbers] * 4 + [types.int64] + [types.float32] * 6)
@@ -63,7 +63,7 @@ def _compile() -> Any:
 
 @functools.cache
 def compilation() -> Future[Any]:
-    """Begin to compile the loop, beside a training that goes on with MXNet's operator."""
+    """Start compiling the loop; meanwhile training uses MXNet's operator."""
     return ThreadPoolExecutor(max_workers=1).submit(_compile)
 
 
@@ -139,14 +139,14 @@ class AdamLoop:
 
 
 def make_loop(arrays: tuple[mx.nd.NDArray, ...]) -> AdamLoop | None:
-    """Return the update of such arrays, None if it is not compiled, or not for them."""
+    """Return the compiled update for these arrays, or None if there is none."""
     weight, grad, *_ = arrays
     usable = (
-        # First what is asked at every update where there is no numba.
+        # First, the conditions checked at every update without numba.
         weight.context.device_type == "cpu"
         and compilation().done()
         and compilation().result()
-        # Convolutions keep their weights, of four dimensions, in an order of their own at times.
+        # oneDNN may reorder the four-dimensional weights of convolutions.
         and len(weight.shape) <= 2
         and all(array.dtype == np.float32 and array.stype == "default" for array in (weight, grad))
     )

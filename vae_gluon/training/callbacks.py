@@ -1,15 +1,14 @@
-"""Callbacks: what a training does besides taking steps.
+"""Callbacks: what training does between optimizer steps.
 
-A callback has four methods, each of which is handed the ``Training``; a class of your own overrides
-those it needs:
+A callback has four methods. Each gets the ``Training``; your own class overrides those it needs:
 
 >>> class Log(Callback):
 ...     def after_epoch(self, training):
 ...         print(training.history.val[-1])
 
-At each point the callbacks run in the order in which ``train`` is given them, ``Progress`` last. An
-exception in one ends the training with its own traceback, after ``after_training`` of all that have
-begun.
+Callbacks run in the order in which they are given to ``train``, ``Progress`` last. An exception in
+one stops training with its own traceback, after every callback that has started has run its
+``after_training``.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ BAR = "{l_bar}{bar}| {n:.1f}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
 
 class Training:
-    """A training that is under way, as its callbacks see it.
+    """The state of a training run, as callbacks see it.
 
     Attributes
     ----------
@@ -49,16 +48,16 @@ class Training:
     history : History
         Of the epochs so far.
     epochs : int
-        The number of epochs that the training is to have.
+        The number of epochs to train.
     share : float
-        The part of an epoch that each batch is, 0 if it is not known.
+        The fraction of an epoch in each batch, 0 if unknown.
     parameters : dict
-        The parameters after the last epoch, arrays of their shapes by name. They stay as they are
-        when the next epoch begins, and so do those of ``state``.
+        The parameters after the last epoch, arrays of their shapes by name. The next epoch does not
+        change them, nor the arrays in ``state``.
     stop_reason : str or None
-        Why the training stops before its last epoch.
+        Why training stops before its last epoch.
     reduce : callable
-        From sums over this process's images, an array, to those over the images of all processes.
+        Turns sums over the images of this process, an array, into sums over those of all.
     """
 
     def __init__(
@@ -81,17 +80,17 @@ class Training:
 
     @property
     def epoch(self) -> int:
-        """The number of epochs that are complete."""
+        """The number of completed epochs."""
         return len(self.history.train)
 
     @property
     def state(self) -> TrainingState:
-        """What the training is resumed from, after an epoch."""
+        """What training can be resumed from, after an epoch."""
         updates = self.trainer.optimizer.num_update
         return TrainingState(self.history.copy(), updates, self._moments)
 
     def stop(self, reason: str) -> None:
-        """End the training after this epoch; ``reason`` is printed."""
+        """Stop training after this epoch; ``reason`` is printed."""
         self.stop_reason = reason
 
     def snapshot(self) -> None:
@@ -100,8 +99,8 @@ class Training:
         Raises
         ------
         FloatingPointError
-            If a number is not finite. The losses do not show it: MXNet's relu makes 0 of NaN, and
-            weights whose second moment is infinite never move again.
+            If a number is not finite. The losses do not show it: MXNet's relu turns NaN into 0, and
+            weights whose second moment is infinite no longer change.
         """
         self.parameters = parameter_arrays(self.net)
         self._moments = copy_moments(self.net, self.trainer)
@@ -114,7 +113,7 @@ class Training:
 
 
 class Callback:
-    """Does nothing at any point of a training."""
+    """The base class: does nothing."""
 
     def before_training(self, training: Training) -> None:
         """Run before the first epoch."""
@@ -126,14 +125,14 @@ class Callback:
         """Run after each epoch, when ``training.history`` has its losses."""
 
     def after_training(self, training: Training, error: BaseException | None) -> None:
-        """Run at the end; ``error`` is what has ended the training, None if nothing has."""
+        """Run at the end; ``error`` is the exception that stopped training, or None."""
 
 
 @contextmanager
 def running(training: Training, callbacks: Sequence[Callback]) -> Iterator[None]:
-    """Run ``before_training`` of all callbacks, the block, and ``after_training`` whatever happens.
+    """Run ``before_training`` of all callbacks, the block, and always ``after_training``.
 
-    An error of one does not keep ``after_training`` of the others from running.
+    An error in one ``after_training`` does not keep the others from running.
     """
     begun: list[Callback] = []
     error = None
@@ -154,7 +153,7 @@ def running(training: Training, callbacks: Sequence[Callback]) -> Iterator[None]
 class Checkpoint(Callback):
     """Keep the last epoch in a file, for ``load_checkpoint``; and the best one in another.
 
-    However the training ends, short of the process being killed, the last epoch is kept.
+    The last epoch is written however training ends, unless the process is killed.
 
     Parameters
     ----------
@@ -208,8 +207,8 @@ class Checkpoint(Callback):
 class EarlyStopping(Callback):
     """Stop when the validation loss has not fallen for some epochs.
 
-    It has no memory of its own: it counts in the history, of which the epochs of ``start`` are a
-    part. So a resumed training stops where it would have stopped.
+    It counts epochs in the history, which includes those of ``start``. So a resumed run stops where
+    an uninterrupted one would have stopped.
 
     Parameters
     ----------
@@ -222,7 +221,7 @@ class EarlyStopping(Callback):
         self.patience = patience
 
     def before_training(self, training: Training) -> None:
-        """Stop a resumed training that has stopped before."""
+        """Stop at once if the run to be resumed had stopped early."""
         if training.epoch:
             self.after_epoch(training)
 
@@ -232,7 +231,7 @@ class EarlyStopping(Callback):
         if len(losses) - 1 - best >= self.patience:
             training.stop(
                 f"the validation loss has not fallen below {losses[best]:.2f}, of epoch {best}, "
-                f"in the last {self.patience}; a larger patience goes on"
+                f"in the last {self.patience} epochs; a larger patience continues"
             )
 
 
@@ -254,7 +253,7 @@ class CSVLogger(Callback):
 
 
 class Progress(Callback):
-    """Show a bar, in a notebook or a terminal, and print a line for each tenth of the training.
+    """Show a bar, in a notebook or a terminal, and print a line for each tenth of the run.
 
     ``train`` adds it unless ``progress`` is False.
     """
@@ -269,7 +268,7 @@ class Progress(Callback):
         self.bar.update(min(training.share, max(0, training.epoch + 0.99 - self.bar.n)))
 
     def after_epoch(self, training: Training) -> None:
-        """Put the losses at the bar; print them as each tenth of the run begins, and at its end."""
+        """Show the losses next to the bar; print them for each tenth of the run and at the end."""
         history, epoch, epochs = training.history, training.epoch - 1, training.epochs
         train, val = history.train[-1], history.val[-1]
         self.bar.update(training.epoch - self.bar.n)
@@ -279,7 +278,7 @@ class Progress(Callback):
             write(f"Epoch {epoch}, training loss {train:.2f}, validation loss {val:.2f}")
 
     def after_training(self, training: Training, error: BaseException | None) -> None:
-        """Close the bar; say why the training stops early, and the time of all epochs."""
+        """Close the bar; print why training stopped early, and the time of all epochs."""
         if error is None:
             if training.stop_reason and training.epoch < training.epochs:
                 write(f"Stopping: {training.stop_reason}")
@@ -289,7 +288,7 @@ class Progress(Callback):
 
 
 class CollapseReport(Callback):
-    """Print, after the first epoch of which it is true, that no latent unit is active.
+    """Report the first epoch after which no latent unit is active.
 
     A unit's KL divergence is at least half the variance of its mean over the images. So where all
     of it together is below half of what Burda et al. (arXiv:1509.00519) ask of an active unit's
@@ -299,7 +298,7 @@ class CollapseReport(Callback):
     reported = False
 
     def after_epoch(self, training: Training) -> None:
-        """Look at the KL divergence of the validation images."""
+        """Check the KL divergence of the validation images."""
         kl = training.history.val_kl
         if kl and kl[-1] < COLLAPSED and not self.reported:
             self.reported = True

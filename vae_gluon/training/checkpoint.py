@@ -1,13 +1,13 @@
-"""Checkpoints: everything that a training is resumed from, in one file.
+"""Checkpoints: everything needed to resume training, in one file.
 
 A checkpoint is an ``.npz`` file of plain arrays, each with a checksum. Reading it runs no code from
-the file, unlike reading what MXNet's own ``Trainer.save_states`` writes, a pickle. It has
+the file, unlike the pickle of MXNet's ``Trainer.save_states``. It contains
 
 ===============================  ========================================  =====================
 name                             array                                     of
 ===============================  ========================================  =====================
 format                           ()                                        the number FORMAT
-config                           (bytes,), JSON                            whatever describes it
+config                           (bytes,), JSON                            what describes the run
 updates                          (1,)                                      steps of Adam
 history/FIELD                    (epochs,)                                 ``History``
 parameters/NAME                  of the parameter's shape                  the net
@@ -49,20 +49,20 @@ def save_checkpoint(
     state: TrainingState,
     config: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write everything that the training of ``net`` is resumed from; replace an older file whole.
+    """Write everything needed to resume training ``net``; an older file is replaced as a whole.
 
     The callback ``Checkpoint`` does it after each epoch.
 
     Parameters
     ----------
     path : path
-        The file. Its format is ``.npz``, whatever its name.
+        The file, in ``.npz`` format regardless of its name.
     net : Block
         The net in training.
     state : TrainingState
         The ``state`` of the ``Training`` that a callback is handed.
     config : mapping, optional
-        Whatever describes the run, returned by ``load_checkpoint``; it must fit into JSON.
+        Describes the run; returned by ``load_checkpoint``. Its values must be valid in JSON.
 
     Raises
     ------
@@ -124,13 +124,13 @@ def load_checkpoint(
     Returns
     -------
     (TrainingState, dict)
-        What ``train`` takes as ``start``, and the config. The file of the best epoch has no
-        moments, from which a training could be resumed.
+        The ``start`` for ``train``, and the config. The file of the best epoch has no moments, so
+        training cannot be resumed from it.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
         If the file is not a checkpoint, is damaged, or is of another net. The message says what
         differs.

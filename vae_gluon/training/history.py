@@ -1,4 +1,4 @@
-"""What a training has measured, and where it stands."""
+"""The history of a training run, and the state to resume it from."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Loss(NamedTuple):
 class History(NamedTuple):
     """What ``train`` measured, one number for each epoch.
 
-    Losses are negative ELBOs in nats per image, averaged over the images, each of which counts
-    once whatever the batch size. A loss minus its KL divergence is the reconstruction term;
+    Losses are negative ELBOs in nats per image, averaged over the images; each image counts once,
+    for any batch size. A loss minus its KL divergence is the reconstruction term;
     ``train_kl`` and ``val_kl`` are empty if the net has no ``kl_loss``.
 
     Attributes
     ----------
     train : list of float
-        Mean over the training images, while the weights moved.
+        Mean over the training images, while the weights were changing.
     val : list of float
         Mean over the validation images, after the epoch.
     seconds : list of float
@@ -40,7 +40,7 @@ class History(NamedTuple):
     train_kl, val_kl : lists of float
         The KL divergence in ``train`` and in ``val``.
     kl_weight : list of float
-        The weight of the KL divergence at the last step of the epoch. The losses are without it.
+        The weight of the KL divergence at the last step of the epoch. The losses are unweighted.
     """
 
     train: list[float]
@@ -52,11 +52,11 @@ class History(NamedTuple):
 
     @classmethod
     def empty(cls) -> History:
-        """Return the history of a training before its first epoch."""
+        """Return an empty history."""
         return cls([], [], [], [], [], [])
 
     def copy(self) -> History:
-        """Return a history with lists of its own."""
+        """Return a copy with new lists."""
         return History(*map(list, self))
 
     def add(self, train: Loss, val: Loss, seconds: float, kl_weight: float) -> None:
@@ -76,7 +76,7 @@ class History(NamedTuple):
 
 
 class TrainingState(NamedTuple):
-    """What a training needs to be resumed, besides the parameters of the net.
+    """What is needed to resume training, apart from the net's parameters.
 
     Attributes
     ----------

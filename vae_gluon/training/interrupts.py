@@ -1,4 +1,4 @@
-"""Signals that end a training, deferred until that does no harm."""
+"""Signals that stop training, deferred until it is safe to stop."""
 
 from __future__ import annotations
 

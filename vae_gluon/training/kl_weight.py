@@ -1,4 +1,4 @@
-"""The weight of the KL term in what is trained: beta-VAE, and warming up."""
+"""The weight of the KL term in the training objective: beta-VAE, KL warm-up."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import mxnet as mx
 from vae_gluon._checks import check_integer
 from vae_gluon.training.history import Loss
 
-# A number, or what it is at a step, of which the first is 0.
+# A number, or a function from the step, counted from 0, to a number.
 KLWeight = Union[float, Callable[[int], float]]
 
 
@@ -36,7 +36,7 @@ def kl_warmup(n: int, weight: float = 1.0) -> Callable[[int], float]:
     n : int
         Steps; an epoch of MNIST has 600 of 100 images.
     weight : float, default 1.0
-        From then on.
+        The final weight.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def kl_warmup(n: int, weight: float = 1.0) -> Callable[[int], float]:
 
 
 def weight_at(step: int, kl_weight: KLWeight) -> float:
-    """Return the weight at a step; raise a ValueError unless it is a finite number from 0 on."""
+    """Return the weight at a step; raise a ValueError unless it is finite and at least 0."""
     weight = kl_weight(step) if callable(kl_weight) else kl_weight
     if not isinstance(weight, Real) or not 0 <= weight < float("inf"):
         raise ValueError(f"kl_weight: expected a number from 0 on, got {weight!r} at step {step}")

@@ -1,4 +1,4 @@
-"""The folder of a run of the command, opened in Python."""
+"""Load the folder of a run of ``vae-gluon train``."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from vae_gluon.training.checkpoint import read_checkpoint, restore
 from vae_gluon.training.history import History, TrainingState
 from vae_gluon.training.run_config import RunConfig
 
-# The files that a run is read from. The others are for people and other programs.
+# The files a run is loaded from. The others are for people and other programs.
 LAST, BEST = "checkpoint.npz", "best.npz"
 
 
 class LoadedRun(NamedTuple):
-    """A run, opened in Python.
+    """A run, loaded in Python.
 
     Attributes
     ----------
     net : VAE
         With the parameters of the run.
     config : dict
-        What describes it: the options, the size of the images, where they were.
+        The options, the size of the images and their path.
     history : History
         Losses and seconds of each epoch.
     """
@@ -34,7 +34,7 @@ class LoadedRun(NamedTuple):
 
 
 def load_run(folder: str | os.PathLike[str], which: str = "last") -> LoadedRun:
-    """Open a run of ``vae-gluon train``: finished, stopped, or still in training.
+    """Load a run of ``vae-gluon train``: finished, stopped, or still training.
 
     Parameters
     ----------
@@ -52,9 +52,9 @@ def load_run(folder: str | os.PathLike[str], which: str = "last") -> LoadedRun:
     Raises
     ------
     FileNotFoundError
-        If there is no such run, or it keeps no best epoch.
+        If the folder holds no run, or the run keeps no best epoch.
     ValueError
-        If its file is damaged, or no epoch is complete yet. The message says what is wrong.
+        If the file is damaged, or no epoch is complete yet.
     """
     if which not in ("last", "best"):
         raise ValueError(f"expected which to be 'last' or 'best', got {which!r}")
@@ -65,9 +65,9 @@ def load_run(folder: str | os.PathLike[str], which: str = "last") -> LoadedRun:
 
 
 def read_run(folder: Path, which: str = "last") -> tuple[RunConfig, VAE, TrainingState | None]:
-    """Read a run: its config, its net, and where it stands, None before the end of an epoch.
+    """Read a run: its config, its net and its state, None before the end of the first epoch.
 
-    Parameters and errors are those of ``load_run``.
+    Parameters and errors: see ``load_run``.
     """
     path = folder / (LAST if which == "last" else BEST)
     try:

@@ -1,4 +1,4 @@
-"""Seeds of the generators that a training draws from."""
+"""Seeds for the random generators used in training."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def seed(number: int) -> None:
     Raises
     ------
     ValueError
-        If ``number`` is not such an integer.
+        If ``number`` is anything else.
     """
     check_integer("seed", number, least=0)
     _set(int(number))
@@ -33,7 +33,7 @@ def seed_epoch(number: int, stream: int, epoch: int) -> None:
     """Seed both generators for one epoch of the run with this seed ``number``.
 
     The state of MXNet's generator cannot be saved, so a run that can be resumed seeds it anew for
-    each epoch after the first. Epoch 0 of stream 0 goes on after the drawing of the weights, as the
+    each epoch after the first. Epoch 0 of stream 0 continues after the weights are drawn, as the
     tutorial's does; the other streams draw other noise in it.
     """
     if epoch > 0 or stream > 0:
