@@ -17,6 +17,8 @@ from vae_gluon import (
     principal_components,
     reconstruct,
     sample_prior,
+    seed,
+    traversals,
 )
 from vae_gluon.inference import latent
 
@@ -181,6 +183,32 @@ def test_principal_components_need_two_dimensions(shape):
 def test_the_prior_is_drawn_with_a_seed_or_a_generator():
     by_seed = sample_prior(5, 3, 7)
     np.testing.assert_array_equal(by_seed, sample_prior(5, 3, np.random.default_rng(7)))
+    seed(7)
+    first, second = sample_prior(5, 3), sample_prior(5, 3)
+    seed(7)
+    np.testing.assert_array_equal(sample_prior(5, 3), first)
+    assert not np.array_equal(first, second)
+
+
+def test_a_traversal_differs_from_a_code_in_one_dimension(digits):
+    net = VAE(n_hidden=8, n_latent=3)
+    net.initialize()
+    z = encode(net, digits["test_data"][0])[0]
+    steps = traversals(net, z, n=4, limit=2.0)
+    assert steps.shape == (3, 4, 784)
+    for dimension in range(3):
+        for step, value in enumerate((-2, -2 / 3, 2 / 3, 2)):
+            code = z.copy()
+            code[0, dimension] = value
+            np.testing.assert_allclose(steps[dimension, step], decode(net, code)[0], rtol=1e-5)
+    np.testing.assert_array_equal(traversals(net), traversals(net, np.zeros(3), 10, 3.0))
+
+
+def test_traversals_that_are_none_are_refused(net):
+    with pytest.raises(ValueError, match="n to be an integer of at least 2, got 1"):
+        traversals(net, n=1)
+    with pytest.raises(ValueError, match=r"z: expected an array of shape \(2,\), got \(3,\)"):
+        traversals(net, [0.0, 1.0, 2.0])
 
 
 def test_a_net_in_double_precision_gives_double_precision(net, digits):

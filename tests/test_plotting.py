@@ -24,6 +24,9 @@ OF_IMAGES = {
     "plot_interpolations": lambda ax=None, of=np.asarray: plotting.plot_interpolations(
         of(IMAGES.reshape(3, 3, 25)), ax
     ),
+    "plot_traversals": lambda ax=None, of=np.asarray: plotting.plot_traversals(
+        of(IMAGES.reshape(3, 3, 25)), ax=ax
+    ),
     "plot_reconstructions": lambda ax=None, of=np.asarray: plotting.plot_reconstructions(
         of(IMAGES), of(IMAGES.reshape(9, 25)), ax
     ),
@@ -100,6 +103,17 @@ def test_images_are_in_rows_in_their_order():
     assert all(text.get_transform() == ax.transAxes for text in ax.texts)
     heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
     assert 1 > heights["original"] > 0.5 > heights["reconstruction"] > 0
+
+
+def test_traversals_have_a_row_for_each_dimension_and_ticks_for_their_codes():
+    ax = plotting.plot_traversals(IMAGES[:6].reshape(2, 3, 5, 5), limit=2.0)
+    assert_tiled(canvas(ax), IMAGES[:6], 3, gap=2)
+    ax.figure.draw_without_rendering()
+    ticks = {label.get_text(): place for label, place in zip(ax.get_xticklabels(), ax.get_xticks())}
+    assert ticks.keys() == {"\N{MINUS SIGN}2.00", "0.00", "2.00"}
+    rows = {label.get_text(): place for label, place in zip(ax.get_yticklabels(), ax.get_yticks())}
+    # The middle of the last image, but for half a gap.
+    np.testing.assert_allclose((ticks["2.00"], rows["$z_{2}$"]), (2 * 7 + 2, 7 + 2), atol=1)
 
 
 def test_images_need_not_be_square():
@@ -382,7 +396,7 @@ def test_a_persons_settings_change_no_meaning(settings):
             )
             assert image.get_interpolation() == "antialiased"
             assert ax.get_aspect() == 1
-            assert ax.axison == (name == "plot_scan")
+            assert ax.axison == (name in ("plot_scan", "plot_traversals"))
             lines = [*ax.get_xgridlines(), *ax.get_ygridlines()]
             assert not ax.axison or not any(line.get_visible() for line in lines)
             assert not ax.axison or not len(ax.xaxis.get_minorticklocs())

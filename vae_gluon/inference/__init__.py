@@ -9,5 +9,6 @@ from vae_gluon.inference.latent import (
     principal_components,
     reconstruct,
     sample_prior,
+    traversals,
 )
 from vae_gluon.inference.likelihood import ELBO, active_units, elbo, log_likelihood

@@ -73,9 +73,13 @@ def reconstruct(net: VAE, images: np.ndarray) -> np.ndarray:
     return images
 
 
-def sample_prior(n: int, n_latent: int, rng: int | np.random.Generator) -> np.ndarray:
-    """Sample ``n`` codes of the prior N(0, I), with a seed or a generator: (n, n_latent)."""
-    return np.random.default_rng(rng).standard_normal((n, n_latent))
+def sample_prior(n: int, n_latent: int, rng: int | np.random.Generator | None = None) -> np.ndarray:
+    """Sample ``n`` codes of the prior N(0, I), with a seed or a generator: (n, n_latent).
+
+    The default is NumPy's global generator, which ``vae_gluon.seed`` seeds.
+    """
+    source = np.random if rng is None else np.random.default_rng(rng)
+    return source.standard_normal((n, n_latent))
 
 
 def interpolate(net: VAE, first: np.ndarray, second: np.ndarray, n: int = 10) -> np.ndarray:
@@ -105,6 +109,30 @@ def interpolate(net: VAE, first: np.ndarray, second: np.ndarray, n: int = 10) ->
     check_shape("first and second", pair, 2, net.n_output)
     (start, end), _ = encode(net, pair)
     return decode(net, np.linspace(start, end, n))
+
+
+def traversals(
+    net: VAE, z: np.ndarray | None = None, n: int = 10, limit: float = 3.0
+) -> np.ndarray:
+    """Sweep each latent dimension by itself, and decode: (n_latent, n, n_output).
+
+    Parameters
+    ----------
+    net : VAE
+        Initialized.
+    z : array, optional
+        Where the others stay, (n_latent,), such as the mean of an image; by default at 0.
+    n : int, default 10
+        Number of equally spaced codes in a sweep, at least 2.
+    limit : float, default 3.0
+        A sweep goes from -limit to limit, in standard deviations of the prior.
+    """
+    check_integer("n", n, least=2)
+    start = np.zeros(net.n_latent) if z is None else np.ravel(as_array(z)).astype(float)
+    check_shape("z", start, net.n_latent)
+    codes = np.tile(start, (net.n_latent, n, 1))
+    codes[range(net.n_latent), :, range(net.n_latent)] = np.linspace(-limit, limit, n)
+    return decode(net, codes.reshape(-1, net.n_latent)).reshape(net.n_latent, n, -1)
 
 
 def principal_components(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from vae_gluon.plotting.images import (
     plot_reconstructions,
     plot_samples,
     plot_scan,
+    plot_traversals,
     tile,
 )
 from vae_gluon.plotting.latent import plot_components, plot_latent, plot_latent_cdf
@@ -27,5 +28,6 @@ __all__ = [
     "plot_reconstructions",
     "plot_samples",
     "plot_scan",
+    "plot_traversals",
     "tile",
 ]

@@ -68,6 +68,35 @@ def plot_interpolations(steps: np.ndarray, ax: Axes | None = None) -> Axes:
     return _show(_arrange(images, steps.shape[1], gap=2), axes_or_new(ax, 8, 4))
 
 
+def plot_traversals(steps: np.ndarray, limit: float = 3.0, ax: Axes | None = None) -> Axes:
+    """Draw what ``traversals`` returns, a row for each latent dimension; the ticks give z.
+
+    Parameters
+    ----------
+    steps : array
+        (n_latent, n, n_output), if the images are square, or (n_latent, n, height, width).
+    limit : float, default 3.0
+        The sweeps go from -limit to limit.
+    ax : Axes, optional
+        Where to draw; by default in a new figure.
+    """
+    ax = plot_interpolations(steps, ax)
+    n_latent, n = as_array(steps).shape[:2]
+    left, right, bottom, top = ax.images[0].get_extent()
+    ticks = np.unique(np.linspace(0, n - 1, N_TICKS).round().astype(int))
+    labels = _numbers(np.linspace(-limit, limit, n)[ticks])
+    ax.set_xticks(left + (ticks + 0.5) / n * (right - left), labels)
+    places = top + (np.arange(n_latent) + 0.5) / n_latent * (bottom - top)
+    names = [f"$z_{{{row + 1}}}$" for row in range(n_latent)]
+    ax.set_yticks(places, names, parse_math=True, usetex=False)
+    ax.set_axis_on()
+    ax.set_frame_on(False)
+    ax.grid(False)
+    ax.minorticks_off()
+    ax.tick_params(length=0)
+    return ax
+
+
 def plot_reconstructions(
     originals: np.ndarray, reconstructions: np.ndarray, ax: Axes | None = None
 ) -> Axes:
