@@ -66,7 +66,8 @@ def load_images(
     -------
     dict
         As ``load_mnist`` returns it: ``train_data`` and ``test_data``, float32 in [0, 1],
-        (N, 1, height, width); if there are labels, ``train_label`` and ``test_label``, (N,).
+        (N, 1, height, width); if there are labels, ``train_label`` and ``test_label``, (N,); of a
+        folder ``train_file`` and ``test_file``, (N,), the paths in it.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def _hold_out(
     return {
         f"{part}_{kind}": dataset[f"train_{kind}"][rows[part]]
         for part in PARTS
-        for kind in ("data", "label")
+        for kind in ("data", "label", "file")
         if f"train_{kind}" in dataset
     }
 
@@ -138,6 +139,7 @@ def _read_folder(
                     f"{shape[0]}x{shape[1]}, brings all to one"
                 )
             image[0] = grey if invert else 1 - grey
+        dataset[f"{part}_file"] = np.array([str(path.relative_to(root)) for path in paths])
         if all(labels):
             dataset[f"{part}_label"] = np.array(labels)
     if "test_data" not in dataset:
