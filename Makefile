@@ -1,4 +1,4 @@
-# make demo       install into .venv, train for 10 epochs, draw the pictures: runs/demo
+# make demo       install into .venv, train for 10 epochs, draw the pictures and a film: runs/demo
 # make test       install into .venv, run the tests
 # make cluster    train by two workers and MXNet's parameter server: runs/cluster
 # make test-all   run the tests on each Python from 3.9 to 3.13 that is installed, with the oldest
@@ -50,7 +50,13 @@ EDITABLE := --config-settings editable_mode=compat -e
 
 demo: $(VENV)/installed
 	rm -rf runs/demo
-	$(BIN)/vae-gluon train --epochs 10 --out runs/demo
+	$(BIN)/vae-gluon train --epochs 10 --film --out runs/demo
+	@echo
+	@echo "Look at runs/demo/overview.png, and at runs/demo/film.gif, the latent plane epoch by epoch."
+	@echo "To try next:"
+	@echo "  $(BIN)/vae-gluon explore runs/demo    # a page for the browser: runs/demo/explorer.html"
+	@echo "  $(BIN)/vae-gluon train --resume --epochs 50 --out runs/demo    # as long as the tutorial"
+	@echo "  make notebook                        # the theory, in a notebook"
 
 cluster: $(VENV)/installed
 	rm -rf runs/cluster

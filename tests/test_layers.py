@@ -20,7 +20,7 @@ LAYERS = [
     {"__main__"},
     {"command"},
     {"__init__"},
-    {"explorer", "distributed"},
+    {"explorer", "live", "distributed"},
     {"inference", "plotting", "training"},
     {"data", "model"},
     {"_files", "_progress"},

@@ -116,7 +116,7 @@ def test_a_shuffled_run_goes_on_to_the_same_end_as_well(tmp_path, monkeypatch, d
     assert contents(tmp_path / "whole")["history"] != contents(done)["history"]
 
 
-@pytest.mark.parametrize("flags", [["--binarize"], ["--arch", "conv"]])
+@pytest.mark.parametrize("flags", [["--binarize"], ["--arch", "conv"], ["--film"]])
 def test_runs_of_other_kinds_go_on_to_the_same_end(tmp_path, monkeypatch, flags):
     words = ("--dataset", "digits", *flags, "--epochs", "2", "--n-hidden", "16")
     stop_after(monkeypatch, 1, tmp_path / "stopped", words)

@@ -14,12 +14,12 @@ model             ``VAE`` with ``Decoder``, ``GaussianSampler``, ``GaussianKL``,
                   ``conv_encoder`` and ``conv_decoder`` for its ``encoder`` and ``decoder``
 training          ``train`` -> ``History``; ``kl_warmup``; ``evaluate``; ``seed``,
                   ``gpu_exists``, ``default_context``
-callbacks         ``Checkpoint``, ``EarlyStopping``, ``CSVLogger``; ``Callback`` for your own,
-                  which is handed the ``Training``
+callbacks         ``Checkpoint``, ``EarlyStopping``, ``CSVLogger``; ``LivePictures`` in a notebook,
+                  ``Film``; ``Callback`` for your own, which is handed the ``Training``
 resuming          ``save_checkpoint``, ``load_checkpoint`` -> ``TrainingState``;
                   ``load_run`` -> ``LoadedRun``, of the command's folder
 a trained net     ``encode``, ``decode``, ``reconstruct``, ``sample_prior``, ``ndtri_grid``,
-                  ``interpolate``, ``principal_components``: NumPy arrays in and out
+                  ``interpolate``, ``traversals``, ``principal_components``: NumPy arrays
 how good it is    ``elbo``, ``log_likelihood``, ``active_units``
 export            ``export_onnx``, ``export_symbol`` -> ``Exported``
 pictures          ``plotting``: from arrays to matplotlib's axes
@@ -61,6 +61,7 @@ from vae_gluon.inference import ndtri_grid as ndtri_grid
 from vae_gluon.inference import principal_components as principal_components
 from vae_gluon.inference import reconstruct as reconstruct
 from vae_gluon.inference import sample_prior as sample_prior
+from vae_gluon.inference import traversals as traversals
 from vae_gluon.model import VAE as VAE
 from vae_gluon.model import BernoulliNLL as BernoulliNLL
 from vae_gluon.model import Decoder as Decoder
@@ -87,27 +88,30 @@ from vae_gluon.training import seed as seed
 from vae_gluon.training import train as train
 
 __version__ = "0.1.0"
+_DRAWING = {"Film": "live", "LivePictures": "live", "explore": "explorer"}  # and their folders
 __all__ = [  # for "from vae_gluon import *"
     name
     for name, value in globals().items()
     if getattr(value, "__module__", "").startswith("vae_gluon.") and not name.startswith("_")
-] + ["explore"]
+] + [*_DRAWING]
 
 if TYPE_CHECKING:
     from vae_gluon import plotting as plotting
     from vae_gluon.explorer import explore as explore
+    from vae_gluon.live import Film as Film
+    from vae_gluon.live import LivePictures as LivePictures
 else:  # a type checker would take any name for one that __getattr__ knows
 
     def __getattr__(name: str) -> Any:
-        """Import ``plotting`` and ``explore`` when first used: matplotlib takes its time."""
+        """Import what draws when it is first used: matplotlib takes its time."""
         if name == "plotting":
             return importlib.import_module("vae_gluon.plotting")
-        if name == "explore":
-            return importlib.import_module("vae_gluon.explorer").explore
+        if name in _DRAWING:
+            return getattr(importlib.import_module(f"vae_gluon.{_DRAWING[name]}"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), "plotting", "explore"})
+        return sorted({*globals(), "plotting", *_DRAWING})
 
 
 _serve()  # where DMLC_ROLE makes this process a server, it is one from here on

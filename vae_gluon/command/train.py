@@ -58,6 +58,12 @@ def run_train(args: Namespace) -> int:
                 _announce(folder, config, data, start, args.resume)
                 _draw_samples(folder, config, data)
             callbacks: list[Callback] = [RunFiles(folder, config)] if writes else []
+            if writes and config.film:
+                from vae_gluon.live import Film  # here, because matplotlib takes its time
+
+                images, labels = data.arrays["test_data"], data.arrays.get("test_label")
+                # First: no epoch is in the checkpoint that the film lacks.
+                callbacks.insert(0, Film(folder / "film.gif", images, labels))
             with _ended_early(folder, config, writes):
                 history = _train(config, data.arrays, net, start, kvstore, args.timeout, callbacks)
             if kvstore:

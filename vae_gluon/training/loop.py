@@ -85,8 +85,8 @@ def train(
         Where to train: by default where the parameters are, for a new net ``default_context()``.
         Of several devices each takes a part of every batch.
     callbacks : sequence of Callback, default ()
-        What else to do after batches and epochs: ``Checkpoint``, ``EarlyStopping``, ``CSVLogger``
-        or your own.
+        What else to do after batches and epochs: ``Checkpoint``, ``EarlyStopping``, ``CSVLogger``,
+        ``LivePictures``, ``Film`` or your own.
 
     Returns
     -------

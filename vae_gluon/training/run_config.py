@@ -170,6 +170,9 @@ class RunConfig:
         "parameters of the best epoch as well (default: never)",
         fixed=False,
     )
+    film: bool = _field(
+        _flag, False, "write film.gif, of the latent plane after each epoch", fixed=False
+    )
     n_workers: int = _field(positive_int, 1)
     # Where the run is, which affects the losses not at all, or in the last digits.
     data_dir: str | None = _field(text, None, fixed=False)
