@@ -15,6 +15,7 @@ import mxnet as mx
 
 from vae_gluon import __version__
 from vae_gluon._checks import printable
+from vae_gluon.command.outputs import run_encode, run_interpolate, run_sample, run_traverse
 from vae_gluon.command.streams import lenient_output
 from vae_gluon.command.train import run_train
 from vae_gluon.command.trained import run_evaluate, run_explore, run_export, run_figures
@@ -92,6 +93,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_figures(commands)
     _add_evaluate(commands)
     _add_explore(commands)
+    _add_outputs(commands)
     _add_export(commands)
     _add_cluster(commands)
     return parser
@@ -209,6 +211,28 @@ def _add_explore(commands: Any) -> None:
     _add_data_dir(add, "where the run found them")
 
 
+def _add_outputs(commands: Any) -> None:
+    add = _add_command(commands, "sample", run_sample, "decode codes drawn from the prior")
+    _add_run(add)
+    add("--n", type=_type(positive_int), default=64, help="number of codes (default: 64)")
+    add("--seed", type=_type(integer(0)), metavar="N", help="of the codes (default: the run's)")
+    text = "one sheet, such as x.png; x.npz; or a folder for a file each (default: RUN/samples.png)"
+    add("--out", type=Path, metavar="PATH", help=text)
+    text = "write a table of the codes of all images, those of training included"
+    add = _add_command(commands, "encode", run_encode, text)
+    _add_run(add)
+    add("--out", type=Path, metavar="FILE", help=".csv or .npz (default: RUN/codes.csv)")
+    _add_data_dir(add, "where the run found them")
+    text = "sweep each latent dimension, and draw a row for each: traversals.png"
+    _add_run(_add_command(commands, "traverse", run_traverse, text))
+    text = "walk from image to image through the latent space: interpolation.gif"
+    add = _add_command(commands, "interpolate", run_interpolate, text)
+    _add_run(add)
+    text = "numbers of validation images, from 0, such as 3,7,1 (default: the first ten)"
+    add("--images", type=_type(_integers), metavar="N,N", help=text)
+    _add_data_dir(add, "where the run found them")
+
+
 def _add_export(commands: Any) -> None:
     text = "export the net of a run as ONNX, or as symbol files of MXNet"
     add = _add_command(commands, "export", run_export, text)
@@ -282,6 +306,10 @@ def _roles(words: str) -> list[str]:
     if not set(roles) <= set(ROLES):
         raise ValueError(f"expected some of {', '.join(ROLES)}, got {words!r}")
     return roles
+
+
+def _integers(words: str) -> list[int]:
+    return [integer(0)(word) for word in words.split(",")]
 
 
 def _type(read: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -86,6 +86,14 @@ def draw_curves(runs: Mapping[str, History], folder: Path) -> Path:
     return _write(_panels("curves", 10, 7, plot), folder)
 
 
+def draw_traversals(steps: np.ndarray, folder: Path) -> Path:
+    """Draw sweeps, (n_latent, n, height, width), into ``folder``."""
+    n_latent, n, height, width = steps.shape
+    plot = partial(plotting.plot_traversals, steps)
+    rows_height = 8 / n * n_latent * height / width
+    return _write(_panels("traversals", 8 + MARGIN, rows_height + MARGIN, plot), folder)
+
+
 def _write(picture: Picture, folder: Path) -> Path:
     """Draw a picture into a file of its name."""
     path = folder / f"{picture.name}.png"

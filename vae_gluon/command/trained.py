@@ -37,20 +37,22 @@ def run_figures(args: Namespace) -> None:
     from vae_gluon.command import figures  # here, because matplotlib takes its time
 
     if len(args.folder) > 1:
-        histories = {str(folder): _read(folder, args.which).history for folder in args.folder}
+        histories = {
+            str(folder): read_trained(folder, args.which).history for folder in args.folder
+        }
         print(figures.draw_curves(histories, Path(os.path.normpath(args.folder[0] / ".."))))
         return
     (folder,) = args.folder
-    run = _read(folder, args.which)
-    data = _load(run.config, args.data_dir)
+    run = read_trained(folder, args.which)
+    data = load_data(run.config, args.data_dir)
     figures.draw_figures(run.net, data.arrays, run.history, run.config.seed, folder)
     print(f"Pictures are in {folder}")
 
 
 def run_evaluate(args: Namespace) -> None:
     """Measure the likelihood of the validation images of a run; print and write it."""
-    run = _read(args.folder, args.which)
-    data = _load(run.config, args.data_dir)
+    run = read_trained(args.folder, args.which)
+    data = load_data(run.config, args.data_dir)
     images = data.arrays["test_data"][: args.images]
     seed(run.config.seed)
     pixels = "grey"
@@ -75,8 +77,8 @@ def run_explore(args: Namespace) -> None:
     """Write the interactive page of the latent space of a run."""
     from vae_gluon.explorer import explore  # here, because matplotlib takes its time
 
-    run = _read(args.folder, args.which)
-    data = _load(run.config, args.data_dir)
+    run = read_trained(args.folder, args.which)
+    data = load_data(run.config, args.data_dir)
     images, labels = data.arrays["test_data"], data.arrays.get("test_label")
     title = TITLES.get(data.name, "Latent space")
     subtitle = f"{run.config.net_name}, {data.name}"
@@ -88,7 +90,7 @@ def run_explore(args: Namespace) -> None:
 
 def run_export(args: Namespace) -> None:
     """Export a part of the net of a run; print its inputs and outputs."""
-    net = _read(args.folder, args.which).net
+    net = read_trained(args.folder, args.which).net
     out = args.out or args.folder
     out.mkdir(parents=True, exist_ok=True)
     if args.format == "onnx":
@@ -102,7 +104,7 @@ def run_export(args: Namespace) -> None:
     print(f"{' -> '.join(shapes)}: {', '.join(map(str, exported.files))}")
 
 
-def _read(folder: Path, which: str) -> TrainedRun:
+def read_trained(folder: Path, which: str) -> TrainedRun:
     """Read a run; say so if it has not finished."""
     config, net, state = read_run(folder, which)
     if state is None:
@@ -113,7 +115,7 @@ def _read(folder: Path, which: str) -> TrainedRun:
     return TrainedRun(config, net, state.history)
 
 
-def _load(config: RunConfig, data_dir: Path | None) -> Dataset:
+def load_data(config: RunConfig, data_dir: Path | None) -> Dataset:
     """Load the data set of a run, or another from ``data_dir``; say if its images are others."""
     name = None if data_dir else config.dataset
     path = data_dir or config.data_dir
