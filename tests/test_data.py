@@ -264,10 +264,10 @@ def test_an_iterator_shuffles_anew_each_epoch_and_can_start_over():
     train_iter, _ = mnist_iterators({"train_data": IMAGES, "test_data": IMAGES}, 6, shuffle=True)
     epochs = []
     for _ in range(2):
-        epochs.append([x.asnumpy() for x in batches(train_iter, mx.cpu())])
+        epochs.append([x.asnumpy() for (x,) in batches(train_iter, mx.cpu())])
     np.random.seed(5)
     train_iter.restart()
-    again = [[x.asnumpy() for x in batches(train_iter, mx.cpu())] for _ in range(2)]
+    again = [[x.asnumpy() for (x,) in batches(train_iter, mx.cpu())] for _ in range(2)]
     np.testing.assert_array_equal(epochs, again)
     assert (epochs[0][0] != epochs[1][0]).any()
 
@@ -277,7 +277,7 @@ def test_batches_give_each_image_once(handling):
     x = np.arange(10, dtype="float32")[:, None] / 16
     data_iter = mx.io.NDArrayIter(x, batch_size=4, last_batch_handle=handling)
     for _ in range(2):
-        seen = [(16 * x.asnumpy()).ravel().tolist() for x in batches(data_iter, mx.cpu())]
+        seen = [(16 * x.asnumpy()).ravel().tolist() for (x,) in batches(data_iter, mx.cpu())]
         if handling == "pad":
             assert seen == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
         if handling == "discard":
@@ -291,13 +291,13 @@ def test_batches_are_on_the_context_asked_for(digits, wrap):
     data_iter, _ = mnist_iterators(digits, batch_size=256)
     if wrap:
         data_iter = mx.io.ResizeIter(data_iter, 3)
-    assert [x.context for x in batches(data_iter, mx.cpu(1))] == [mx.cpu(1)] * 3
+    assert [x.context for (x,) in batches(data_iter, mx.cpu(1))] == [mx.cpu(1)] * 3
 
 
 def test_batches_begin_at_the_beginning(digits):
     train_iter, _ = mnist_iterators(digits, batch_size=64)
     assert len(next(train_iter).data[0]) == 64
-    assert sum(len(x) for x in batches(train_iter, mx.cpu())) == 600
+    assert sum(len(x) for (x,) in batches(train_iter, mx.cpu())) == 600
 
 
 def test_an_array_is_checked_once_and_other_iterators_batch_by_batch():
@@ -316,7 +316,30 @@ def test_images_of_other_iterators_are_flattened():
     data_iter = mx.io.NDArrayIter(IMAGES, batch_size=4)
     loader = mx.gluon.data.DataLoader(mx.gluon.data.ArrayDataset(IMAGES, LABELS), batch_size=4)
     for each in (data_iter, loader):
-        assert [x.shape for x in batches(each, mx.cpu())] == [(4, 4), (2, 4)]
+        assert [x.shape for (x,) in batches(each, mx.cpu())] == [(4, 4), (2, 4)]
+
+
+@pytest.mark.parametrize("wrap", [lambda each: each, lambda each: mx.io.ResizeIter(each, 2)])
+def test_labels_come_with_their_images_in_whatever_order(wrap):
+    x = np.arange(6, dtype=np.float32) / 8
+    shuffled, _ = mnist_iterators(
+        {"train_data": x[:, None], "train_label": np.arange(6), "test_data": x[:, None]},
+        batch_size=4,
+        shuffle=True,
+    )
+    dataset = mx.gluon.data.ArrayDataset(x[:, None], np.arange(6))
+    loader = mx.gluon.data.DataLoader(dataset, batch_size=4)
+    for each in (wrap(shuffled), loader):
+        pairs = [(x.asnumpy(), y.asnumpy()) for x, y in batches(each, mx.cpu(), labels=True)]
+        assert [len(y) for _, y in pairs] == [4, 2]
+        for images, labels in pairs:
+            np.testing.assert_array_equal(8 * images[:, 0], labels)
+
+
+def test_labels_that_are_not_there_are_asked_for():
+    for each in (mx.io.NDArrayIter(IMAGES, batch_size=4), mx.gluon.data.DataLoader(IMAGES, 4)):
+        with pytest.raises(ValueError, match="expected labels, which the net takes, got an iter"):
+            next(batches(each, mx.cpu(), labels=True))
 
 
 def test_what_is_no_iterator_is_refused():
@@ -338,13 +361,13 @@ def test_an_iterator_that_changes_its_batches_is_asked_for_them(way):
     setattr(Brighter, way, brighter)
     images = np.arange(5, dtype=np.float32).reshape(5, 1) / 10
     given = batches(Brighter(images, batch_size=2), mx.cpu())
-    seen = np.concatenate([x.asnumpy() for x in given])
+    seen = np.concatenate([x.asnumpy() for (x,) in given])
     np.testing.assert_allclose(seen, images + 0.25, rtol=1e-6)
 
 
 def test_batches_are_views_of_the_iterators_array():
     data_iter = mx.io.NDArrayIter(np.zeros((5, 3), np.float32), batch_size=2)
-    for x in batches(data_iter, mx.cpu()):
+    for (x,) in batches(data_iter, mx.cpu()):
         x += 1
     assert (data_iter.data[0][1].asnumpy() == 1).all()
 

@@ -87,9 +87,12 @@ def mnist_iterators(
     return iterators[0], iterators[1]
 
 
-def batches(data_iter: mx.io.DataIter, ctx: mx.Context) -> Iterator[mx.nd.NDArray]:
-    """Yield the batches of one pass through an iterator, (N, n_output) each, on ``ctx``.
+def batches(
+    data_iter: mx.io.DataIter, ctx: mx.Context, labels: bool = False
+) -> Iterator[list[mx.nd.NDArray]]:
+    """Yield the batches of one pass through an iterator, on ``ctx``.
 
+    Each is a list of the images, (N, n_output), and with ``labels`` of their labels, (N, ...).
     Every image comes once: the padding of a short last batch is left out, so the last batch may
     be smaller than the others. An iterator with ``last_batch_handle="roll_over"`` must not be
     wrapped in another one, which would hide that attribute.
@@ -97,14 +100,18 @@ def batches(data_iter: mx.io.DataIter, ctx: mx.Context) -> Iterator[mx.nd.NDArra
     Raises
     ------
     ValueError
-        If a pixel is not in [0, 1], in a batch of an iterator that ``check_iterator`` cannot check.
+        If a pixel is not in [0, 1], in a batch of an iterator that ``check_iterator`` cannot check,
+        or there are no labels.
     """
     checked = isinstance(data_iter, ImageIter) or _array_of(data_iter) is not None
-    for x in _whole_batches(data_iter):
+    for x, *others in _whole_batches(data_iter, labels):
+        if labels and not others:
+            raise ValueError("expected labels, which the net takes, got an iterator without them")
         if not checked:
             # In NumPy: MXNet's operators would wait for those of the batches before.
             check_pixels("a batch of the iterator", x.asnumpy())
-        yield x.reshape((len(x), -1)).as_in_context(ctx)
+        batch = [x.reshape((len(x), -1)), *others]
+        yield [array.as_in_context(ctx) for array in batch]
 
 
 def _array_of(data_iter: mx.io.DataIter) -> mx.nd.NDArray | None:
@@ -113,11 +120,15 @@ def _array_of(data_iter: mx.io.DataIter) -> mx.nd.NDArray | None:
     return images if isinstance(images, mx.nd.NDArray) else None
 
 
-def _whole_batches(data_iter: mx.io.DataIter) -> Iterator[mx.nd.NDArray]:
-    """Yield the images of each batch, (N, ...), without padding."""
+def _whole_batches(data_iter: mx.io.DataIter, labels: bool) -> Iterator[list[mx.nd.NDArray]]:
+    """Yield the images of each batch, (N, ...), and its labels if there are any, without padding.
+
+    Without ``labels`` the images alone.
+    """
+    n = 1 + labels
     if isinstance(data_iter, gluon.data.DataLoader):
         for batch in data_iter:
-            yield batch[0] if isinstance(batch, (list, tuple)) else batch
+            yield list(batch[:n]) if isinstance(batch, (list, tuple)) else [batch]
         return
     # With roll_over NDArrayIter gives a pad as well: the number of images kept from the epoch
     # before, which are images like any others.
@@ -126,12 +137,14 @@ def _whole_batches(data_iter: mx.io.DataIter) -> Iterator[mx.nd.NDArray]:
     images = _array_of(data_iter) if type(data_iter) in (mx.io.NDArrayIter, ImageIter) else None
     if pads and images is not None:
         # NDArrayIter copies the images and labels of each batch; a slice is a view.
+        arrays = [images, *(label for _, label in data_iter.label)][:n]
         for start in range(0, len(images), data_iter.batch_size):
-            yield images[start : start + data_iter.batch_size]
+            yield [array[start : start + data_iter.batch_size] for array in arrays]
         return
     for batch in data_iter:
-        x = batch.data[0]
-        yield x[: len(x) - batch.pad] if pads and batch.pad else x
+        arrays = [batch.data[0], *(batch.label or [])][:n]
+        pad = batch.pad if pads else 0
+        yield [x[: len(x) - pad] for x in arrays] if pad else arrays
 
 
 def sample_pixels(x: mx.nd.NDArray) -> mx.nd.NDArray:

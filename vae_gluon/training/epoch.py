@@ -30,14 +30,15 @@ def train_epoch(
 ) -> Loss:
     """Take an optimizer step for each batch, on its mean loss; return the means of all losses.
 
-    The tutorial's inner loop. A batch x is (N, n_output); of several devices each takes a part.
+    The tutorial's inner loop. A batch is images, (N, n_output), and labels, (N, ...), if the net
+    takes them; of several devices each takes a part.
     """
     contexts = contexts_of(net)
-    for x in batches(data_iter, _source(contexts)):
+    for x, *labels in batches(data_iter, _source(contexts), _takes_labels(net)):
         if binarize:
             x = sample_pixels(x)
         with autograd.record():
-            parts = _on_each_device(net, x, contexts)
+            parts = _on_each_device(net, [x, *labels], contexts)
             objectives = weigh_kl(parts, weight_at(trainer.optimizer.num_update, kl_weight))
         autograd.backward(objectives)
         with mx.engine.bulk(BULK_SIZE):
@@ -51,8 +52,9 @@ def validate(
 ) -> Loss:
     """Return the means of the losses with fixed weights, taken in large batches, (N, n_output)."""
     contexts = contexts_of(net)
-    for x in _large_batches(batches(data_iter, _source(contexts))):
-        losses.add(_on_each_device(net, sample_pixels(x) if binarize else x, contexts[: len(x)]))
+    for x, *labels in _large_batches(batches(data_iter, _source(contexts), _takes_labels(net))):
+        batch = [sample_pixels(x) if binarize else x, *labels]
+        losses.add(_on_each_device(net, batch, contexts[: len(x)]))
     return losses.means()
 
 
@@ -62,9 +64,9 @@ def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter, binarize: bool =
     Parameters
     ----------
     net : HybridBlock
-        Its call gives the loss of each image: (N, n_output) -> (N,).
+        As for ``train``.
     data_iter : DataIter
-        Batches of images, (N, n_output), in [0, 1].
+        Batches of images, (N, n_output), in [0, 1], and labels, if the net takes them.
     binarize : bool, default False
         Evaluate on binary pixels, drawn as in ``train``.
 
@@ -147,19 +149,25 @@ def _source(contexts: list[mx.Context]) -> mx.Context:
     return contexts[0] if len(contexts) == 1 else mx.cpu()
 
 
+def _takes_labels(net: mx.gluon.Block) -> bool:
+    return getattr(net, "takes_labels", False)
+
+
 def _on_each_device(
-    net: mx.gluon.Block, x: mx.nd.NDArray, contexts: list[mx.Context]
+    net: mx.gluon.Block, batch: list[mx.nd.NDArray], contexts: list[mx.Context]
 ) -> list[Loss]:
-    """Call the net on each device with a part of a batch, (N, n_output); return their losses.
+    """Call the net on each device with a part of a batch, (N, ...) each; return their losses.
 
     They are (n,) for the n images of the part. A device for which there is no image gets a loss,
     (1,), and so a gradient, of zero.
     """
-    parts = []
-    for part in split_and_load(x, contexts[: len(x)], even_split=False):
-        loss = net(part)
+    parts, n = [], len(batch[0])
+    split = [split_and_load(array, contexts[:n], even_split=False) for array in batch]
+    for part in zip(*split):
+        loss = net(*part)
         parts.append(Loss(loss, getattr(net, "kl_loss", None)))
-    return parts + [Loss(0 * net(x[:1].as_in_context(ctx))) for ctx in contexts[len(x) :]]
+    idle = ([array[:1].as_in_context(ctx) for array in batch] for ctx in contexts[n:])
+    return parts + [Loss(0 * net(*one)) for one in idle]
 
 
 def _join(parts: list[Loss]) -> Loss:
@@ -176,14 +184,14 @@ def _join(parts: list[Loss]) -> Loss:
     )
 
 
-def _large_batches(small: Iterator[mx.nd.NDArray]) -> Iterator[mx.nd.NDArray]:
-    """Join batches, (N, n_output), into larger ones, faster where no gradient is taken."""
+def _large_batches(small: Iterator[list[mx.nd.NDArray]]) -> Iterator[list[mx.nd.NDArray]]:
+    """Join batches, (N, ...) each, into larger ones, faster where no gradient is taken."""
     held, images = [], 0
-    for x in small:
-        held.append(x)
-        images += len(x)
+    for batch in small:
+        held.append(batch)
+        images += len(batch[0])
         if images >= LARGE_BATCH:
-            yield mx.nd.concat(*held, dim=0)
+            yield [mx.nd.concat(*column, dim=0) for column in zip(*held)]
             held, images = [], 0
     if held:
-        yield mx.nd.concat(*held, dim=0)
+        yield [mx.nd.concat(*column, dim=0) for column in zip(*held)]
