@@ -21,7 +21,7 @@ from vae_gluon.training.interrupts import deferred_interrupt
 from vae_gluon.training.kl_weight import KLWeight, weight_at
 from vae_gluon.training.seeds import seed as seed_generators
 from vae_gluon.training.seeds import seed_epoch
-from vae_gluon.training.trainer import make_trainer
+from vae_gluon.training.trainer import LearningRate, make_trainer
 
 # A seed, or a seed and a stream: streams give trainings with one seed different noise.
 Seed = Union[int, tuple[int, int]]
@@ -32,7 +32,7 @@ def train(
     train_iter: mx.io.DataIter,
     val_iter: mx.io.DataIter,
     epochs: int = 50,
-    learning_rate: float | mx.lr_scheduler.LRScheduler = 0.001,
+    learning_rate: LearningRate = 0.001,
     progress: bool = True,
     *,
     kl_weight: KLWeight = 1.0,
@@ -51,14 +51,16 @@ def train(
     Parameters
     ----------
     net : HybridBlock
-        Its call gives the loss of each image: (N, n_output) -> (N,).
+        Its call gives the loss of each image: (N, n_output) -> (N,). If it has the attribute
+        ``takes_labels``, and that is true, it is called with the labels as well: ``net(x, y)``.
     train_iter, val_iter : DataIter or DataLoader
         Batches of images, (N, n_output), in [0, 1]; see ``mnist_iterators``. Those of a Gluon
         ``DataLoader`` may be followed by labels, and are flattened.
     epochs : int, default 50
         Passes over ``train_iter``, those of ``start`` included.
-    learning_rate : float or LRScheduler, default 0.001
-        A number, or a scheduler of MXNet, which changes it from step to step.
+    learning_rate : float, LRScheduler or callable, default 0.001
+        A number, one of MXNet's schedulers, or a function that returns it for each step, of which
+        the first is 0.
     progress : bool, default True
         Show a bar, in a notebook or a terminal, and print a line for each tenth of the run, for its
         end, and the time it took.
@@ -162,17 +164,17 @@ def train(
 def _check(
     iterators: Sequence[mx.io.DataIter],
     epochs: int,
-    learning_rate: float | mx.lr_scheduler.LRScheduler,
+    learning_rate: LearningRate,
 ) -> None:
     check_classic_arrays()
     for name, data_iter in zip(("train_iter", "val_iter"), iterators):
         check_iterator(name, data_iter)
     check_integer("epochs", epochs)
     is_rate = isinstance(learning_rate, Real) and 0 < float(learning_rate) < float("inf")
-    if not is_rate and not isinstance(learning_rate, mx.lr_scheduler.LRScheduler):
+    if not is_rate and not callable(learning_rate):
         raise ValueError(
-            "learning_rate: expected a finite number above 0 or an LRScheduler, got "
-            f"{learning_rate!r}"
+            "learning_rate: expected a finite number above 0, an LRScheduler or a function of the "
+            f"step, got {learning_rate!r}"
         )
 
 

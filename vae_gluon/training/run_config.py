@@ -107,6 +107,9 @@ ARCHITECTURES = {
 }
 
 
+SCHEDULES = ("constant", "cosine")
+
+
 def _field(
     read: Reader,
     default: Any = MISSING,
@@ -163,6 +166,13 @@ class RunConfig:
     )
     kl_warmup: int = _field(integer(0), 0, "epochs in which the weight of the KL term rises from 0")
     lr_decay: float = _field(fraction, 1.0, "factor of the learning rate after each epoch")
+    lr_schedule: str = _field(
+        one_of(*SCHEDULES),
+        "constant",
+        "cosine: the learning rate falls to 0 at the last epoch, along half a cosine",
+        choices=SCHEDULES,
+    )
+    lr_warmup: int = _field(integer(0), 0, "epochs in which the learning rate rises from 0")
     patience: int | None = _field(
         positive_int,
         None,

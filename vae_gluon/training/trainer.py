@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Union
 
 import mxnet as mx
 import numpy as np
@@ -15,17 +16,32 @@ from vae_gluon.training.adam import Adam
 from vae_gluon.training.history import TrainingState
 
 Moments = dict[str, tuple[np.ndarray, np.ndarray]]
+# A number, a scheduler, or what the rate is at a step, of which the first is 0.
+LearningRate = Union[float, mx.lr_scheduler.LRScheduler, Callable[[int], float]]
+
+
+class _Schedule(mx.lr_scheduler.LRScheduler):
+    """A function of the step as a scheduler, which MXNet asks for the steps from 1 on."""
+
+    def __init__(self, rate_at: Callable[[int], float]) -> None:
+        super().__init__(rate_at(0))
+        self.rate_at = rate_at
+
+    def __call__(self, num_update: int) -> float:
+        return self.rate_at(num_update - 1)
 
 
 def make_trainer(
     net: mx.gluon.Block,
     optimizer: str | mx.optimizer.Optimizer | None,
-    learning_rate: float | mx.lr_scheduler.LRScheduler,
+    learning_rate: LearningRate,
     start: TrainingState | None,
 ) -> gluon.Trainer:
     """Return the Trainer of a training that begins, or resumes from ``start``."""
     rate: dict[str, Any] = {"learning_rate": learning_rate}
-    if isinstance(learning_rate, mx.lr_scheduler.LRScheduler):
+    if callable(learning_rate):
+        if not isinstance(learning_rate, mx.lr_scheduler.LRScheduler):
+            learning_rate = _Schedule(learning_rate)
         schedule = copy.deepcopy(learning_rate)  # asking for a rate changes a schedule
         for step in range(1, start.updates + 1 if start else 1):
             schedule(step)  # its answer depends on what it was asked before
