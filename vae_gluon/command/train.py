@@ -85,6 +85,7 @@ def _new_run(args: Namespace) -> tuple[Path, RunConfig, Dataset, VAE, None]:
     data = load_dataset(name, args.data_dir, size, given.get("invert", False))
     height, width = data.arrays["train_data"].shape[2:]
     config = RunConfig(data.name, data.crc32, height, width, **given, **_whereabouts(args, data))
+    _check_schedule(config)
     return args.out or config.default_folder, config, data, config.make_net(), None
 
 
@@ -102,15 +103,22 @@ def _resumed_run(
                 f"{_option(name)}: the run in {folder} has {fixed[name]}, got {value}: leave it "
                 "out, or begin another run with --out"
             )
-    done = len(start.history.train) if start else 0
+    done, epochs = len(start.history.train) if start else 0, config.epochs
     if given.get("epochs", done) < done:
         raise ValueError(f"--epochs: the run in {folder} has trained {done}, got {given['epochs']}")
+    if done and config.lr_schedule == "cosine" and given.get("epochs", epochs) != epochs:
+        raise ValueError(
+            f"--epochs: the learning rate of the run in {folder} falls until epoch {epochs}, got "
+            f"{given['epochs']}: leave it out, or begin another run with --out"
+        )
     # Where the data were, unless they have moved.
     path = args.data_dir or config.data_dir
     data = load_dataset(config.dataset, path, picture_size(config.size), config.invert)
     if data.crc32 != config.data_crc32:
         raise ValueError(f"the run in {folder} was trained on other images than those of {path}")
-    return folder, replace(config, **given, **_whereabouts(args, data)), data, net, start
+    config = replace(config, **given, **_whereabouts(args, data))
+    _check_schedule(config)
+    return folder, config, data, net, start
 
 
 def _given(args: Namespace) -> dict[str, Any]:
@@ -125,6 +133,18 @@ def _check_architecture(given: Mapping[str, Any]) -> None:
         for name in set(architecture.options) - set(ARCHITECTURES[arch].options):
             if name in given:
                 raise ValueError(f"{_option(name)} is for --arch {other}, not for {arch}")
+
+
+def _check_schedule(config: RunConfig) -> None:
+    """Raise a ValueError if a cosine is to decay twice, or to fall before it has risen."""
+    if config.lr_schedule == "cosine":
+        if config.lr_decay != 1:
+            raise ValueError("--lr-decay is for --lr-schedule constant, not for cosine")
+        if config.lr_warmup >= config.epochs:
+            raise ValueError(
+                f"--lr-warmup: expected fewer epochs than the {config.epochs} of the run, got "
+                f"{config.lr_warmup}"
+            )
 
 
 def _option(name: str) -> str:
@@ -279,16 +299,13 @@ def _train(
     if config.patience:
         callbacks = [*callbacks, EarlyStopping(config.patience)]
     steps = math.ceil(len(dataset["train_data"]) / config.batch_size)  # of an epoch
-    lr: float | mx.lr_scheduler.LRScheduler = config.lr
-    if config.lr_decay != 1:
-        lr = mx.lr_scheduler.FactorScheduler(steps, config.lr_decay, base_lr=config.lr)
     warmup = config.kl_warmup * steps
     net.hybridize(static_alloc=True, static_shape=True)
     return train(
         net,
         *mnist_iterators(dataset, config.batch_size, config.shuffle),
         config.epochs,
-        lr,
+        _learning_rate(config, steps),
         kl_weight=kl_warmup(warmup, config.kl_weight) if warmup else config.kl_weight,
         binarize=config.binarize,
         progress=kvstore is None or kvstore.rank == 0,
@@ -297,6 +314,16 @@ def _train(
         ctx=read_contexts(config.context),
         callbacks=callbacks,
     )
+
+
+def _learning_rate(config: RunConfig, steps: int) -> float | mx.lr_scheduler.LRScheduler:
+    """Return the learning rate of a run whose epochs have so many steps."""
+    if config.lr_schedule == "constant" and config.lr_decay == 1 and not config.lr_warmup:
+        return config.lr
+    settings = {"base_lr": config.lr, "warmup_steps": config.lr_warmup * steps}
+    if config.lr_schedule == "cosine":
+        return mx.lr_scheduler.CosineScheduler(config.epochs * steps, **settings)
+    return mx.lr_scheduler.FactorScheduler(steps, config.lr_decay, stop_factor_lr=0, **settings)
 
 
 @contextmanager
@@ -333,7 +360,8 @@ def _announce(
     print(printable(text))
     done, epochs = len(start.history.train) if start else 0, config.epochs
     if done == epochs:
-        print(f"All of its {epochs} epochs are trained already: a larger --epochs makes it longer")
+        more = ": a larger --epochs makes it longer" if config.lr_schedule == "constant" else ""
+        print(f"All of its {epochs} epochs are trained already{more}")
     elif resumed:
         print(f"Resuming after {done} of {epochs} epochs")
 
