@@ -49,7 +49,12 @@ OF_EPOCHS = {
         [2, 1], of([0.5, 0.25]), ax
     ),
 }
-ALL = {**OF_IMAGES, **OF_POINTS, **OF_EPOCHS}
+OF_RUNS = {
+    "plot_rate_distortion": lambda ax=None, of=np.asarray: plotting.plot_rate_distortion(
+        of([1.0, 2.0]), of([2.0, 1.0]), ax
+    ),
+}
+ALL = {**OF_IMAGES, **OF_POINTS, **OF_EPOCHS, **OF_RUNS}
 
 
 @pytest.fixture(autouse=True)
@@ -287,7 +292,7 @@ def test_elbo_is_minus_the_loss_from_epoch_one():
     np.testing.assert_array_equal(train.get_ydata(), [-180, -160, -150])
     np.testing.assert_array_equal(val.get_ydata(), [-170, -165, -155])
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["train", "validation"]
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "ELBO (nats per image)")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epochs trained", "ELBO (nats per image)")
 
 
 def test_elbo_terms_have_an_axis_each():
@@ -337,6 +342,36 @@ def test_curves_of_several_runs_are_told_apart():
     assert [line.get_linestyle() for line in ax.lines] == ["--", "-", "--", "-"]
 
 
+def test_runs_with_other_seeds_are_their_mean_in_a_band_of_one_standard_deviation():
+    val = [[5.0, 1.0], [7.0, 3.0], [9.0, 8.0]]
+    ax = plotting.plot_elbo([[6.0, 4.0]] * 3, val, label="beta 4")
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "beta 4, -4.00 \N{PLUS-MINUS SIGN} 3.61, n = 3 at the end"
+    ]
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), [-7, -4])
+    _, band = ax.collections
+    heights = band.get_paths()[0].vertices
+    at_the_end = heights[heights[:, 0] == 2, 1]
+    sd = np.std([1, 3, 8], ddof=1)
+    assert (at_the_end.min(), at_the_end.max()) == pytest.approx((-4 - sd, -4 + sd))
+    assert to_rgb(band.get_facecolor()[0]) == to_rgb(ax.lines[1].get_color())
+
+
+def test_rate_and_distortion_are_a_point_with_the_colour_of_its_curve():
+    _, (curves, plane) = plt.subplots(1, 2)
+    for label, kl in (("beta $1$", [6.0, 7.0, 8.0]), ("beta 4", 4.0)):
+        plotting.plot_elbo([3.0, 2.0], [3.5, 2.5], curves, label=label)
+        plotting.plot_rate_distortion(kl, 100 + np.array(kl), plane, label=label)
+    points = [line for line in plane.lines if line.get_marker() == "o"]
+    assert [line.get_xydata().tolist() for line in points] == [[[7, 107]], [[4, 104]]]
+    colours = [line.get_color() for line in points]
+    assert colours == [line.get_color() for line in curves.lines[::2]]
+    across, up = (bar.get_segments() for bar in plane.collections[:2])
+    np.testing.assert_allclose(across, [[[6, 107], [8, 107]]])
+    np.testing.assert_allclose(up, [[[7, 106], [7, 108]]])
+    assert_no_formula(plane.get_legend().get_texts())
+
+
 # All of them
 
 
@@ -362,7 +397,9 @@ def test_arrays_of_other_libraries_give_the_same_picture(name):
     def shown(ax):
         if name in OF_IMAGES:
             return canvas(ax)
-        return scatter(ax).get_offsets().data if name in OF_POINTS else ax.lines[-1].get_ydata()
+        if name in OF_POINTS:
+            return scatter(ax).get_offsets().data
+        return ax.lines[0 if name in OF_RUNS else -1].get_ydata()  # others are of its error bars
 
     expected = shown(ALL[name]())
     for of in (mx.nd.array, sparse_if_flat):
@@ -451,8 +488,8 @@ def test_no_percent_sign_or_name_is_taken_for_latex():
         (lambda: plotting.plot_latent(MU, np.ones((50, 3))), r"labels: .* got \(50, 3\)"),
         (lambda: plotting.plot_latent(MU, [("a", 1)] * 50), r"labels: .* got \(50, 2\)"),
         (lambda: plotting.plot_components(MU, None, [1]), r"shares: .* \(2,\), got \(1,\)"),
-        (lambda: plotting.plot_elbo([], []), r"train: .* \(epochs,\), got \(0,\)"),
-        (lambda: plotting.plot_elbo([1], [[1, 2]]), r"val: .* \(epochs,\), got \(1, 2\)"),
+        (lambda: plotting.plot_elbo([], []), r"train: .* \(n, epochs\), got \(1, 0\)"),
+        (lambda: plotting.plot_elbo([1], [[[1]]]), r"val: .* \(n, epochs\), got \(1, 1, 1\)"),
         (lambda: plotting.plot_elbo_terms([1, 2], [1]), r"kl: .* \(2,\), got \(1,\)"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -76,14 +76,26 @@ def draw_samples(dataset: Mapping[str, np.ndarray], seed: int, folder: Path) -> 
     return _write(_samples(dataset, np.random.default_rng(seed)), folder)
 
 
-def draw_curves(runs: Mapping[str, History], folder: Path) -> Path:
-    """Draw the curves of several runs, by what the legend calls them, into ``folder``."""
+def draw_curves(groups: Mapping[str, Sequence[History]], folder: Path, plane: bool) -> Path:
+    """Draw the curves of several runs into ``folder``, with ``plane`` their terms at the end too.
 
-    def plot(ax: Axes) -> None:
-        for name, history in runs.items():
-            plotting.plot_elbo(history.train, history.val, ax, label=name)
+    The runs of a group, by what the legend calls it, differ in their seed alone, and are one line,
+    as long as the shortest of them.
+    """
 
-    return _write(_panels("curves", 10, 7, plot), folder)
+    def curves(ax: Axes) -> None:
+        for name, runs in groups.items():
+            train, val = (np.array([*zip(*losses)]).T for losses in zip(*(run[:2] for run in runs)))
+            plotting.plot_elbo(train, val, ax, label=name)
+
+    def terms(ax: Axes) -> None:
+        for name, runs in groups.items():
+            kl, val = np.array([(run.val_kl[-1], run.val[-1]) for run in runs]).T
+            plotting.plot_rate_distortion(kl, val - kl, ax, label=name)
+
+    if plane:
+        return _write(_panels("curves", 18, 7, curves, terms), folder)
+    return _write(_panels("curves", 10, 7, curves), folder)
 
 
 def draw_traversals(steps: np.ndarray, folder: Path) -> Path:

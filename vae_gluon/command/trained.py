@@ -37,16 +37,35 @@ def run_figures(args: Namespace) -> None:
     from vae_gluon.command import figures  # here, because matplotlib takes its time
 
     if len(args.folder) > 1:
-        histories = {
-            str(folder): read_trained(folder, args.which).history for folder in args.folder
-        }
-        print(figures.draw_curves(histories, Path(os.path.normpath(args.folder[0] / ".."))))
+        runs = {str(folder): read_trained(folder, args.which) for folder in args.folder}
+        groups, varying = _group(runs)
+        parent = Path(os.path.normpath(args.folder[0] / ".."))
+        print(figures.draw_curves(groups, parent, "kl_weight" in varying))
         return
     (folder,) = args.folder
     run = read_trained(folder, args.which)
     data = load_data(run.config, args.data_dir)
     figures.draw_figures(run.net, data.arrays, run.history, run.config.seed, folder)
     print(f"Pictures are in {folder}")
+
+
+def _group(runs: Mapping[str, TrainedRun]) -> tuple[dict[str, list[History]], list[str]]:
+    """Return the histories of runs that differ in their seed alone as groups, and what else varies.
+
+    A group is called by that. Two runs that only their folders tell apart are called by those.
+    """
+    configs = [{**run.config.fixed(), "epochs": run.config.epochs} for run in runs.values()]
+    varying = [name for name in configs[0] if len({config[name] for config in configs}) > 1]
+    left_out = {"seed"} | ({"data_crc32"} if "dataset" in varying else set())
+    varying = [name for name in varying if name not in left_out]
+    groups: dict[str, dict[int, History]] = {}  # by name and by seed
+    for run, config in zip(runs.values(), configs):
+        words = (f"{name} {config[name]}".removesuffix(".0") for name in varying)
+        name = ", ".join(words) or run.config.net_name
+        groups.setdefault(name, {})[run.config.seed] = run.history
+    if sum(map(len, groups.values())) < len(runs):
+        return {folder: [run.history] for folder, run in runs.items()}, varying
+    return {name: [*histories.values()] for name, histories in groups.items()}, varying
 
 
 def run_evaluate(args: Namespace) -> None:

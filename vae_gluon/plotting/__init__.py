@@ -5,7 +5,7 @@ of a new figure if it is not given, and returns the axes. Colours, fonts and lin
 style that is set; what a picture means does not depend on it.
 """
 
-from vae_gluon.plotting.curves import plot_elbo, plot_elbo_terms
+from vae_gluon.plotting.curves import plot_elbo, plot_elbo_terms, plot_rate_distortion
 from vae_gluon.plotting.images import (
     plot_grid,
     plot_interpolations,
@@ -25,6 +25,7 @@ __all__ = [
     "plot_interpolations",
     "plot_latent",
     "plot_latent_cdf",
+    "plot_rate_distortion",
     "plot_reconstructions",
     "plot_samples",
     "plot_scan",

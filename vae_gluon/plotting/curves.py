@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from vae_gluon._checks import as_array, check_shape
-from vae_gluon.plotting.axes import add_legend, as_label, axes_or_new
+from vae_gluon.plotting.axes import add_legend, as_label, axes_or_new, set_texts
 
 # The two plots may stand side by side, so no two lines have the same colour.
 TRAIN, VALIDATION, RECONSTRUCTION, KL = "tab:blue", "tab:orange", "tab:green", "tab:purple"
@@ -28,16 +28,17 @@ def plot_elbo(
     Parameters
     ----------
     train, val : sequences of float
-        Losses of each epoch in nats per image: ``history.train`` and ``history.val``.
+        Losses of each epoch in nats per image: ``history.train`` and ``history.val``. Or those of
+        n runs with other seeds, (n, epochs): their means, in a band of one standard deviation.
     ax : Axes, optional
         Where to draw; by default in a new figure.
     label : str, optional
         What the run is called, where several are drawn on the same axes. Its two lines then have
         one colour, training is dashed, and the legend gives the last value of validation.
     """
-    train_elbo, val_elbo = -as_array(train).astype(float), -as_array(val).astype(float)
-    check_shape("train", train_elbo, "epochs")
-    check_shape("val", val_elbo, "epochs")
+    train_elbo, val_elbo = (-np.atleast_2d(as_array(loss)).astype(float) for loss in (train, val))
+    check_shape("train", train_elbo, "n", "epochs")
+    check_shape("val", val_elbo, "n", "epochs")
     ax = _epoch_axes(ax, "evidence lower bound (ELBO)")
     ax.set_ylabel("ELBO (nats per image)")
     if label is None:
@@ -46,7 +47,7 @@ def plot_elbo(
         ax.legend()
     else:
         dashed = _plot_line(ax, train_elbo, linestyle="--", alpha=0.6)
-        name = f"{as_label(label, 60)}, {val_elbo[-1]:.2f} at the end"
+        name = f"{as_label(label, 60)}, {_mean_and_sd(val_elbo[:, -1])} at the end"
         _plot_line(ax, val_elbo, label=name, color=dashed.get_color())
         add_legend(ax, title="validation (dashed: train)", alignment="left")
     return ax
@@ -78,11 +79,57 @@ def plot_elbo_terms(loss: Sequence[float], kl: Sequence[float], ax: Axes | None 
     return left
 
 
+def plot_rate_distortion(
+    kl: float | Sequence[float],
+    reconstruction: float | Sequence[float],
+    ax: Axes | None = None,
+    label: str | None = None,
+) -> Axes:
+    """Plot the reconstruction term against the KL divergence: distortion against rate.
+
+    Trainings with different weights of the KL term lie along a curve (Alemi et al.,
+    arXiv:1711.00464). Call it once for each, with the same axes.
+
+    Parameters
+    ----------
+    kl, reconstruction : float or sequence of float
+        The two terms of the loss in nats per image; of n runs with other seeds, (n,) each: their
+        means, with bars of one standard deviation.
+    ax : Axes, optional
+        Where to draw; by default in a new figure.
+    label : str, optional
+        What the legend calls the point.
+    """
+    terms = [np.atleast_1d(as_array(term)).astype(float) for term in (kl, reconstruction)]
+    check_shape("kl", terms[0], "n")
+    check_shape("reconstruction", terms[1], len(terms[0]))
+    ax = axes_or_new(ax, 6.4, 4.8)
+    (x, x_sd), (y, y_sd) = ((term.mean(), _sd(term)) for term in terms)
+    name = None if label is None else as_label(label, 60)
+    ax.errorbar(x, y, y_sd, x_sd, fmt="o", capsize=3, label=name)
+    ax.grid(alpha=0.3)
+    if label is not None:
+        add_legend(ax)
+    distortion = "reconstruction term (nats per image)"
+    return set_texts(ax, "KL divergence (nats per image)", distortion, "rate and distortion")
+
+
+def _sd(values: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of each column of values, (n, ...), 0 of a single row."""
+    return values.std(axis=0, ddof=min(1, len(values) - 1))
+
+
+def _mean_and_sd(values: np.ndarray) -> str:
+    """Write the mean of values, (n,), and if there are several, their spread and number."""
+    n = len(values)
+    return f"{values.mean():.2f}" + (f" \N{PLUS-MINUS SIGN} {_sd(values):.2f}, n = {n}" * (n > 1))
+
+
 def _epoch_axes(ax: Axes | None, title: str) -> Axes:
     """Return axes for lines against the epoch."""
     ax = axes_or_new(ax, 6.4, 4.8)
     ax.set_title(title)
-    ax.set_xlabel("epoch")
+    ax.set_xlabel("epochs trained")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
     ax.grid(alpha=0.3)
     return ax
@@ -90,13 +137,18 @@ def _epoch_axes(ax: Axes | None, title: str) -> Axes:
 
 def _plot_term(ax: Axes, values: np.ndarray, term: str, color: str, **style: Any) -> None:
     """Plot a term of each epoch, (epochs,), on an axis of its colour."""
-    _plot_line(ax, values, color=color, **style)
+    _plot_line(ax, values[np.newaxis], color=color, **style)
     ax.set_ylabel(f"{term}, {values[-1]:.2f} at the end", color=color)
     ax.tick_params(axis="y", colors=color)
 
 
 def _plot_line(ax: Axes, values: np.ndarray, linestyle: str = "-", **style: Any) -> Line2D:
-    """Plot a value of each epoch, (epochs,)."""
-    epochs = np.arange(1, len(values) + 1)
-    marker = "." if len(values) == 1 else ""  # a line of one point does not show
-    return ax.plot(epochs, values, linestyle=linestyle, marker=marker, **style)[0]
+    """Plot a value of each epoch, the mean of n runs, (n, epochs), and their spread."""
+    mean, sd = values.mean(axis=0), _sd(values)
+    epochs = np.arange(1, len(mean) + 1)
+    marker = "." if len(mean) == 1 else ""  # a line of one point does not show
+    (line,) = ax.plot(epochs, mean, linestyle=linestyle, marker=marker, **style)
+    if len(values) > 1:
+        band = {"color": line.get_color(), "alpha": 0.2, "linewidth": 0}
+        ax.fill_between(epochs, mean - sd, mean + sd, **band)
+    return line
