@@ -6,7 +6,7 @@ import pytest
 from mxnet import autograd, gluon, nd
 from plain_nets import Constant, Watched, parameters
 
-from vae_gluon import evaluate, mnist_iterators
+from vae_gluon import evaluate, mnist_iterators, train
 from vae_gluon.training import epoch
 from vae_gluon.training.history import Loss
 
@@ -29,6 +29,26 @@ def test_a_step_is_on_the_mean_of_the_batch_and_not_on_its_sum(net):
     mx.random.seed(9)
     epoch.train_epoch(net, trainer, mx.io.NDArrayIter(x, batch_size=8), epoch.LossQueue())
     np.testing.assert_allclose(weight.data().asnumpy(), expected, rtol=1e-5, atol=1e-7)
+
+
+class Labelled(Constant):
+    """Its loss is the distance of a label from ten times the first pixel."""
+
+    takes_labels = True
+
+    def hybrid_forward(self, F, x, y, weight):
+        return F.abs(10 * F.slice_axis(x, axis=1, begin=0, end=1).reshape(-1) - y) + 0 * weight
+
+
+@pytest.mark.parametrize("contexts", [1, 3])
+def test_a_net_that_takes_labels_is_given_those_of_its_images(digits, contexts):
+    digits = {name: array.copy() for name, array in digits.items()}
+    for part in ("train", "test"):
+        digits[f"{part}_data"][:, 0, 0, 0] = digits[f"{part}_label"] / 10
+    iterators = mnist_iterators(digits, batch_size=299, shuffle=True)  # the last batch is of two
+    ctx = [mx.cpu(i) for i in range(contexts)]
+    history = train(Labelled(), *iterators, epochs=2, ctx=ctx, progress=False)
+    assert history.train == history.val == pytest.approx([0, 0], abs=1e-6)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 100, 200, 512])

@@ -104,7 +104,7 @@ def plot_rate_distortion(
     check_shape("kl", terms[0], "n")
     check_shape("reconstruction", terms[1], len(terms[0]))
     ax = axes_or_new(ax, 6.4, 4.8)
-    (x, x_sd), (y, y_sd) = ((term.mean(), _sd(term)) for term in terms)
+    (x, x_sd), (y, y_sd) = ((term.mean(keepdims=True), _sd(term)) for term in terms)
     name = None if label is None else as_label(label, 60)
     ax.errorbar(x, y, y_sd, x_sd, fmt="o", capsize=3, label=name)
     ax.grid(alpha=0.3)
