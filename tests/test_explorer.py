@@ -9,11 +9,12 @@ import shutil
 import mxnet as mx
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from mxnet.gluon import HybridBlock, nn
 from PIL import Image
 
 import vae_gluon
-from vae_gluon import VAE, Decoder, decode, encode
+from vae_gluon import VAE, Decoder, decode, encode, plotting
 from vae_gluon.command import cli
 from vae_gluon.data import datasets
 from vae_gluon.explorer import explore
@@ -113,6 +114,15 @@ def test_the_page_holds_codes_labels_and_colours(digits):
     )
     assert page.count("</script>") == 2  # what is in the data ends no tag
     assert "http" not in re.sub(r'"data:[^"]*"', "", page)  # it asks nobody for anything
+
+
+def test_classes_have_the_colours_that_they_have_in_other_pictures(digits, monkeypatch):
+    monkeypatch.setattr("vae_gluon.explorer.page.N_IMAGES", 20)
+    names = np.array(["a", "b", "c"]).repeat([100, 90, 10])  # in order, as from folders
+    data = data_of(explore(make_net(), digits["test_data"], names).page)
+    assert data["labels"] == [0] * 20
+    scatter = plotting.plot_latent(np.zeros((200, 2)), names).collections[1:]
+    assert data["colours"] == [to_hex(each.get_facecolor()[0]) for each in scatter]
 
 
 def test_the_page_of_the_tutorials_net_is_small(digits):

@@ -90,9 +90,25 @@ def test_titles_on_the_overview_are_of_one_size(digits):
 
 
 def test_curves_of_runs_have_a_name_each(tmp_path):
-    path = figures.draw_curves({"one": HISTORY, "another": HISTORY}, tmp_path)
+    path = figures.draw_curves({"one": [HISTORY], "another": [HISTORY]}, tmp_path, plane=False)
     assert path == tmp_path / "curves.png"
     assert matplotlib.image.imread(path).shape[:2] == (840, 1200)
+
+
+def test_runs_of_a_group_are_one_line_as_long_as_the_shortest(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(figures, "_write", lambda picture, folder: picture.draw(Figure()))
+    for name in ("plot_elbo", "plot_rate_distortion"):
+        call = lambda *args, label: calls.append((label, *map(np.ndarray.tolist, args[:2])))  # noqa: E731
+        monkeypatch.setattr(figures.plotting, name, call)
+    short = History([185.0], [175.0], [1.0], [3.5], [4.5], [1.0])
+    figures.draw_curves({"one": [HISTORY, short], "other": [HISTORY]}, tmp_path, plane=True)
+    assert calls == [
+        ("one", [[180.0], [185.0]], [[170.0], [175.0]]),
+        ("other", [[180.0, 160.0]], [[170.0, 165.0]]),
+        ("one", [5.0, 4.5], [160.0, 170.5]),
+        ("other", [5.0], [160.0]),
+    ]
 
 
 # What each picture is given

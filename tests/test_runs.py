@@ -116,7 +116,16 @@ def test_a_shuffled_run_goes_on_to_the_same_end_as_well(tmp_path, monkeypatch, d
     assert contents(tmp_path / "whole")["history"] != contents(done)["history"]
 
 
-@pytest.mark.parametrize("flags", [["--binarize"], ["--arch", "conv"], ["--film"]])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--binarize"],
+        ["--arch", "conv"],
+        ["--film"],
+        ["--lr-warmup", "1", "--lr-decay", "0.5"],
+        ["--lr-warmup", "1", "--lr-schedule", "cosine"],
+    ],
+)
 def test_runs_of_other_kinds_go_on_to_the_same_end(tmp_path, monkeypatch, flags):
     words = ("--dataset", "digits", *flags, "--epochs", "2", "--n-hidden", "16")
     stop_after(monkeypatch, 1, tmp_path / "stopped", words)
@@ -163,6 +172,20 @@ def test_a_finished_run_goes_on_to_more_epochs(copy, tmp_path):
     assert train(copy, "--resume", "--epochs", "5") == 0
     assert train(tmp_path / "five", "--dataset", "digits", *QUICK, "--epochs", "5") == 0
     assert contents(copy) == contents(tmp_path / "five")
+
+
+def test_a_cosine_that_has_begun_keeps_its_epochs(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "run"
+    words = ("--dataset", "digits", "--lr-schedule", "cosine", "--n-hidden", "16", "--epochs")
+    stop_after(monkeypatch, 0, folder, (*words, "2"))
+    stop_after(monkeypatch, 1, folder, ("--resume", "--epochs", "3"))  # none was trained before
+    for epochs in ("2", "4"):
+        message = f"--epochs: the learning rate .* falls until epoch 3, got {epochs}: .* with --out"
+        capsys.readouterr()
+        refuse(folder, ["--epochs", epochs], message, capsys)
+    assert train(folder, "--resume", "--epochs", "3") == 0
+    assert train(tmp_path / "whole", *words, "3") == 0
+    assert contents(folder) == contents(tmp_path / "whole")
 
 
 def test_a_run_that_is_stopped_between_two_checkpoints_keeps_its_last_epoch(
@@ -364,6 +387,32 @@ def test_a_config_that_was_tampered_with_is_named_in_the_error(copy, name, value
     before = snapshot(copy)
     refuse(copy, [], message, capsys)
     assert snapshot(copy) == before
+
+
+def test_runs_are_drawn_by_what_tells_them_apart(copy, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("vae_gluon.command.figures.draw_curves", lambda *args: drawn.append(args))
+
+    def groups(*configs):
+        folders = [tmp_path / f"run{i}" for i in range(len(configs))]
+        for folder, config in zip(folders, configs):
+            shutil.copytree(copy, folder)
+            with_config(folder, **config)
+        assert cli.main(["figures", *map(str, folders)]) == 0
+        for folder in folders:
+            shutil.rmtree(folder)
+        runs, parent, plane = drawn.pop()
+        assert parent == tmp_path
+        return {name: len(histories) for name, histories in runs.items()}, plane
+
+    seeds = [{"seed": 1}, {"seed": 2}]
+    assert groups(*seeds) == ({"vae_gluon_2d1l16h": 2}, False)
+    other = {"kl_weight": 4.0}
+    assert groups(*seeds, other) == ({"kl_weight 1": 2, "kl_weight 4": 1}, True)
+    others = {"dataset": "mnist", "data_crc32": 5, "epochs": 9}
+    assert groups({}, others)[0] == {"dataset digits, epochs 3": 1, "dataset mnist, epochs 9": 1}
+    same = [{}, {}, other]
+    assert groups(*same) == ({str(tmp_path / f"run{i}"): 1 for i in range(3)}, True)
 
 
 def test_a_net_too_large_for_mxnet_leaves_no_folder(tmp_path, capsys):

@@ -107,7 +107,6 @@ def explore(
         if labels.shape != (len(images),):
             found = len(labels) if labels.ndim == 1 else f"an array of shape {labels.shape}"
             raise ValueError(f"expected {len(images)} labels, got {found}")
-        labels = labels[:N_IMAGES]
     images, title = images[:N_IMAGES], title or "Latent space"
     mu, _ = encode(net, images)
     data = {
@@ -145,13 +144,16 @@ def _plane(mu: np.ndarray) -> dict[str, Any]:
 
 
 def _labels(labels: np.ndarray | None) -> dict[str, Any]:
-    """Describe labels, (N,): the number of each one's class, the classes' names and colours."""
+    """Describe labels, (N,): the class of each image on the page, all classes and their colours.
+
+    The classes and colours are those of all images, as in the other pictures of the net.
+    """
     if labels is None:
         return {"labels": None, "classes": None, "colours": ["#1f77b4"]}
     classes, numbers, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     colours = np.rint(255 * colours_of(classes, sizes)[:, :3]).astype(int)
     return {
-        "labels": numbers.tolist(),
+        "labels": numbers[:N_IMAGES].tolist(),
         "classes": [str(name) for name in classes],
         "colours": ["#{:02x}{:02x}{:02x}".format(*colour) for colour in colours],
     }
