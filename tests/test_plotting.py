@@ -346,10 +346,10 @@ def test_runs_with_other_seeds_are_their_mean_in_a_band_of_one_standard_deviatio
     val = [[5.0, 1.0], [7.0, 3.0], [9.0, 8.0]]
     ax = plotting.plot_elbo([[6.0, 4.0]] * 3, val, label="beta 4")
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
-        "beta 4, -4.00 \N{PLUS-MINUS SIGN} 3.61, n = 3 at the end"
+        "beta 4, -4.00 \N{PLUS-MINUS SIGN} 3.61 at the end, n = 3"
     ]
     np.testing.assert_array_equal(ax.lines[1].get_ydata(), [-7, -4])
-    _, band = ax.collections
+    (band,) = ax.collections
     heights = band.get_paths()[0].vertices
     at_the_end = heights[heights[:, 0] == 2, 1]
     sd = np.std([1, 3, 8], ddof=1)

@@ -29,7 +29,8 @@ def plot_elbo(
     ----------
     train, val : sequences of float
         Losses of each epoch in nats per image: ``history.train`` and ``history.val``. Or those of
-        n runs with other seeds, (n, epochs): their means, in a band of one standard deviation.
+        n runs with other seeds, (n, epochs): their means, that of validation in a band of one standard
+        deviation.
     ax : Axes, optional
         Where to draw; by default in a new figure.
     label : str, optional
@@ -47,7 +48,9 @@ def plot_elbo(
         ax.legend()
     else:
         dashed = _plot_line(ax, train_elbo, linestyle="--", alpha=0.6)
-        name = f"{as_label(label, 60)}, {_mean_and_sd(val_elbo[:, -1])} at the end"
+        end, n = val_elbo[:, -1], len(val_elbo)
+        sd, number = (f" \N{PLUS-MINUS SIGN} {_sd(end):.2f}", f", n = {n}") if n > 1 else ("", "")
+        name = f"{as_label(label, 60)}, {end.mean():.2f}{sd} at the end{number}"
         _plot_line(ax, val_elbo, label=name, color=dashed.get_color())
         add_legend(ax, title="validation (dashed: train)", alignment="left")
     return ax
@@ -119,12 +122,6 @@ def _sd(values: np.ndarray) -> np.ndarray:
     return values.std(axis=0, ddof=min(1, len(values) - 1))
 
 
-def _mean_and_sd(values: np.ndarray) -> str:
-    """Write the mean of values, (n,), and if there are several, their spread and number."""
-    n = len(values)
-    return f"{values.mean():.2f}" + (f" \N{PLUS-MINUS SIGN} {_sd(values):.2f}, n = {n}" * (n > 1))
-
-
 def _epoch_axes(ax: Axes | None, title: str) -> Axes:
     """Return axes for lines against the epoch."""
     ax = axes_or_new(ax, 6.4, 4.8)
@@ -143,12 +140,12 @@ def _plot_term(ax: Axes, values: np.ndarray, term: str, color: str, **style: Any
 
 
 def _plot_line(ax: Axes, values: np.ndarray, linestyle: str = "-", **style: Any) -> Line2D:
-    """Plot a value of each epoch, the mean of n runs, (n, epochs), and their spread."""
+    """Plot a value of each epoch, the mean of n runs, (n, epochs), a solid line with its band."""
     mean, sd = values.mean(axis=0), _sd(values)
     epochs = np.arange(1, len(mean) + 1)
     marker = "." if len(mean) == 1 else ""  # a line of one point does not show
     (line,) = ax.plot(epochs, mean, linestyle=linestyle, marker=marker, **style)
-    if len(values) > 1:
+    if len(values) > 1 and linestyle == "-":
         band = {"color": line.get_color(), "alpha": 0.2, "linewidth": 0}
         ax.fill_between(epochs, mean - sd, mean + sd, **band)
     return line
