@@ -29,8 +29,8 @@ def plot_elbo(
     ----------
     train, val : sequences of float
         Losses of each epoch in nats per image: ``history.train`` and ``history.val``. Or those of
-        n runs with other seeds, (n, epochs): their means, that of validation in a band of one standard
-        deviation.
+        n runs with other seeds, (n, epochs): their means, that of validation in a band of one
+        standard deviation.
     ax : Axes, optional
         Where to draw; by default in a new figure.
     label : str, optional
