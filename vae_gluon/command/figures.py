@@ -85,13 +85,15 @@ def draw_curves(groups: Mapping[str, Sequence[History]], folder: Path, plane: bo
 
     def curves(ax: Axes) -> None:
         for name, runs in groups.items():
-            train, val = (np.array([*zip(*losses)]).T for losses in zip(*(run[:2] for run in runs)))
+            n = min(len(run.val) for run in runs)
+            train, val = [run.train[:n] for run in runs], [run.val[:n] for run in runs]
             plotting.plot_elbo(train, val, ax, label=name)
 
     def terms(ax: Axes) -> None:
         for name, runs in groups.items():
-            kl, val = np.array([(run.val_kl[-1], run.val[-1]) for run in runs]).T
-            plotting.plot_rate_distortion(kl, val - kl, ax, label=name)
+            kl = [run.val_kl[-1] for run in runs]
+            reconstruction = [run.val[-1] - run.val_kl[-1] for run in runs]
+            plotting.plot_rate_distortion(kl, reconstruction, ax, label=name)
 
     if plane:
         return _write(_panels("curves", 18, 7, curves, terms), folder)

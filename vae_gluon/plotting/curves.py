@@ -18,8 +18,8 @@ TRAIN, VALIDATION, RECONSTRUCTION, KL = "tab:blue", "tab:orange", "tab:green", "
 
 
 def plot_elbo(
-    train: Sequence[float],
-    val: Sequence[float],
+    train: Sequence[float] | Sequence[Sequence[float]],
+    val: Sequence[float] | Sequence[Sequence[float]],
     ax: Axes | None = None,
     label: str | None = None,
 ) -> Axes:
@@ -146,6 +146,6 @@ def _plot_line(ax: Axes, values: np.ndarray, linestyle: str = "-", **style: Any)
     marker = "." if len(mean) == 1 else ""  # a line of one point does not show
     (line,) = ax.plot(epochs, mean, linestyle=linestyle, marker=marker, **style)
     if len(values) > 1 and linestyle == "-":
-        band = {"color": line.get_color(), "alpha": 0.2, "linewidth": 0}
-        ax.fill_between(epochs, mean - sd, mean + sd, **band)
+        colour = line.get_color()
+        ax.fill_between(epochs, mean - sd, mean + sd, color=colour, alpha=0.2, linewidth=0)
     return line
