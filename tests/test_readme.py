@@ -57,7 +57,7 @@ def test_the_python_runs(path, run):
 def test_the_python_of_the_pages_runs_after_that_of_the_first(name, run):
     names = run(ROOT / "docs" / name, run(INDEX, {}))
     if name == "training.md":
-        assert len(names["history"].train) == 2
+        assert len(names["history"].train) == 4
     if name == "exporting.md":
         assert names["y"].shape == (7, 784)
 
