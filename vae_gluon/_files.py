@@ -20,6 +20,7 @@ from vae_gluon._checks import quoted
 
 PREFIX, N_HEX = ".vae-gluon-", 16  # of a file that is not whole yet, before its suffix
 LOCK = ".lock"
+MAX_BYTES = 2**30  # to which a compressed file may be unpacked
 MAX_HEADER = 10_000  # bytes of an array's header in an .npz file; NumPy writes some 120
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -52,36 +53,20 @@ def _open_regular(path: str, flags: int) -> int:
     return descriptor
 
 
-def read_file(path: Path, limit: float) -> bytes:
-    """Return the content of a regular file; a ValueError if it has more than ``limit`` bytes."""
-    with open_file(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > limit:
-            raise ValueError(f"{path}: expected at most {limit} bytes, got {size}")
-        return file.read()
-
-
-def read_npz(path: Path, limit: int | None = None) -> dict[str, np.ndarray]:
+def read_npz(path: Path) -> dict[str, np.ndarray]:
     """Read the arrays of an ``.npz`` file by name, without pickle.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    limit : int, optional
-        Bytes that the arrays may have together; by default as many as the file, which is enough if
-        they are not compressed.
 
     Raises
     ------
     ValueError
-        If it is no such file, or damaged, or its arrays are larger. The message names the file.
+        If it is no such file, or damaged, or its arrays are larger than MAX_BYTES and than the
+        file, which they are not unless they are compressed. The message names the file.
     OSError
         If it is not there, or may not be read.
     """
     with open_file(path) as file:
         try:
-            _check_members(file, os.fstat(file.fileno()).st_size if limit is None else limit)
+            _check_members(file)
             with np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
         except Exception as error:  # whatever the parsers raise, memory and recursion included
@@ -91,8 +76,9 @@ def read_npz(path: Path, limit: int | None = None) -> dict[str, np.ndarray]:
             raise ValueError(f"{path}: expected an .npz file of arrays, got: {text}") from error
 
 
-def _check_members(file: BinaryIO, limit: int) -> None:
+def _check_members(file: BinaryIO) -> None:
     """Check the sizes that an ``.npz`` file claims, before NumPy allocates them."""
+    limit = max(MAX_BYTES, os.fstat(file.fileno()).st_size)
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         size = sum(member.file_size for member in members)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ NAMES = {
     "test_data": "x_test",
     "test_label": "y_test",
 }
-MAX_BYTES = 2**33  # of all arrays together: all images that MXNet's arrays can hold, as float32
+MAX_PIXELS = 2**25  # of a picture: 33 million
 
 
 def load_images(
@@ -42,7 +41,7 @@ def load_images(
     """Load your own pictures.
 
     White is paper, 0, and black is ink, 1; grey lies between, and what is transparent is paper.
-    What was read from a folder, and what was left out, is written to ``sys.stderr`` in a line.
+    A warning lists files of other kinds, and folders, that are left out.
 
     Parameters
     ----------
@@ -77,6 +76,19 @@ def load_images(
         If a file is no picture, has several frames, or is of another size than the first; or the
         arrays are not such. The message names the file.
     """
+    dataset, left_out = read_pictures(root, size, invert, seed)
+    if left_out:
+        warnings.warn(left_out, stacklevel=2)
+    return dataset
+
+
+def read_pictures(
+    root: str | os.PathLike[str],
+    size: int | tuple[int, int] | None = None,
+    invert: bool = False,
+    seed: int = 0,
+) -> tuple[dict[str, np.ndarray], str]:
+    """Do what ``load_images`` does, but return the line that says what is left out."""
     root = Path(os.path.expanduser(root))
     check_integer("seed", seed, least=0)
     if size is not None and np.shape(size) not in ((), (2,)):
@@ -90,9 +102,10 @@ def load_images(
     if root.is_file() or root.suffix == ".npz":
         if size is not None or invert:
             raise ValueError(f"{root}: size and invert are for folders of pictures")
-        dataset = _read_arrays(root)
-        return dataset if "test_data" in dataset else _hold_out(root, dataset, rng)
-    return _read_folder(root, sides, invert, rng)
+        dataset, left_out = _read_arrays(root), ""
+    else:
+        dataset, left_out = _read_folder(root, sides, invert, rng)
+    return dataset if "test_data" in dataset else _hold_out(root, dataset, rng), left_out
 
 
 def _hold_out(
@@ -114,9 +127,9 @@ def _hold_out(
 
 def _read_folder(
     root: Path, size: tuple[int, int] | None, invert: bool, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
-    """Read the pictures of a folder, and report what was read."""
-    parts, report = find_pictures(root)
+) -> tuple[dict[str, np.ndarray], str]:
+    """Read the pictures of a folder; return them, and what is left out."""
+    parts, left_out = find_pictures(root)
     (first, _), *_ = next(iter(parts.values()))
     shape = _read_picture(first, size).shape
     n = sum(map(len, parts.values()))
@@ -142,63 +155,48 @@ def _read_folder(
         dataset[f"{part}_file"] = np.array([str(path.relative_to(root)) for path in paths])
         if all(labels):
             dataset[f"{part}_label"] = np.array(labels)
-    if "test_data" not in dataset:
-        dataset = _hold_out(root, dataset, rng)
-    print(report, file=sys.stderr)
-    return dataset
+    return dataset, left_out
 
 
 def _read_picture(path: Path, size: tuple[int, int] | None) -> np.ndarray:
     """Read the grey values of a picture, (height, width), 0 for black and 1 for white."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     picture: Any
     with open_file(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Pillow, about entries that do not matter
         try:
-            with Image.open(file, formats=FORMATS) as picture:
+            with Image.open(file, formats=FORMATS) as picture:  # which reads no pixel yet
+                if math.prod(picture.size) > MAX_PIXELS:
+                    raise ValueError("{} x {} pixels".format(*picture.size))
                 if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:
                     raise ValueError(f"{picture.n_frames} frames")
                 if picture.mode in ("F", "I") and picture.format != "PNG":
                     raise ValueError("values of 32 bits")
                 if any(tile[0] == "libtiff" for tile in picture.tile):  # which writes to stderr
                     raise ValueError("a compressed TIFF")
-                picture = _in_grey(ImageOps.exif_transpose(picture))  # as the camera was held
+                picture = ImageOps.exif_transpose(picture)  # as the camera was held
+                if picture.mode.startswith("I"):  # 16 bits
+                    greys = np.asarray(picture, np.float32) * np.float32(255 / 65535)
+                    picture = Image.fromarray(greys)
+                else:
+                    coloured = picture.convert("RGBA")
+                    picture = Image.new("L", picture.size, "white")
+                    picture.paste(coloured.convert("L"), mask=coloured.getchannel("A"))
                 if size:
-                    picture = picture.resize(tuple(size[::-1]), Image.Resampling.LANCZOS)
+                    picture = picture.resize(size[::-1], Image.Resampling.LANCZOS)
                 grey = np.asarray(picture)
-        except UnidentifiedImageError as error:  # whose message is about Python's objects
+        except Exception as error:  # whatever its parsers raise: it is no such picture
             formats = ", ".join(FORMATS)
             raise ValueError(
-                f"{path}: expected a picture ({formats}), got something else"
+                f"{path}: expected a whole picture ({formats}), got: {quoted(error)}"
             ) from error
-        except Exception as error:  # whatever its parsers raise: it is no such picture
-            raise ValueError(f"{path}: expected a whole picture, got: {quoted(error)}") from error
     return np.clip(grey / np.float32(255), 0, 1, dtype=np.float32)
-
-
-def _in_grey(picture: Any) -> Any:
-    """Return a picture of Pillow's in grey, on white paper, with values up to 255."""
-    from PIL import Image
-
-    clear = picture.info.get("transparency")
-    if picture.mode.startswith("I"):  # 16 bits
-        greys = np.asarray(picture, np.float32) * np.float32(255 / 65535)
-        if clear is not None:
-            greys[np.asarray(picture) == clear] = 255
-        return Image.fromarray(greys)
-    if isinstance(clear, tuple) and max(clear) > 255:  # of 16 bits, as the colours were
-        picture.info["transparency"] = tuple(value >> 8 for value in clear)
-    if picture.mode in ("PA", "LA", "RGBA", "La", "RGBa") or clear is not None:
-        picture = picture.convert("RGBA")
-        paper = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(paper, picture)
-    return picture.convert("RGB").convert("L") if picture.mode != "L" else picture
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read the arrays of an ``.npz`` file by the names that they have here."""
-    found = read_npz(path, MAX_BYTES)
+    found = read_npz(path)
     arrays = {
         ours: found[name]
         for ours, theirs in NAMES.items()
