@@ -250,14 +250,13 @@ def test_variables_of_the_user_stand(monkeypatch):
     assert "OMP_NUM_THREADS" not in cluster._environment(["worker"])
 
 
-def test_a_port_that_is_taken_is_told_before_anything_is_started(monkeypatch, capsys):
+def test_a_port_that_is_taken_is_told_before_anything_is_started(monkeypatch):
     monkeypatch.setattr(cluster.subprocess, "Popen", None)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setenv("DMLC_PS_ROOT_PORT", str(port))
-        assert run_cluster(cluster.LOOPBACK, ["true"]) == 1
-    error = capsys.readouterr().err
-    assert f"the scheduler cannot listen at 127.0.0.1:{port}: " in error
+        with pytest.raises(OSError, match=f"the scheduler cannot listen at 127.0.0.1:{port}: "):
+            run_cluster(cluster.LOOPBACK, ["true"])
 
 
 def test_workers_that_never_come_are_waited_for_so_long():

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import mxnet as mx
 import numpy as np
 
-from vae_gluon import _checks
 from vae_gluon.model.devices import default_context
 
 
@@ -59,16 +58,6 @@ def set_parameters(
             parameter.shape = arrays[name].shape
             parameter.initialize(mx.init.Zero(), ctx=ctx or default_context())
         parameter.set_data(mx.nd.array(arrays[name], dtype=arrays[name].dtype))
-
-
-def check_finite(net: mx.gluon.Block) -> None:
-    """Raise a ValueError if a parameter of ``net`` holds a number that is not finite."""
-    for name, parameter in named_parameters(net).items():
-        try:
-            numbers = numbers_of(parameter)
-        except RuntimeError:  # it is not initialized, or not yet: its shape comes with the images
-            continue
-        _checks.check_finite(name, numbers)
 
 
 def first_parameter(net: mx.gluon.Block) -> mx.gluon.Parameter:

@@ -9,16 +9,14 @@ from typing import Any
 
 import mxnet as mx
 import numpy as np
-from mxnet import autograd, gluon
+from mxnet import gluon
 from mxnet.gluon import nn
 
-from vae_gluon._checks import check_integer, check_shape
+from vae_gluon._checks import LIMIT, check_integer, check_shape
 from vae_gluon.model.losses import BernoulliNLL, GaussianKL
 from vae_gluon.model.parameter_files import check_parameters
 from vae_gluon.model.parameters import dtype_of
 from vae_gluon.model.sampler import GaussianSampler
-
-SIZE_LIMIT = 2**31 - 1  # of an array
 
 
 class Decoder(nn.HybridSequential):
@@ -113,7 +111,7 @@ class VAE(gluon.HybridBlock):
     ------
     ValueError
         If a size is not an integer of at least 1 (0 for ``n_layers``), the net is called with
-        images of another shape or type, or the blocks that it was given do not fit them.
+        images of another shape or type, or blocks that it was given return other shapes.
 
     Notes
     -----
@@ -151,8 +149,7 @@ class VAE(gluon.HybridBlock):
         for name, size in {**sizes, "n_samples": n_samples}.items():
             check_integer(name, size)
         check_integer("n_layers", n_layers, least=0)
-        methods = {"logits", "mean"}
-        if decoder is not None and not methods <= set(dir(decoder)):
+        if decoder is not None and not {"logits", "mean"} <= set(dir(decoder)):
             raise ValueError(
                 "decoder: expected a block with the methods logits and mean, such as "
                 f"vae_gluon.Decoder, got {type(decoder).__name__}"
@@ -162,10 +159,9 @@ class VAE(gluon.HybridBlock):
         self.n_output = n_output
         self.n_samples = n_samples
         self.batch_size = batch_size
-        self.mu = None
-        self.kl_loss = None
-        self._logits = None
-        self._blocks_fit = encoder is decoder is nll is kl is None
+        self.mu: Any = None
+        self.kl_loss: Any = None
+        self._logits: Any = None
         with self.name_scope():
             # The layers are in the net's own name scope, as the tutorial's are, so that the names
             # in its parameter files fit: dense0_weight, dense1_weight, ...
@@ -189,7 +185,6 @@ class VAE(gluon.HybridBlock):
     def encode(self, x: mx.nd.NDArray) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
         """Map images, (N, n_output), to mean and log variance, (N, n_latent) each."""
         with self._explaining("images", x, self.n_output):
-            self._check_blocks(x)
             mu, lv = mx.nd.split(self.encoder(x), axis=1, num_outputs=2)
         return mu, lv
 
@@ -233,8 +228,11 @@ class VAE(gluon.HybridBlock):
         if isinstance(x, mx.sym.Symbol):
             return super().forward(x)[0]
         with self._explaining("images", x, self.n_output):
-            self._check_blocks(x)
             loss, self.mu, self._logits, self.kl_loss = super().forward(x)
+        # Blocks of a user's may give other shapes, which MXNet does not always notice.
+        check_shape("mu", self.mu, len(x), self.n_latent)
+        check_shape("the decoder's logits", self._logits, len(x), self.n_output)
+        check_shape("the loss", loss, len(x))
         return loss
 
     def hybrid_forward(self, F, x):
@@ -265,20 +263,6 @@ class VAE(gluon.HybridBlock):
         )
         return first, F.mean(nll, axis=1)
 
-    def _check_blocks(self, x: mx.nd.NDArray) -> None:
-        """Check on the first of the images, (N, n_output), that blocks of a user's fit them."""
-        if self._blocks_fit:
-            return
-        with autograd.pause():
-            codes = self.encoder(x[:1])
-            check_shape("the encoder's codes, means and log variances", codes, 1, 2 * self.n_latent)
-            mu, lv = mx.nd.split(codes, axis=1, num_outputs=2)
-            logits = self.decoder.logits(mu)
-            check_shape("the decoder's logits", logits, 1, self.n_output)
-            check_shape("nll", self.nll(logits, x[:1]), 1)
-            check_shape("kl", self.kl(mu, lv), 1)
-        self._blocks_fit = True
-
     @contextmanager
     def _explaining(self, name: str, array: mx.nd.NDArray, width: int) -> Iterator[None]:
         """Raise a ValueError unless ``array`` is (N, width) and of the type of the parameters."""
@@ -293,11 +277,6 @@ class VAE(gluon.HybridBlock):
                     f"{name}: expected an array of type {dtype}, got {np.dtype(array.dtype)}; "
                     f".astype('{dtype}') converts it"
                 ) from error
-            if not self._blocks_fit:
-                raise ValueError(
-                    f"{name}: the net's encoder or decoder cannot take an array of shape "
-                    f"{array.shape}"
-                ) from error
             raise
 
 
@@ -308,9 +287,9 @@ def _add_dense(
     widths = [n_input, *[n_hidden] * n_layers, n_output]
     activations = [*[act_type] * n_layers, None]
     for n_in, n_out, activation in zip(widths, widths[1:], activations):
-        if n_in * n_out >= SIZE_LIMIT:
+        if n_in * n_out >= LIMIT - 1:
             raise ValueError(
-                f"expected layers of fewer than {SIZE_LIMIT} weights, the limit of MXNet's "
-                f"arrays, got one of {n_in} x {n_out}"
+                f"expected layers of fewer than {LIMIT - 1} weights, the limit of MXNet's arrays, "
+                f"got one of {n_in} x {n_out}"
             )
         net.add(nn.Dense(n_out, activation=activation, in_units=n_in))

@@ -15,7 +15,7 @@ is too late (``too_late`` says so).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -95,15 +95,21 @@ def every_core() -> Iterator[None]:
         settings["MXNET_OMP_MAX_THREADS"] = str(cores)
     if not any(name in os.environ for name in WAITING):
         settings["GOMP_SPINCOUNT"] = str(SPINS)
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
+    with environment(settings):
+        yield
+
+
+@contextmanager
+def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """Set environment variables within the block; remove those that are None."""
+    before = {name: os.environ.pop(name, None) for name in variables}
+    os.environ.update({name: value for name, value in variables.items() if value is not None})
     try:
         yield
     finally:
         for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
+            os.environ.pop(name, None)
+            if value is not None:
                 os.environ[name] = value
 
 
