@@ -6,15 +6,16 @@ import os
 import re
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from vae_gluon._checks import checksum, printable
+from vae_gluon._checks import checksum
 from vae_gluon.data.digits import make_digits
-from vae_gluon.data.images import read_pictures
+from vae_gluon.data.images import load_images
 from vae_gluon.data.mnist import MNISTUnavailableError, files_in, find_mnist, read_mnist
 
 RULE = "=" * 80
@@ -57,18 +58,18 @@ def load_dataset(
     pictures, and what the loaders raise.
     """
     folder = None if path is None else Path(os.path.expanduser(path))
-    mnist = {} if folder is None else files_in(folder)
-    if (folder is None or mnist) and (size is not None or invert):
+    mnist = files_in(folder) if folder else {}
+    if (size is not None or invert) and (mnist or not folder):
         raise ValueError("--size and --invert are for pictures, in the folder of --data-dir")
-    if folder is None:
+    if not folder:
         dataset = _load_known(name)
     elif mnist:
         dataset = _named(folder, read_mnist(mnist))
     else:
-        arrays, left_out = read_pictures(folder, size, invert)
-        if left_out:
-            print(printable(left_out), file=sys.stderr)
-        dataset = _named(folder, arrays)
+        with warnings.catch_warnings(record=True) as left_out:
+            dataset = _named(folder, load_images(folder, size, invert))
+        for warning in left_out:
+            print(warning.message, file=sys.stderr)
     if name in DATASETS and name != dataset.name:
         raise ValueError(f"--dataset {name}: expected its images in {dataset.path}, got others")
     return dataset

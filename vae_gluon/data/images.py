@@ -76,19 +76,6 @@ def load_images(
         If a file is no picture, has several frames, or is of another size than the first; or the
         arrays are not such. The message names the file.
     """
-    dataset, left_out = read_pictures(root, size, invert, seed)
-    if left_out:
-        warnings.warn(left_out, stacklevel=2)
-    return dataset
-
-
-def read_pictures(
-    root: str | os.PathLike[str],
-    size: int | tuple[int, int] | None = None,
-    invert: bool = False,
-    seed: int = 0,
-) -> tuple[dict[str, np.ndarray], str]:
-    """Do what ``load_images`` does, but return the line that says what is left out."""
     root = Path(os.path.expanduser(root))
     check_integer("seed", seed, least=0)
     if size is not None and np.shape(size) not in ((), (2,)):
@@ -102,10 +89,10 @@ def read_pictures(
     if root.is_file() or root.suffix == ".npz":
         if size is not None or invert:
             raise ValueError(f"{root}: size and invert are for folders of pictures")
-        dataset, left_out = _read_arrays(root), ""
+        dataset = _read_arrays(root)
     else:
-        dataset, left_out = _read_folder(root, sides, invert, rng)
-    return dataset if "test_data" in dataset else _hold_out(root, dataset, rng), left_out
+        dataset = _read_folder(root, sides, invert, rng)
+    return dataset if "test_data" in dataset else _hold_out(root, dataset, rng)
 
 
 def _hold_out(
@@ -127,9 +114,11 @@ def _hold_out(
 
 def _read_folder(
     root: Path, size: tuple[int, int] | None, invert: bool, rng: np.random.Generator
-) -> tuple[dict[str, np.ndarray], str]:
-    """Read the pictures of a folder; return them, and what is left out."""
+) -> dict[str, np.ndarray]:
+    """Read the pictures of a folder."""
     parts, left_out = find_pictures(root)
+    if left_out:
+        warnings.warn(left_out, stacklevel=3)
     (first, _), *_ = next(iter(parts.values()))
     shape = _read_picture(first, size).shape
     n = sum(map(len, parts.values()))
@@ -155,7 +144,7 @@ def _read_folder(
         dataset[f"{part}_file"] = np.array([str(path.relative_to(root)) for path in paths])
         if all(labels):
             dataset[f"{part}_label"] = np.array(labels)
-    return dataset, left_out
+    return dataset
 
 
 def _read_picture(path: Path, size: tuple[int, int] | None) -> np.ndarray:

@@ -82,21 +82,16 @@ def find_mnist(root: str | os.PathLike[str] | None = None) -> dict[str, Path]:
 
     ``root``, the download and the errors about missing files are those of ``load_mnist``.
     """
-    if root is not None:
-        folder = Path(os.path.expanduser(root))
-        paths = files_in(folder)
-        if not paths:
-            got = "none of them" if folder.is_dir() else "no such folder"
-            raise FileNotFoundError(f"{folder}: expected {NAMES} (each plain or .gz), got {got}")
-        return paths
     looked_in = []
-    if os.environ.get("VAE_GLUON_DATA"):
-        folder = Path(os.path.expanduser(os.environ["VAE_GLUON_DATA"]))
-        if not folder.is_dir():
-            raise FileNotFoundError(f"VAE_GLUON_DATA: expected a folder, got {folder}")
+    named = os.environ.get("VAE_GLUON_DATA") if root is None else root
+    if named:
+        folder = Path(os.path.expanduser(named))
         paths = files_in(folder)
         if paths:
             return paths
+        if root is not None or not folder.is_dir():
+            got = "none of them" if folder.is_dir() else "no such folder"
+            raise FileNotFoundError(f"{folder}: expected {NAMES} (each plain or .gz), got {got}")
         looked_in.append(folder)
     cache = Path(os.path.expanduser(mx.base.data_dir()), "datasets", "mnist")
     paths = _found_in(cache)

@@ -180,8 +180,8 @@ def _graph(net: VAE, part: str) -> _Graph:
         if name not in inputs
     }
     widths = {name: pixels if name == "y" else latent for name in outputs}
-    shapes = ({name: (BATCH, n) for name, n in each.items()} for each in (inputs, widths))
-    return _Graph(symbol, *shapes, arrays, dtype)
+    shapes = [{name: (BATCH, n) for name, n in each.items()} for each in (inputs, widths)]
+    return _Graph(symbol, shapes[0], shapes[1], arrays, dtype)
 
 
 def _encoded(net: VAE, x: mx.sym.Symbol) -> dict[str, mx.sym.Symbol]:
