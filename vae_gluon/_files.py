@@ -31,15 +31,7 @@ KINDS = {
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a regular file for reading: a pipe would block, a device has no end.
-
-    Raises
-    ------
-    ValueError
-        If it is something else.
-    OSError
-        If it is not there, or may not be read.
-    """
+    """Open a regular file for reading: a pipe would block, and a device has no end."""
     return open(path, "rb", opener=_open_regular)
 
 
@@ -56,13 +48,8 @@ def _open_regular(path: str, flags: int) -> int:
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """Read the arrays of an ``.npz`` file by name, without pickle.
 
-    Raises
-    ------
-    ValueError
-        If it is no such file, or damaged, or its arrays are larger than MAX_BYTES and than the
-        file, which they are not unless they are compressed. The message names the file.
-    OSError
-        If it is not there, or may not be read.
+    A ValueError names the file if it is damaged, or if its arrays are compressed and larger than
+    MAX_BYTES.
     """
     with open_file(path) as file:
         try:

@@ -97,11 +97,6 @@ def batches(data_iter: mx.io.DataIter, ctx: mx.Context) -> Iterator[mx.nd.NDArra
     Every image comes once: the padding of a short last batch is left out, so the last batch may
     be smaller than the others. An iterator with ``last_batch_handle="roll_over"`` must not be
     wrapped in another one, which would hide that attribute.
-
-    Raises
-    ------
-    ValueError
-        If a pixel is not in [0, 1].
     """
     given = data_iter.views() if isinstance(data_iter, ImageIter) else _checked_batches(data_iter)
     for x in given:

@@ -81,11 +81,6 @@ def make_digits(n_train: int = 12_000, n_test: int = 2_000, seed: int = 0) -> di
     dict
         What ``load_mnist`` returns: ``train_data`` and ``test_data``, float32 in [0, 1],
         (N, 1, 28, 28); ``train_label`` and ``test_label``, int8 from 0 to 9, (N,).
-
-    Raises
-    ------
-    ValueError
-        If ``n_train`` or ``n_test`` is not a positive integer, or ``seed`` is negative.
     """
     check_integer("n_train", n_train)
     check_integer("n_test", n_test)

@@ -34,13 +34,8 @@ CHUNK = 1 << 16
 def download_mnist(folder: Path) -> None:
     """Download the four files into ``folder``, once all of them have the published checksums.
 
-    The mirrors are tried in turn, or only the one that ``MXNET_GLUON_REPO`` names.
-
-    Raises
-    ------
-    OSError
-        If no mirror provides them (a ConnectionError with the reason of each), or ``folder``
-        cannot be written.
+    The mirrors are tried in turn, or only the one that ``MXNET_GLUON_REPO`` names. If none provides
+    them, a ConnectionError gives the reason of each.
     """
     repo = os.environ.get("MXNET_GLUON_REPO")
     mirrors = (repo.rstrip("/") + "/gluon/dataset/mnist/",) if repo else MIRRORS

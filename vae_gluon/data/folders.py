@@ -33,13 +33,6 @@ def find_pictures(root: Path) -> tuple[dict[str, list[tuple[Path, str]]], str]:
         The pictures of each part, in the order of their paths, each with its label: the name of
         its subfolder, or none. If there are no parts, all are to train on. And a line that says
         what is left out, other than hidden files; empty if nothing is.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there are none.
-    ValueError
-        If only some of a part are in subfolders.
     """
     left_out: Counter[str] = Counter()
     paths = sorted(_walk(root, left_out))

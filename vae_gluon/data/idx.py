@@ -22,23 +22,14 @@ SIDE = 28
 
 
 def read_images(path: Path) -> np.ndarray:
-    """Read images of 28x28, plain or gzip: float32 in [0, 1], (N, 1, 28, 28).
-
-    Raises
-    ------
-    ValueError
-        If the file is longer or shorter than its header says, or has no images of this size.
-    """
+    """Read images of 28x28, plain or gzip: float32 in [0, 1], (N, 1, 28, 28)."""
     pixels = _read_idx(path, IMAGE_MAGIC, (SIDE, SIDE))
     # In one pass over memory, and bit for bit the same as astype(float32) / 255.
     return np.divide(pixels, np.float32(255), dtype=np.float32)[:, None]
 
 
 def read_labels(path: Path) -> np.ndarray:
-    """Read labels, plain or gzip: (N,), int8 as MNIST's, or uint8 if one is above 127.
-
-    Errors are those of ``read_images``.
-    """
+    """Read labels, plain or gzip: (N,), int8 as MNIST's, or uint8 if one is above 127."""
     labels = _read_idx(path, LABEL_MAGIC, ())
     return labels if labels.max() > np.iinfo(np.int8).max else labels.astype(np.int8)
 

@@ -38,11 +38,6 @@ def run_cluster(roles: Sequence[str], command: Sequence[str]) -> int:
     -------
     int
         0 if all ended well, 1 if one failed, 128 plus its number after a signal.
-
-    Raises
-    ------
-    OSError
-        If the scheduler's port is taken.
     """
     environment = _environment(roles)
     if "scheduler" in roles:

@@ -71,20 +71,11 @@ def export_onnx(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> Ex
     part : {'vae', 'encoder', 'decoder'}
         encoder: x -> mu, lv; decoder: z -> y; vae: x, eps -> mu, lv, y.
 
-    Returns
-    -------
-    Exported
-        The file, and the shapes of inputs and outputs.
-
     Raises
     ------
     ValueError
-        If the net is not initialized, there is no such part, or the net has a layer that MXNet's
-        converter does not know, or writes as ONNX does not allow.
-    ImportError
-        If onnx is not installed.
-    OSError
-        If the file cannot be written.
+        If the net has a layer that MXNet's converter does not know, or writes as ONNX does not
+        allow.
     """
     import onnx  # the extra
     from mxnet import onnx as mx2onnx
@@ -126,21 +117,9 @@ def export_symbol(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> 
     net : VAE
         Initialized.
     path : path
-        What the names of both files begin with.
+        What the names of both files begin with. If one cannot be written, older ones are kept.
     part : {'vae', 'encoder', 'decoder'}
         As in ``export_onnx``.
-
-    Returns
-    -------
-    Exported
-        The two files, and the shapes of inputs and outputs.
-
-    Raises
-    ------
-    ValueError
-        If the net is not initialized, or there is no such part.
-    OSError
-        If a file cannot be written. Older files are kept, both.
     """
     graph = _graph(net, part)
     files = [Path(f"{os.fspath(path)}{end}") for end in ("-symbol.json", "-0000.params")]

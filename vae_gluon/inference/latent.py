@@ -31,24 +31,13 @@ def encode(net: VAE, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     -------
     (array, array)
         Mean and log variance of q(z | x), (N, n_latent) each.
-
-    Raises
-    ------
-    ValueError
-        If there are no images, they are not the net's, or a pixel is not in [0, 1].
     """
     mu, lv = _map(net, net.encode, image_rows(net, images))
     return mu, lv
 
 
 def decode(net: VAE, z: np.ndarray) -> np.ndarray:
-    """Decode latent codes, (N, n_latent), to pixel probabilities, (N, n_output).
-
-    Raises
-    ------
-    ValueError
-        If there are no codes, they are not finite, or not of n_latent dimensions.
-    """
+    """Decode latent codes, (N, n_latent), to pixel probabilities, (N, n_output)."""
     z = as_array(z)
     check_shape("z", z, "N", net.n_latent)
     check_finite("z", z)  # MXNet's relu would make 0 of NaN

@@ -43,11 +43,6 @@ def conv_encoder(
     -------
     HybridSequential
         (N, n_output) -> (N, 2 * n_latent), the means followed by the log variances.
-
-    Raises
-    ------
-    ValueError
-        If a side is not a multiple of 4.
     """
     height, width = _halved_twice(shape)
     _, n_outer, n_inner = FILTERS
@@ -67,13 +62,8 @@ def conv_decoder(
 ) -> Decoder:
     """Build a decoder of two hidden layers, two transposed convolutions and a last convolution.
 
-    Images go from 7 x 7 to 14 x 14 to 28 x 28. Parameters and errors are those of
-    ``conv_encoder``.
-
-    Returns
-    -------
-    Decoder
-        (N, n_latent) -> (N, n_output), probabilities.
+    Images go from 7 x 7 to 14 x 14 to 28 x 28. Parameters are those of ``conv_encoder``. It maps
+    (N, n_latent) to probabilities, (N, n_output).
     """
     height, width = _halved_twice(shape)
     n_outermost, n_outer, n_inner = FILTERS

@@ -127,16 +127,7 @@ def parameter_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def read_parameters(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read a file of ``save_parameters``: read-only arrays by name, of the parameters' shapes.
-
-    Raises
-    ------
-    ValueError
-        If the file is not one, or is damaged. The message names the file, what was expected and
-        what was found.
-    FileNotFoundError
-        If there is no such file.
-    """
+    """Read a file of ``save_parameters``: read-only arrays by name, of the parameters' shapes."""
     with open_file(Path(path)) as file:
         try:
             magic = int.from_bytes(file.read(8), "little")

@@ -63,10 +63,7 @@ def set_parameters(
 def first_parameter(net: mx.gluon.Block) -> mx.gluon.Parameter:
     """Return a parameter of ``net``, whose contexts and type are those of all.
 
-    Raises
-    ------
-    ValueError
-        If ``net`` has not been initialized.
+    Raise a ValueError if ``net`` has not been initialized.
     """
     parameters = list(all_names(net).values())
     try:
@@ -81,7 +78,7 @@ def first_parameter(net: mx.gluon.Block) -> mx.gluon.Parameter:
 
 
 def contexts_of(net: mx.gluon.Block) -> list[mx.Context]:
-    """Return all contexts that hold the parameters of ``net``; raise as ``first_parameter``."""
+    """Return all contexts that hold the parameters of ``net``."""
     return first_parameter(net).list_ctx()
 
 
@@ -91,5 +88,5 @@ def context_of(net: mx.gluon.Block) -> mx.Context:
 
 
 def dtype_of(net: mx.gluon.Block) -> np.dtype:
-    """Return the type of the parameters of ``net``; raise as ``first_parameter``."""
+    """Return the type of the parameters of ``net``."""
     return np.dtype(first_parameter(net).dtype)

@@ -93,10 +93,6 @@ class VAE(gluon.HybridBlock):
 
     Attributes
     ----------
-    encoder : Block
-        (N, n_output) -> (N, 2 * n_latent), the means followed by the log variances.
-    decoder : Block
-        (N, n_latent) -> (N, n_output), probabilities.
     mu : NDArray or None
         Latent means of the last call, (N, n_latent).
     output : NDArray or None
@@ -204,13 +200,8 @@ class VAE(gluon.HybridBlock):
     ) -> None:
         """Load a file of ``save_parameters`` as every Gluon block does, after checking it.
 
-        Raises
-        ------
-        ValueError
-            If the file is not one of parameters, is truncated, has another architecture's, or
-            numbers that are not finite. The message says what differs; the net is unchanged.
-        FileNotFoundError
-            If there is no such file.
+        A ValueError says what differs if it is damaged, has other parameters or numbers that are
+        not finite; the net is then unchanged.
         """
         check_parameters(filename, self, allow_missing, ignore_extra, cast_dtype)
         options = (allow_missing, ignore_extra, cast_dtype, dtype_source)

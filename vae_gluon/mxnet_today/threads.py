@@ -82,13 +82,7 @@ def _read(path: str | Path) -> str:
 
 @contextmanager
 def every_core() -> Iterator[None]:
-    """Let mxnet, imported within the block, compute on every core, and its threads go to sleep.
-
-    Raises
-    ------
-    ImportError
-        If the user set a number of threads that is none: MXNet would abort the process.
-    """
+    """Let mxnet, imported within the block, compute on every core, and its threads go to sleep."""
     settings = {name: _first_number(name) for name in SETTINGS if name in os.environ}
     cores = _cores_to_set()
     if cores is not None:
@@ -114,7 +108,10 @@ def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
 
 
 def _first_number(name: str) -> str:
-    """Return the number of threads of the user's: for OpenMP's ``4,2``, which MXNet lacks, 4."""
+    """Return the number of threads of the user's: for OpenMP's ``4,2``, which MXNet lacks, 4.
+
+    Raise an ImportError if it is none: MXNet would abort the process.
+    """
     first = os.environ[name].partition(",")[0].strip()
     if first and not (first.lstrip("+").isdecimal() and int(first) < 2**31):
         raise ImportError(f"expected {name} to be a number of threads, got {os.environ[name]!r}")
