@@ -43,16 +43,13 @@ def download_mnist(folder: Path) -> None:
     failures = []
     for mirror in mirrors:
         try:
-            files = _fetch_all(mirror, PATIENCE / len(mirrors))
+            for name, content in _fetch_all(mirror, PATIENCE / len(mirrors)).items():
+                write_bytes(folder / name, content)
+            return
         except (requests.ConnectionError, requests.Timeout) as error:
             failures.append(f"{mirror} could not be reached in time ({type(error).__name__})")
-            continue
         except requests.RequestException as error:
             failures.append(f"{mirror} {error}")
-            continue
-        for name, content in files.items():
-            write_bytes(folder / name, content)
-        return
     raise ConnectionError("; ".join(failures))
 
 

@@ -230,29 +230,15 @@ class VAE(gluon.HybridBlock):
         """Return the loss (N,), mu (N, n_latent), logits (N, n_output) and KL divergence (N,)."""
         mu, lv = F.split(self.encoder(x), axis=1, num_outputs=2)  # (N, n_latent) each
         kl = self.kl(mu, lv)  # (N,)
-        if self.n_samples == 1:
-            z = self.sampler(mu, lv)  # (N, n_latent)
-            logits = self.decoder.logits(z)  # (N, n_output)
-            nll = self.nll(logits, x)  # (N,)
-        else:
-            logits, nll = self._draw_samples(F, mu, lv, x)
+        n, mus, lvs, xs = self.n_samples, mu, lv, x
+        if n > 1:
+            mus, lvs, xs = (F.repeat(array, n, axis=0) for array in (mu, lv, x))  # (N * L, _)
+        logits = self.decoder.logits(self.sampler(mus, lvs))  # (N * L, n_output)
+        nll = self.nll(logits, xs)  # (N * L,)
+        if n > 1:
+            nll = F.mean(F.reshape(nll, shape=(-1, n)), axis=1)  # (N,)
+            logits = F.slice(logits, begin=(None,), end=(None,), step=(n,))  # (N, n_output)
         return nll + kl, mu, logits, kl
-
-    def _draw_samples(self, F, mu, lv, x):
-        """Return the logits of each image's first sample, (N, n_output), and its mean NLL, (N,).
-
-        mu and lv are (N, n_latent), x is (N, n_output).
-        """
-        mu, lv, x = (F.repeat(array, self.n_samples, axis=0) for array in (mu, lv, x))  # (N * L, _)
-        logits = self.decoder.logits(self.sampler(mu, lv))  # (N * L, n_output)
-        nll = F.reshape(self.nll(logits, x), shape=(-1, self.n_samples))  # (N, L)
-        first = F.slice_axis(
-            F.reshape(logits, shape=(-1, self.n_samples * self.n_output)),
-            axis=1,
-            begin=0,
-            end=self.n_output,
-        )
-        return first, F.mean(nll, axis=1)
 
     @contextmanager
     def _explaining(self, name: str, array: mx.nd.NDArray, width: int) -> Iterator[None]:
