@@ -240,8 +240,9 @@ def test_images_of_any_type_and_order_are_taken(images):
         (IMAGES * 255, r"expected pixels in \[0, 1\], got from"),
         (IMAGES.astype("U"), r"expected pixels in \[0, 1\], got an array of <U"),
         (IMAGES + 1j, "got an array of complex"),
+        (IMAGES.astype("U").astype(object), "expected numbers .* got object"),
         (IMAGES[:0], "expected images, got none"),
-        (np.float32(0.5), r"expected the shape \(N, ...\), got \(\)"),
+        (np.float32(0.5), r"got float32 \(\)"),
         (IMAGES[..., :1], r"expected images of \(1, 2, 2\), as in train_data, got \(1, 2, 1\)"),
     ],
 )

@@ -22,12 +22,6 @@ PREFIX, N_HEX = ".vae-gluon-", 16  # of a file that is not whole yet, before its
 LOCK = ".lock"
 MAX_BYTES = 2**30  # to which a compressed file may be unpacked
 MAX_HEADER = 10_000  # bytes of an array's header in an .npz file; NumPy writes some 120
-KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -40,7 +34,7 @@ def _open_regular(path: str, flags: int) -> int:
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
-        kind = KINDS.get(stat.S_IFMT(mode), "something else")
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
         raise ValueError(f"{path}: expected a file, got {kind}")
     return descriptor
 

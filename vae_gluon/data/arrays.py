@@ -25,9 +25,11 @@ def as_dataset(arrays: Mapping[str, object], source: str = "") -> dict[str, np.n
         if images is not None:
             name = f"{source}{part}_data"
             array = checked[f"{part}_data"] = as_array(images)
+            if array.ndim < 2 or array.dtype == object:
+                raise ValueError(
+                    f"{name}: expected numbers of shape (N, ...), got {array.dtype} {array.shape}"
+                )
             check_pixels(name, array)
-            if array.ndim < 2:
-                raise ValueError(f"{name}: expected the shape (N, ...), got {array.shape}")
             if labels is not None:
                 checked[f"{part}_label"] = as_labels(f"{source}{part}_label", labels, len(array))
     train = checked["train_data"][0]

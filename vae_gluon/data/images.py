@@ -29,6 +29,7 @@ NAMES = {
     "test_data": "x_test",
     "test_label": "y_test",
 }
+IMAGES = ("train_data", "test_data")
 MAX_PIXELS = 2**25  # of a picture: 33 million
 
 
@@ -187,7 +188,7 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read the arrays of an ``.npz`` file by the names that they have here."""
     found = read_npz(path)
     arrays = {
-        ours: found[name]
+        ours: _as_images(f"{path}: {ours}", found[name]) if ours in IMAGES else found[name]
         for ours, theirs in NAMES.items()
         for name in (ours, theirs)
         if name in found
@@ -197,14 +198,10 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
             f"{path}: expected arrays named {', '.join(NAMES)} or {', '.join(NAMES.values())}, "
             f"got {quoted(list(found))}"
         )
-    for name in ("train_data", "test_data"):
-        if name in arrays:
-            arrays[name] = _as_images(f"{path}: {name}", arrays[name])
-    dataset = as_dataset(arrays, f"{path}: ")
-    for name in ("train_data", "test_data"):
-        if name in dataset:
-            dataset[name] = dataset[name].astype(np.float32, copy=False)
-    return dataset
+    return {
+        name: array.astype(np.float32, copy=False) if name in IMAGES else array
+        for name, array in as_dataset(arrays, f"{path}: ").items()
+    }
 
 
 def _as_images(name: str, array: np.ndarray) -> np.ndarray:
