@@ -67,6 +67,7 @@ def load_dataset(
         dataset = _named(folder, read_mnist(mnist))
     else:
         with warnings.catch_warnings(record=True) as left_out:
+            warnings.simplefilter("always", UserWarning)
             dataset = _named(folder, load_images(folder, size, invert))
         for warning in left_out:
             print(warning.message, file=sys.stderr)
