@@ -39,15 +39,15 @@ def _open_regular(path: str, flags: int) -> int:
     return descriptor
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
+def read_npz(path: Path, compressed: bool = False) -> dict[str, np.ndarray]:
     """Read the arrays of an ``.npz`` file by name, without pickle.
 
-    A ValueError names the file if it is damaged, or if its arrays are compressed and larger than
-    MAX_BYTES.
+    A ValueError names the file if it is damaged, or its arrays are larger than the file, up to
+    MAX_BYTES if they may be compressed.
     """
     with open_file(path) as file:
         try:
-            _check_members(file)
+            _check_members(file, MAX_BYTES if compressed else 0)
             with np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
         except Exception as error:  # whatever the parsers raise, memory and recursion included
@@ -57,9 +57,9 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
             raise ValueError(f"{path}: expected an .npz file of arrays, got: {text}") from error
 
 
-def _check_members(file: BinaryIO) -> None:
+def _check_members(file: BinaryIO, limit: int) -> None:
     """Check the sizes that an ``.npz`` file claims, before NumPy allocates them."""
-    limit = max(MAX_BYTES, os.fstat(file.fileno()).st_size)
+    limit = max(limit, os.fstat(file.fileno()).st_size)
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         size = sum(member.file_size for member in members)

@@ -186,7 +186,7 @@ def _read_picture(path: Path, size: tuple[int, int] | None) -> np.ndarray:
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read the arrays of an ``.npz`` file by the names that they have here."""
-    found = read_npz(path)
+    found = read_npz(path, compressed=True)
     arrays = {
         ours: _as_images(f"{path}: {ours}", found[name]) if ours in IMAGES else found[name]
         for ours, theirs in NAMES.items()
