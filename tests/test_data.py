@@ -70,9 +70,7 @@ def test_the_environment_variable_comes_before_mxnets_cache(tmp_path, contents, 
 
 def test_folder_of_the_variable_must_be_there(tmp_path, monkeypatch):
     monkeypatch.setenv("VAE_GLUON_DATA", str(tmp_path / "mistyped"))
-    with pytest.raises(
-        FileNotFoundError, match=r"VAE_GLUON_DATA: expected a folder, got .*mistyped"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"mistyped: expected .*, got no such folder"):
         load_mnist()
 
 
@@ -240,8 +238,9 @@ def test_images_of_any_type_and_order_are_taken(images):
     ("images", "message"),
     [
         (IMAGES * 255, r"expected pixels in \[0, 1\], got from"),
-        (IMAGES.astype("U"), r"expected numbers of shape \(N, ...\), got <U\d+ \(6, 1, 2, 2\)"),
-        (IMAGES + 1j, "got complex"),
+        (IMAGES.astype("U"), r"expected pixels in \[0, 1\], got an array of <U"),
+        (IMAGES + 1j, "got an array of complex"),
+        (IMAGES.astype("U").astype(object), "expected numbers .* got object"),
         (IMAGES[:0], "expected images, got none"),
         (np.float32(0.5), r"got float32 \(\)"),
         (IMAGES[..., :1], r"expected images of \(1, 2, 2\), as in train_data, got \(1, 2, 1\)"),
@@ -300,16 +299,13 @@ def test_batches_begin_at_the_beginning(digits):
     assert sum(len(x) for (x,) in batches(train_iter, mx.cpu())) == 600
 
 
-def test_an_array_is_checked_once_and_other_iterators_batch_by_batch():
+def test_the_iterators_of_others_are_checked_batch_by_batch():
     images = np.zeros((10, 784), "float32")
     images[9, 3] = 7
     data_iter = mx.io.NDArrayIter(images, batch_size=4)
-    with pytest.raises(ValueError, match=r"train_iter: expected pixels .* got from 0 to 7"):
-        check_iterator("train_iter", data_iter)
-    others = mx.io.ResizeIter(data_iter, 3)
-    check_iterator("train_iter", others)
-    with pytest.raises(ValueError, match=r"a batch .*: expected pixels .* got from 0 to 7"):
-        list(batches(others, mx.cpu()))
+    for each in (data_iter, mx.io.ResizeIter(data_iter, 3)):
+        with pytest.raises(ValueError, match=r"a batch .*: expected pixels .* got from 0 to 7"):
+            list(batches(each, mx.cpu()))
 
 
 def test_images_of_other_iterators_are_flattened():
@@ -366,9 +362,9 @@ def test_an_iterator_that_changes_its_batches_is_asked_for_them(way):
 
 
 def test_batches_are_views_of_the_iterators_array():
-    data_iter = mx.io.NDArrayIter(np.zeros((5, 3), np.float32), batch_size=2)
+    data_iter, _ = mnist_iterators({"train_data": IMAGES, "test_data": IMAGES}, batch_size=4)
     for (x,) in batches(data_iter, mx.cpu()):
-        x += 1
+        x[:] = 1
     assert (data_iter.data[0][1].asnumpy() == 1).all()
 
 

@@ -114,9 +114,9 @@ def only_the_first(packed):
     [
         (lambda packed: {}, 200, "answered 404 Not Found"),
         (lambda packed: packed, 500, "answered 500 Internal Server Error"),
-        (html_for_all, 200, "checksum is not the published one"),
+        (html_for_all, 200, "another checksum"),
         (only_the_first, 200, "answered 404 Not Found"),
-        (endless, 200, "checksum is not the published one"),
+        (endless, 200, "another checksum"),
     ],
 )
 def test_a_failed_download_leaves_nothing_behind(mirror, cache, packed, choose, status, reason):
@@ -152,8 +152,10 @@ def test_mirrors_are_asked_in_turn(mirror, cache, packed, monkeypatch):
 
 
 def test_a_network_that_refuses_raises_at_once(cache):
-    with pytest.raises(MNISTUnavailableError, match=r"could not be reached \(ConnectionError\)"):
-        load_mnist()  # and not "sent next to nothing": nobody was waited for
+    with pytest.raises(
+        MNISTUnavailableError, match=r"could not be reached in time \(ConnectionError\)"
+    ):
+        load_mnist()
     assert not left_in(cache)
 
 
@@ -193,7 +195,7 @@ HEAD = b"HTTP/1.0 200 OK\r\nContent-Length: 99\r\n\r\n"
 def test_a_network_that_never_answers_is_given_up(cache, monkeypatch, silent, pieces):
     monkeypatch.setattr(download, "PATIENCE", 1.0)
     monkeypatch.setattr(download, "MIRRORS", [silent(pieces), silent(pieces)])
-    with pytest.raises(MNISTUnavailableError, match="sent next to nothing for too long"):
+    with pytest.raises(MNISTUnavailableError, match="could not be reached in time"):
         load_mnist()
     assert not left_in(cache)
 

@@ -102,5 +102,7 @@ def test_validation_leaves_the_weights_alone(net, digits):
 
 def test_evaluation_refuses_wrong_pixels(net):
     data_iter = mx.io.NDArrayIter(np.full((5, 784), np.nan, "float32"), batch_size=5)
-    with pytest.raises(ValueError, match=r"data_iter: expected pixels in \[0, 1\], got NaN"):
+    with pytest.raises(
+        ValueError, match=r"a batch of the iterator: expected pixels in \[0, 1\], got NaN"
+    ):
         evaluate(net, data_iter)

@@ -61,10 +61,10 @@ def test_arrays_are_those_that_mxnet_reads(tmp_path):
 @pytest.mark.parametrize(
     ("cut", "message"),
     [
-        (lambda data: b"", "expected 24 bytes at 0, got its end at 0"),
+        (lambda data: b"", "expected the magic number 0x112, got 0x0"),
         (lambda data: b"PK" + data[2:], "expected the magic number 0x112, got 0x4b50"),
-        (lambda data: data[:-1], "got its end at"),
-        (lambda data: data + b"\0", "expected its end at byte"),
+        (lambda data: data[:-1], "expected 6 bytes, got its end after 5"),
+        (lambda data: data + b"\0", "expected its end after the last name, got more"),
         (lambda data: data[:28] + b"\1" + data[29:], "got storage type 1"),
         (lambda data: data[:32] + struct.pack("<i", 33) + data[36:], "1 to 32 dim.* 33 dimensions"),
         (lambda data: data[:36] + struct.pack("<q", -2) + data[44:], "expected an array of num"),

@@ -277,13 +277,6 @@ def test_a_run_stops_when_a_parameter_is_not_finite(digits, net):
         )
 
 
-def test_a_net_that_is_not_finite_is_told_so_before_it_is_trained(digits, net):
-    net.encoder[0].bias.data()[3] = np.inf
-    message = "encoder.0.bias: expected finite numbers, got inf"
-    with pytest.raises(ValueError, match=message):
-        train(net, *mnist_iterators(digits), epochs=2, progress=False)
-
-
 def test_gradients_that_accumulate_are_refused(digits, net):
     net.decoder[0].weight.grad_req = "add"
     with pytest.raises(ValueError, match=r"grad_req='add' for decoder\.0\.weight"):
@@ -462,10 +455,8 @@ def test_wrong_pixels_are_refused_before_the_first_step(net, digits):
     before = parameters(net)
     wrong = mx.io.NDArrayIter(digits["train_data"].reshape(600, 784) * 2, batch_size=100)
     right = mnist_iterators(digits)[1]
-    with pytest.raises(ValueError, match=r"train_iter: .* in \[0, 1\], got from 0 to 2"):
+    with pytest.raises(ValueError, match=r"a batch .* in \[0, 1\], got from 0 to 2"):
         train(net, wrong, right)
-    with pytest.raises(ValueError, match=r"val_iter: .* in \[0, 1\], got from 0 to 2"):
-        train(net, right, wrong)
     with pytest.raises(ValueError, match=r"batch of the iterator: .* in \[0, 1\], got from 0 to 2"):
         train(net, mx.io.ResizeIter(wrong, 2), right)
     for one, other in zip(before, parameters(net)):

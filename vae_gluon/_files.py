@@ -20,25 +20,12 @@ from vae_gluon._checks import quoted
 
 PREFIX, N_HEX = ".vae-gluon-", 16  # of a file that is not whole yet, before its suffix
 LOCK = ".lock"
+MAX_BYTES = 2**30  # to which a compressed file may be unpacked
 MAX_HEADER = 10_000  # bytes of an array's header in an .npz file; NumPy writes some 120
-KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a regular file for reading: a pipe would block, a device has no end.
-
-    Raises
-    ------
-    ValueError
-        If it is something else.
-    OSError
-        If it is not there, or may not be read.
-    """
+    """Open a regular file for reading: a pipe would block, and a device has no end."""
     return open(path, "rb", opener=_open_regular)
 
 
@@ -47,41 +34,20 @@ def _open_regular(path: str, flags: int) -> int:
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
-        kind = KINDS.get(stat.S_IFMT(mode), "something else")
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
         raise ValueError(f"{path}: expected a file, got {kind}")
     return descriptor
 
 
-def read_file(path: Path, limit: float) -> bytes:
-    """Return the content of a regular file; a ValueError if it has more than ``limit`` bytes."""
-    with open_file(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > limit:
-            raise ValueError(f"{path}: expected at most {limit} bytes, got {size}")
-        return file.read()
-
-
-def read_npz(path: Path, limit: int | None = None) -> dict[str, np.ndarray]:
+def read_npz(path: Path, compressed: bool = False) -> dict[str, np.ndarray]:
     """Read the arrays of an ``.npz`` file by name, without pickle.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    limit : int, optional
-        Bytes that the arrays may have together; by default as many as the file, which is enough if
-        they are not compressed.
-
-    Raises
-    ------
-    ValueError
-        If it is no such file, or damaged, or its arrays are larger. The message names the file.
-    OSError
-        If it is not there, or may not be read.
+    A ValueError names the file if it is damaged, or its arrays are larger than the file, up to
+    MAX_BYTES if they may be compressed.
     """
     with open_file(path) as file:
         try:
-            _check_members(file, os.fstat(file.fileno()).st_size if limit is None else limit)
+            _check_members(file, MAX_BYTES if compressed else 0)
             with np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
         except Exception as error:  # whatever the parsers raise, memory and recursion included
@@ -93,6 +59,7 @@ def read_npz(path: Path, limit: int | None = None) -> dict[str, np.ndarray]:
 
 def _check_members(file: BinaryIO, limit: int) -> None:
     """Check the sizes that an ``.npz`` file claims, before NumPy allocates them."""
+    limit = max(limit, os.fstat(file.fileno()).st_size)
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         size = sum(member.file_size for member in members)

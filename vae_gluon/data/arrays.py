@@ -15,19 +15,9 @@ PARTS = ("train", "test")
 def as_dataset(arrays: Mapping[str, object], source: str = "") -> dict[str, np.ndarray]:
     """Return the images and labels of a data set as NumPy arrays.
 
-    Parameters
-    ----------
-    arrays : mapping
-        ``train_data`` and perhaps ``test_data``: images in [0, 1], (N, ...), numbers of any type;
-        ``train_label`` and ``test_label``, where there are labels.
-    source : str, optional
-        The file that they are from, for messages.
-
-    Raises
-    ------
-    ValueError
-        If a pixel is not in [0, 1], the images of the two parts have different sizes, or labels
-        are not those of ``as_labels``.
+    ``arrays`` has ``train_data`` and perhaps ``test_data``, images in [0, 1], (N, ...), numbers of
+    any type; ``train_label`` and ``test_label``, where there are labels. ``source`` is the file
+    that they are from, for messages.
     """
     checked: dict[str, np.ndarray] = {}
     for part in PARTS:
@@ -35,32 +25,25 @@ def as_dataset(arrays: Mapping[str, object], source: str = "") -> dict[str, np.n
         if images is not None:
             name = f"{source}{part}_data"
             array = checked[f"{part}_data"] = as_array(images)
-            if array.ndim < 2 or array.dtype.kind not in "biuf":
+            if array.ndim < 2 or array.dtype == object:
                 raise ValueError(
                     f"{name}: expected numbers of shape (N, ...), got {array.dtype} {array.shape}"
                 )
             check_pixels(name, array)
             if labels is not None:
                 checked[f"{part}_label"] = as_labels(f"{source}{part}_label", labels, len(array))
-    train = checked["train_data"]
-    test = checked.get("test_data", train)
-    same = train[0].size == test[0].size
-    if not same or (train.ndim == test.ndim and train.shape[1:] != test.shape[1:]):
+    train = checked["train_data"][0]
+    test = checked.get("test_data", [train])[0]
+    if train.size != test.size:
         raise ValueError(
-            f"{source}test_data: expected images of {train.shape[1:]}, as in train_data, got "
-            f"{test.shape[1:]}"
+            f"{source}test_data: expected images of {train.shape}, as in train_data, got "
+            f"{test.shape}"
         )
     return checked
 
 
 def as_labels(name: str, labels: object, n: int) -> np.ndarray:
-    """Return the labels of ``n`` images as an array of numbers or of text, (n,).
-
-    Raises
-    ------
-    ValueError
-        If there are not ``n``, as a row or a column, or one is missing or is of another kind.
-    """
+    """Return the labels of ``n`` images, none missing, as an array of numbers or text, (n,)."""
     array = as_array(labels)
     if array.shape == (n, 1):  # as Keras and data frames have them
         array = array[:, 0]

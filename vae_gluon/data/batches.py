@@ -12,9 +12,6 @@ from mxnet import gluon
 from vae_gluon._checks import check_integer, check_pixels
 from vae_gluon.data.arrays import PARTS, as_dataset
 
-# The images of a data set, as mx.test_utils.get_mnist() names them.
-IMAGES = ("train_data", "test_data")
-
 
 class ImageIter(mx.io.NDArrayIter):
     """The ``NDArrayIter`` that ``mnist_iterators`` makes: its pixels have been checked."""
@@ -31,6 +28,16 @@ class ImageIter(mx.io.NDArrayIter):
             self.data, self.label = self._in_order
             self.idx = np.arange(self.num_data)
         self.reset()
+
+    def views(self) -> Iterator[list[mx.nd.NDArray]]:
+        """Yield the batches of a pass, images (N, n_output) and labels (N,), without padding.
+
+        They are views, where ``next`` copies.
+        """
+        self.reset()
+        arrays = [array for _, array in self.data + self.label]
+        for start in range(0, self.num_data, self.batch_size):
+            yield [array[start : start + self.batch_size] for array in arrays]
 
 
 def mnist_iterators(
@@ -63,9 +70,9 @@ def mnist_iterators(
         images, or ``dataset`` is not a dictionary with the arrays of images.
     """
     check_integer("batch_size", batch_size)
-    if not isinstance(dataset, Mapping) or any(dataset.get(name) is None for name in IMAGES):
+    if not isinstance(dataset, Mapping) or not {"train_data", "test_data"} <= dataset.keys():
         got = list(dataset) if isinstance(dataset, Mapping) else type(dataset).__name__
-        raise ValueError(f"dataset: expected a dictionary of {' and '.join(IMAGES)}, got {got}")
+        raise ValueError(f"dataset: expected a dictionary of train_data and test_data, got {got}")
     arrays = as_dataset(dataset)
     texts = [array for array in arrays.values() if array.dtype.kind == "U"]
     names = np.unique(np.concatenate(texts)) if texts else np.array([])
@@ -100,51 +107,33 @@ def batches(
     Raises
     ------
     ValueError
-        If a pixel is not in [0, 1], in a batch of an iterator that ``check_iterator`` cannot check,
-        or there are no labels.
+        If a pixel of a user's iterator is not in [0, 1], or there are no labels.
     """
-    checked = isinstance(data_iter, ImageIter) or _array_of(data_iter) is not None
-    for x, *others in _whole_batches(data_iter, labels):
+    given = data_iter.views() if isinstance(data_iter, ImageIter) else _checked_batches(data_iter)
+    for x, *others in given:
         if labels and not others:
             raise ValueError("expected labels, which the net takes, got an iterator without them")
-        if not checked:
-            # In NumPy: MXNet's operators would wait for those of the batches before.
-            check_pixels("a batch of the iterator", x.asnumpy())
-        batch = [x.reshape((len(x), -1)), *others]
+        batch = [x.reshape((len(x), -1)), *(others if labels else [])]
         yield [array.as_in_context(ctx) for array in batch]
 
 
-def _array_of(data_iter: mx.io.DataIter) -> mx.nd.NDArray | None:
-    """Return the images of an ``NDArrayIter``; None, if it has others, such as h5py's."""
-    images = data_iter.data[0][1] if isinstance(data_iter, mx.io.NDArrayIter) else None
-    return images if isinstance(images, mx.nd.NDArray) else None
-
-
-def _whole_batches(data_iter: mx.io.DataIter, labels: bool) -> Iterator[list[mx.nd.NDArray]]:
-    """Yield the images of each batch, (N, ...), and its labels if there are any, without padding.
-
-    Without ``labels`` the images alone.
-    """
-    n = 1 + labels
-    if isinstance(data_iter, gluon.data.DataLoader):
-        for batch in data_iter:
-            yield list(batch[:n]) if isinstance(batch, (list, tuple)) else [batch]
-        return
+def _checked_batches(data_iter: mx.io.DataIter) -> Iterator[list[mx.nd.NDArray]]:
+    """Yield the batches of a user's iterator, images (N, ...) and labels, without padding."""
+    is_loader = isinstance(data_iter, gluon.data.DataLoader)
+    if not is_loader:
+        data_iter.reset()
     # With roll_over NDArrayIter gives a pad as well: the number of images kept from the epoch
     # before, which are images like any others.
     pads = getattr(data_iter, "last_batch_handle", "pad") == "pad"
-    data_iter.reset()
-    images = _array_of(data_iter) if type(data_iter) in (mx.io.NDArrayIter, ImageIter) else None
-    if pads and images is not None:
-        # NDArrayIter copies the images and labels of each batch; a slice is a view.
-        arrays = [images, *(label for _, label in data_iter.label)][:n]
-        for start in range(0, len(images), data_iter.batch_size):
-            yield [array[start : start + data_iter.batch_size] for array in arrays]
-        return
     for batch in data_iter:
-        arrays = [batch.data[0], *(batch.label or [])][:n]
-        pad = batch.pad if pads else 0
-        yield [x[: len(x) - pad] for x in arrays] if pad else arrays
+        if is_loader:
+            arrays = list(batch) if isinstance(batch, (list, tuple)) else [batch]
+        else:
+            n = len(batch.data[0]) - (batch.pad or 0 if pads else 0)
+            arrays = [array[:n] for array in (batch.data[0], *(batch.label or []))]
+        # In NumPy: MXNet's operators would wait for those of the batches before.
+        check_pixels("a batch of the iterator", arrays[0].asnumpy())
+        yield arrays
 
 
 def sample_pixels(x: mx.nd.NDArray) -> mx.nd.NDArray:
@@ -158,15 +147,9 @@ def sample_pixels(x: mx.nd.NDArray) -> mx.nd.NDArray:
 
 
 def check_iterator(name: str, data_iter: mx.io.DataIter) -> None:
-    """Raise a ValueError unless it is a ``DataIter`` or ``DataLoader``, of pixels in [0, 1].
-
-    The pixels are checked here if they are in an array, otherwise in ``batches``.
-    """
+    """Raise a ValueError unless it is a ``DataIter`` or ``DataLoader``."""
     if not isinstance(data_iter, (mx.io.DataIter, gluon.data.DataLoader)):
         raise ValueError(
             f"{name}: expected an mx.io.DataIter, as mnist_iterators makes them, or a Gluon "
             f"DataLoader, got {type(data_iter).__name__}"
         )
-    images = None if isinstance(data_iter, ImageIter) else _array_of(data_iter)
-    if images is not None:
-        check_pixels(name, images)

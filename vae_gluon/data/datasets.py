@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +16,7 @@ import numpy as np
 from vae_gluon._checks import checksum
 from vae_gluon.data.digits import make_digits
 from vae_gluon.data.images import load_images
-from vae_gluon.data.mnist import MNISTUnavailableError, find_mnist, has_idx, read_mnist
+from vae_gluon.data.mnist import MNISTUnavailableError, files_in, find_mnist, read_mnist
 
 RULE = "=" * 80
 CHECKSUMS = {686102934: "mnist"}  # the names of known images, by their CRC-32
@@ -30,8 +31,8 @@ class Dataset(NamedTuple):
     crc32: int  # of all images
 
 
-def _mnist(folder: Path | None = None) -> Dataset:
-    paths = find_mnist(folder)
+def _mnist() -> Dataset:
+    paths = find_mnist()
     return _named(paths["train_data"].parent, read_mnist(paths))
 
 
@@ -53,24 +54,23 @@ def load_dataset(
     If there is no ``name`` and MNIST cannot be had, the embedded digits take its place. Pictures
     are read as ``load_images`` does. A data set that is not known is named after its path.
 
-    Raises
-    ------
-    FileNotFoundError
-        If the files are not there.
-    ValueError
-        If a file is not what its name says, ``name`` and ``path`` are of two data sets, or an
-        option is for pictures.
+    Raises a ValueError if ``name`` and ``path`` are of two data sets, or an option is for
+    pictures, and what the loaders raise.
     """
     folder = None if path is None else Path(os.path.expanduser(path))
-    has_pictures = folder is not None and not has_idx(folder)
-    if not has_pictures and (size is not None or invert):
+    mnist = files_in(folder) if folder else {}
+    if (size is not None or invert) and (mnist or not folder):
         raise ValueError("--size and --invert are for pictures, in the folder of --data-dir")
-    if folder is None:
+    if not folder:
         dataset = _load_known(name)
-    elif has_pictures:
-        dataset = _named(folder, load_images(folder, size, invert))
+    elif mnist:
+        dataset = _named(folder, read_mnist(mnist))
     else:
-        dataset = _mnist(folder)
+        with warnings.catch_warnings(record=True) as left_out:
+            warnings.simplefilter("always", UserWarning)
+            dataset = _named(folder, load_images(folder, size, invert))
+        for warning in left_out:
+            print(warning.message, file=sys.stderr)
     if name in DATASETS and name != dataset.name:
         raise ValueError(f"--dataset {name}: expected its images in {dataset.path}, got others")
     return dataset

@@ -81,11 +81,6 @@ def make_digits(n_train: int = 12_000, n_test: int = 2_000, seed: int = 0) -> di
     dict
         What ``load_mnist`` returns: ``train_data`` and ``test_data``, float32 in [0, 1],
         (N, 1, 28, 28); ``train_label`` and ``test_label``, int8 from 0 to 9, (N,).
-
-    Raises
-    ------
-    ValueError
-        If ``n_train`` or ``n_test`` is not a positive integer, or ``seed`` is negative.
     """
     check_integer("n_train", n_train)
     check_integer("n_test", n_test)
@@ -126,14 +121,12 @@ def _parse(skeleton: str) -> tuple[np.ndarray, list[list[int]]]:
     A point that is written twice is one point, so that strokes that meet still meet after the
     points are moved.
     """
-    names = []
+    names: list[str] = []
     strokes = []
-    for stroke in skeleton.split(" / "):
-        pairs = stroke.split()
+    for pairs in map(str.split, skeleton.split(" / ")):
         names += [pair for pair in pairs if pair not in names]
         strokes.append([names.index(pair) for pair in pairs])
-    points = np.array([[float(number) / 100 for number in name.split(",")] for name in names])
-    return points, strokes
+    return np.array([name.split(",") for name in names], float) / 100, strokes
 
 
 def _shares(strokes: list[list[int]]) -> list[int]:
@@ -150,23 +143,21 @@ def _curve_matrix(n_points: int, strokes: list[list[int]]) -> np.ndarray:
     Catmull-Rom splines: https://en.wikipedia.org/wiki/Catmull-Rom_spline, uniform, with
     the end points doubled.
     """
-    rows = []
+    unit = np.eye(n_points)
+    curves = []
     for stroke, share in zip(strokes, _shares(strokes)):
-        through = [stroke[0], *stroke, stroke[-1]]
-        for t in np.linspace(0, len(stroke) - 1, share):
-            segment = min(int(t), len(stroke) - 2)
-            u = t - segment
-            row = np.zeros(n_points)
-            weights = (
-                0.5 * (-u + 2 * u**2 - u**3),
-                0.5 * (2 - 5 * u**2 + 3 * u**3),
-                0.5 * (u + 4 * u**2 - 3 * u**3),
-                0.5 * (-(u**2) + u**3),
-            )
-            for index, weight in zip(through[segment : segment + 4], weights):
-                row[index] += weight
-            rows.append(row)
-    return np.array(rows)
+        t = np.linspace(0, len(stroke) - 1, share)
+        segment = np.minimum(t.astype(int), len(stroke) - 2)
+        u = t - segment
+        weights = (
+            0.5 * (-u + 2 * u**2 - u**3),
+            0.5 * (2 - 5 * u**2 + 3 * u**3),
+            0.5 * (u + 4 * u**2 - 3 * u**3),
+            0.5 * (-(u**2) + u**3),
+        )
+        through = np.array([stroke[0], *stroke, stroke[-1]])
+        curves.append(sum(w[:, None] * unit[through[segment + k]] for k, w in enumerate(weights)))
+    return np.concatenate(curves)
 
 
 def _bend(points: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -186,8 +177,7 @@ def _write(path: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Return points around (0, 0), of the same shape.
     """
     n = len(path)
-    angle = rng.normal(0, 0.10, n)
-    slant = rng.normal(0.18, 0.20, n)
+    angle, slant = rng.normal(0, 0.10, n), rng.normal(0.18, 0.20, n)
     width = np.exp(rng.normal(0.0, 0.18, n))
     cos, sin = np.cos(angle), np.sin(angle)
     # Rotation @ slant @ width, (2, 2, n), for y downwards: a positive slant leans to the right.
@@ -203,41 +193,31 @@ def _ink(path: np.ndarray, lifts: np.ndarray, rng: np.random.Generator) -> np.nd
     """
     n = len(path)
     pen = np.clip(np.exp(rng.normal(-0.20, 0.19, (n, 1))), 0.55, 1.45)  # its sigma, in pixels
-    pressure = _pressure(n, rng)
+    # How hard it presses varies along the path as a sine: (n, POINTS).
+    phase = rng.uniform(0, 2 * np.pi, (n, 1))
+    swells = rng.uniform(2, 9, (n, 1))
+    pressure = 1 + SWELL * np.sin(swells * np.linspace(0, 1, POINTS) + phase)
     # The longer side is BOX, including the ink beyond the path.
     low, high = path.min(axis=1), path.max(axis=1)
     scale = (BOX - 2 * REACH * pen[:, 0]) / (high - low).max(axis=1)
     path = (path - (low + high)[:, None] / 2) * scale[:, None, None] + CENTRE
-    length = _lengths(path, lifts)
-    image = _expose(path, length * pressure, pen)
+    strokes = np.split(path, lifts, axis=1)
+    steps = np.concatenate([np.gradient(stroke, axis=1) for stroke in strokes], axis=1)
+    ink = np.linalg.norm(steps, axis=2) * pressure  # (n, POINTS)
+    image = _expose(path, ink, pen)
     # Centre by mass, and draw again: what was cut off at the edge comes back.
-    path = path + (CENTRE - _centre_of_mass(image))[:, None]
-    image = _expose(path, length * pressure, pen)
+    pixels, mass = np.arange(SIDE), image.sum(axis=(1, 2))
+    x, y = ((image.sum(axis=axis) * pixels).sum(axis=1) / mass for axis in (1, 2))
+    path = path + (CENTRE - np.stack([x, y], axis=1))[:, None]
+    image = _expose(path, ink, pen)
     return np.round(255 * image) / 255  # the greys of a file with one byte per pixel
 
 
-def _pressure(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Return how hard the pen presses along the path, (n, POINTS): it varies as a sine."""
-    t = np.linspace(0, 1, POINTS)
-    phase = rng.uniform(0, 2 * np.pi, (n, 1))
-    swells = rng.uniform(2, 9, (n, 1))
-    return 1 + SWELL * np.sin(swells * t + phase)
-
-
-def _lengths(path: np.ndarray, lifts: np.ndarray) -> np.ndarray:
-    """Return the length around each point of paths, (n, POINTS, 2): (n, POINTS), in pixels."""
-    parts = [
-        np.linalg.norm(np.gradient(stroke, axis=1), axis=2)
-        for stroke in np.split(path, lifts, axis=1)
-    ]
-    return np.concatenate(parts, axis=1)
-
-
-def _expose(path: np.ndarray, length: np.ndarray, pen: np.ndarray) -> np.ndarray:
+def _expose(path: np.ndarray, ink: np.ndarray, pen: np.ndarray) -> np.ndarray:
     """Add up the marks of a Gaussian pen along paths, (n, POINTS, 2); let the paper saturate.
 
-    ``length``, (n, POINTS), is that around each point, ``pen``, (n, 1), the pen's sigma, both in
-    pixels. The result is images in [0, 1], (n, 28, 28).
+    ``ink``, (n, POINTS), is the length around each point times the pressure there, ``pen``, (n, 1),
+    the pen's sigma. The result is images in [0, 1], (n, 28, 28).
 
     A Gaussian is the product of one in x and one in y, so the sum over the path is a matrix
     product, without a loop over pixels or points.
@@ -246,16 +226,7 @@ def _expose(path: np.ndarray, length: np.ndarray, pen: np.ndarray) -> np.ndarray
     offsets = (path[..., None] - pixels) / pen[:, :, None, None]  # (n, POINTS, 2, SIDE)
     marks = np.exp(-0.5 * np.square(offsets, dtype=np.float32))  # (n, POINTS, 2, SIDE)
     # On a long straight stroke the marks add up to 1 on its middle line.
-    weight = length / (np.sqrt(2 * np.pi) * pen)
+    weight = ink / (np.sqrt(2 * np.pi) * pen)
     columns = marks[:, :, 0] * weight[..., None].astype(np.float32)  # (n, POINTS, SIDE)
     exposure = marks[:, :, 1].transpose(0, 2, 1) @ columns  # (n, SIDE, SIDE), rows first
     return np.clip(GAIN * exposure - THRESHOLD, 0, 1)
-
-
-def _centre_of_mass(images: np.ndarray) -> np.ndarray:
-    """Return x and y of the centre of mass of images, (n, 28, 28): (n, 2)."""
-    pixels = np.arange(SIDE)
-    mass = images.sum(axis=(1, 2))
-    x = (images.sum(axis=1) * pixels).sum(axis=1) / mass
-    y = (images.sum(axis=2) * pixels).sum(axis=1) / mass
-    return np.stack([x, y], axis=1)

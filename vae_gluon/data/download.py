@@ -8,7 +8,7 @@ from pathlib import Path
 
 import requests
 
-from vae_gluon._files import replacing
+from vae_gluon._files import write_bytes
 from vae_gluon._progress import make_bar
 
 # The files by their names in the result of load_mnist, with the SHA-1 that MXNet
@@ -34,13 +34,8 @@ CHUNK = 1 << 16
 def download_mnist(folder: Path) -> None:
     """Download the four files into ``folder``, once all of them have the published checksums.
 
-    The mirrors are tried in turn, or only the one that ``MXNET_GLUON_REPO`` names.
-
-    Raises
-    ------
-    OSError
-        If no mirror provides them (a ConnectionError with the reason of each), or ``folder``
-        cannot be written.
+    The mirrors are tried in turn, or only the one that ``MXNET_GLUON_REPO`` names. If none provides
+    them, a ConnectionError gives the reason of each.
     """
     repo = os.environ.get("MXNET_GLUON_REPO")
     mirrors = (repo.rstrip("/") + "/gluon/dataset/mnist/",) if repo else MIRRORS
@@ -48,36 +43,29 @@ def download_mnist(folder: Path) -> None:
     failures = []
     for mirror in mirrors:
         try:
-            files = _fetch_all(mirror, PATIENCE / len(mirrors))
+            for name, content in _fetch_all(mirror, PATIENCE / len(mirrors)).items():
+                write_bytes(folder / name, content)
+            return
+        except (requests.ConnectionError, requests.Timeout) as error:
+            failures.append(f"{mirror} could not be reached in time ({type(error).__name__})")
         except requests.RequestException as error:
-            failures.append(f"{mirror} {_explain(error)}")
-            continue
-        for name, content in files.items():
-            with replacing(folder / name) as path:
-                path.write_bytes(content)
-        return
+            failures.append(f"{mirror} {error}")
     raise ConnectionError("; ".join(failures))
 
 
 def _fetch_all(mirror: str, patience: float) -> dict[str, bytes]:
     """Return the files of one mirror; a RequestException if it does not send the right ones."""
     files = {}
-    description = f"MNIST from {mirror}"
-    with (
-        make_bar(
-            total=DOWNLOAD_BYTES, unit="B", unit_scale=True, desc=description, leave=False
-        ) as bar,
-        requests.Session() as session,
-    ):
+    bar = make_bar(
+        total=DOWNLOAD_BYTES, unit="B", unit_scale=True, desc=f"MNIST from {mirror}", leave=False
+    )
+    with bar, requests.Session() as session:
+        # As it is, because requests unpacks what is compressed for the transfer.
+        session.headers["Accept-Encoding"] = "identity"
         for name, sha1 in FILES.values():
-            # As it is, because requests unpacks what is compressed for the transfer.
-            response = session.get(
-                f"{mirror}{name}.gz",
-                stream=True,
-                timeout=patience,
-                headers={"Accept-Encoding": "identity"},
-            )
-            response.raise_for_status()
+            response = session.get(f"{mirror}{name}.gz", stream=True, timeout=patience)
+            if not response.ok:
+                raise requests.HTTPError(f"answered {response.status_code} {response.reason}")
             content = bytearray()
             for chunk in response.iter_content(CHUNK):
                 content += chunk
@@ -85,17 +73,6 @@ def _fetch_all(mirror: str, patience: float) -> dict[str, bytes]:
                 if len(content) > DOWNLOAD_BYTES:
                     break
             if hashlib.sha1(content).hexdigest() != sha1:
-                raise requests.exceptions.ContentDecodingError
+                raise requests.RequestException("sent a file with another checksum than MNIST's")
             files[f"{name}.gz"] = bytes(content)
     return files
-
-
-def _explain(error: requests.RequestException) -> str:
-    """Return in a few words why a mirror failed."""
-    if isinstance(error, requests.exceptions.ContentDecodingError):
-        return "sent a file whose checksum is not the published one"
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        return f"answered {error.response.status_code} {error.response.reason}"
-    if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return "sent next to nothing for too long"
-    return f"could not be reached ({type(error).__name__})"

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from vae_gluon._checks import quoted
+from vae_gluon._checks import printable
 from vae_gluon.data.arrays import PARTS
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
@@ -32,14 +32,7 @@ def find_pictures(root: Path) -> tuple[dict[str, list[tuple[Path, str]]], str]:
     (dict, str)
         The pictures of each part, in the order of their paths, each with its label: the name of
         its subfolder, or none. If there are no parts, all are to train on. And a line that says
-        what was found and what is left out.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there are none.
-    ValueError
-        If only some of a part are in subfolders.
+        what is left out, other than hidden files; empty if nothing is.
     """
     left_out: Counter[str] = Counter()
     paths = sorted(_walk(root, left_out))
@@ -49,47 +42,29 @@ def find_pictures(root: Path) -> tuple[dict[str, list[tuple[Path, str]]], str]:
     base = os.path.commonpath([path.parent for path in paths])  # archives nest folders
     folders = {path: path.relative_to(base).parts[:-1] for path in paths}
     part_of = _parts({inner[0] for inner in folders.values() if inner})
-    parts: dict[str, dict[Path, tuple[str, ...]]] = {part: {} for part in PARTS}
+    parts: dict[str, dict[Path, tuple[str, ...]]] = {}
     for path, inner in folders.items():
         if not part_of:
-            parts["train"][path] = inner
+            parts.setdefault("train", {})[path] = inner
         elif inner and inner[0] in part_of:
-            parts[part_of[inner[0]]][path] = inner[1:]
+            parts.setdefault(part_of[inner[0]], {})[path] = inner[1:]
         else:
             left_out[inner[0] if inner else f"*{path.suffix}"] += 1
-    parts = {part: pictures for part, pictures in parts.items() if pictures}
-    labels = _labels(parts)
-    counts = []
-    for part, pictures in parts.items():
-        of_part = ", ".join(sorted(name for name in part_of if part_of[name] == part))
-        where = f" ({_plain(of_part)})" if of_part else ""
-        counts.append(f"{len(pictures)} to {part} on{where}")
-    if "test" not in parts:
-        counts.append("of which a tenth to test on")
-    n_classes = len({*labels.values()} - {""})
-    line = f"{_plain(root)}: pictures {', '.join(counts)}; {n_classes or 'no'} classes"
-    found = {part: [(path, labels[path]) for path in parts[part]] for part in parts}
-    return found, line + _list(left_out)
-
-
-def _labels(parts: dict[str, dict[Path, tuple[str, ...]]]) -> dict[Path, str]:
-    """Return the label of each picture, whose folders below those of its part are given."""
-    depth = 0
-    while True:
-        level = [{inner[depth : depth + 1] for inner in parts[part].values()} for part in parts]
-        if any(len(names) > 1 or () in names for names in level):
-            break
-        depth += 1  # a folder that is alone says nothing
-    labels = {}
-    for pictures in parts.values():
-        of_part = {path: "".join(inner[depth : depth + 1]) for path, inner in pictures.items()}
-        flat = [path for path, label in of_part.items() if not label]
-        if 0 < len(flat) < len(of_part):
+    # A folder that is alone in its part says nothing.
+    prefixes = (os.path.commonprefix([*inner.values()]) for inner in parts.values())  # noqa: RUF071
+    depth = min(map(len, prefixes))
+    found = {}
+    for part in filter(parts.__contains__, PARTS):
+        pictures = [
+            (path, "".join(inner[depth : depth + 1])) for path, inner in parts[part].items()
+        ]
+        flat = [path for path, label in pictures if not label]
+        if 0 < len(flat) < len(pictures):
             raise ValueError(
                 f"{flat[0]}: expected all pictures in subfolders, whose names are labels, or none"
             )
-        labels.update(of_part)
-    return labels
+        found[part] = pictures
+    return found, printable(f"{root}: pictures{_list(left_out)}") if left_out else ""
 
 
 def _parts(folders: set[str]) -> dict[str, str]:
@@ -117,23 +92,20 @@ def _walk(root: Path, left_out: Counter[str]) -> Iterator[Path]:
 
     seen = {os.path.realpath(root)}
     for folder, subfolders, files in os.walk(root, followlinks=True, onerror=count_unreadable):
-        paths = [Path(folder, name) for name in subfolders]
+        paths = [Path(folder, name) for name in subfolders if not _is_hidden(name)]
         subfolders.clear()
-        for path in sorted(paths, key=lambda path: (path.is_symlink(), path)):
+        for path in sorted(paths, key=Path.is_symlink):
             target = os.path.realpath(path)
-            if _is_hidden(path.name):
-                left_out[path.name] += 1
-            elif target in seen:
+            if target in seen:
                 left_out[f"{path.name} (a link)"] += 1
             else:
                 seen.add(target)
                 subfolders.append(path.name)
-        for path in (Path(folder, name) for name in files):
-            hidden, suffix = _is_hidden(path.name), path.suffix.lower()
-            if not hidden and suffix in SUFFIXES and os.path.isfile(path):  # and no broken link
+        for path in (Path(folder, name) for name in files if not _is_hidden(name)):
+            if path.suffix.lower() in SUFFIXES and path.is_file():  # and no broken link
                 yield path
             else:
-                left_out[path.name if hidden or not suffix else f"*{suffix}"] += 1
+                left_out[f"*{path.suffix.lower()}" if path.suffix else path.name] += 1
 
 
 def _is_hidden(name: str) -> bool:
@@ -142,12 +114,7 @@ def _is_hidden(name: str) -> bool:
 
 def _list(left_out: Counter[str]) -> str:
     """Return the names that are counted, the most frequent ones first."""
-    shown = [f"{n} {_plain(name)}" for name, n in left_out.most_common(5)]
+    shown = [f"{n} {name}" for name, n in left_out.most_common(5)]
     if len(left_out) > 5:
         shown.append("and others")
     return f"; left out: {', '.join(shown)}" if shown else ""
-
-
-def _plain(text: object) -> str:
-    """Return foreign text as it is, if it is short and of one line."""
-    return quoted(str(text))[1:-1]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,8 @@ NAMES = {
     "test_data": "x_test",
     "test_label": "y_test",
 }
-MAX_BYTES = 2**33  # of all arrays together: all images that MXNet's arrays can hold, as float32
+IMAGES = ("train_data", "test_data")
+MAX_PIXELS = 2**25  # of a picture: 33 million
 
 
 def load_images(
@@ -42,7 +42,7 @@ def load_images(
     """Load your own pictures.
 
     White is paper, 0, and black is ink, 1; grey lies between, and what is transparent is paper.
-    What was read from a folder, and what was left out, is written to ``sys.stderr`` in a line.
+    A warning lists files of other kinds, and folders, that are left out.
 
     Parameters
     ----------
@@ -91,8 +91,9 @@ def load_images(
         if size is not None or invert:
             raise ValueError(f"{root}: size and invert are for folders of pictures")
         dataset = _read_arrays(root)
-        return dataset if "test_data" in dataset else _hold_out(root, dataset, rng)
-    return _read_folder(root, sides, invert, rng)
+    else:
+        dataset = _read_folder(root, sides, invert, rng)
+    return dataset if "test_data" in dataset else _hold_out(root, dataset, rng)
 
 
 def _hold_out(
@@ -115,8 +116,10 @@ def _hold_out(
 def _read_folder(
     root: Path, size: tuple[int, int] | None, invert: bool, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Read the pictures of a folder, and report what was read."""
-    parts, report = find_pictures(root)
+    """Read the pictures of a folder."""
+    parts, left_out = find_pictures(root)
+    if left_out:
+        warnings.warn(left_out, stacklevel=3)
     (first, _), *_ = next(iter(parts.values()))
     shape = _read_picture(first, size).shape
     n = sum(map(len, parts.values()))
@@ -142,65 +145,50 @@ def _read_folder(
         dataset[f"{part}_file"] = np.array([str(path.relative_to(root)) for path in paths])
         if all(labels):
             dataset[f"{part}_label"] = np.array(labels)
-    if "test_data" not in dataset:
-        dataset = _hold_out(root, dataset, rng)
-    print(report, file=sys.stderr)
     return dataset
 
 
 def _read_picture(path: Path, size: tuple[int, int] | None) -> np.ndarray:
     """Read the grey values of a picture, (height, width), 0 for black and 1 for white."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     picture: Any
     with open_file(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Pillow, about entries that do not matter
         try:
-            with Image.open(file, formats=FORMATS) as picture:
+            with Image.open(file, formats=FORMATS) as picture:  # which reads no pixel yet
+                if math.prod(picture.size) > MAX_PIXELS:
+                    raise ValueError("{} x {} pixels".format(*picture.size))
                 if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:
                     raise ValueError(f"{picture.n_frames} frames")
                 if picture.mode in ("F", "I") and picture.format != "PNG":
                     raise ValueError("values of 32 bits")
                 if any(tile[0] == "libtiff" for tile in picture.tile):  # which writes to stderr
                     raise ValueError("a compressed TIFF")
-                picture = _in_grey(ImageOps.exif_transpose(picture))  # as the camera was held
+                picture = ImageOps.exif_transpose(picture)  # as the camera was held
+                if picture.mode.startswith("I"):  # 16 bits
+                    greys = np.asarray(picture, np.float32) * np.float32(255 / 65535)
+                    picture = Image.fromarray(greys)
+                else:
+                    coloured = picture.convert("RGBA")
+                    picture = Image.new("L", picture.size, "white")
+                    picture.paste(coloured.convert("L"), mask=coloured.getchannel("A"))
                 if size:
-                    picture = picture.resize(tuple(size[::-1]), Image.Resampling.LANCZOS)
+                    picture = picture.resize(size[::-1], Image.Resampling.LANCZOS)
                 grey = np.asarray(picture)
-        except UnidentifiedImageError as error:  # whose message is about Python's objects
+        except Exception as error:  # whatever its parsers raise: it is no such picture
             formats = ", ".join(FORMATS)
             raise ValueError(
-                f"{path}: expected a picture ({formats}), got something else"
+                f"{path}: expected a whole picture ({formats}), got: {quoted(error)}"
             ) from error
-        except Exception as error:  # whatever its parsers raise: it is no such picture
-            raise ValueError(f"{path}: expected a whole picture, got: {quoted(error)}") from error
     return np.clip(grey / np.float32(255), 0, 1, dtype=np.float32)
-
-
-def _in_grey(picture: Any) -> Any:
-    """Return a picture of Pillow's in grey, on white paper, with values up to 255."""
-    from PIL import Image
-
-    clear = picture.info.get("transparency")
-    if picture.mode.startswith("I"):  # 16 bits
-        greys = np.asarray(picture, np.float32) * np.float32(255 / 65535)
-        if clear is not None:
-            greys[np.asarray(picture) == clear] = 255
-        return Image.fromarray(greys)
-    if isinstance(clear, tuple) and max(clear) > 255:  # of 16 bits, as the colours were
-        picture.info["transparency"] = tuple(value >> 8 for value in clear)
-    if picture.mode in ("PA", "LA", "RGBA", "La", "RGBa") or clear is not None:
-        picture = picture.convert("RGBA")
-        paper = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(paper, picture)
-    return picture.convert("RGB").convert("L") if picture.mode != "L" else picture
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read the arrays of an ``.npz`` file by the names that they have here."""
-    found = read_npz(path, MAX_BYTES)
+    found = read_npz(path, compressed=True)
     arrays = {
-        ours: found[name]
+        ours: _as_images(f"{path}: {ours}", found[name]) if ours in IMAGES else found[name]
         for ours, theirs in NAMES.items()
         for name in (ours, theirs)
         if name in found
@@ -210,14 +198,10 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
             f"{path}: expected arrays named {', '.join(NAMES)} or {', '.join(NAMES.values())}, "
             f"got {quoted(list(found))}"
         )
-    for name in ("train_data", "test_data"):
-        if name in arrays:
-            arrays[name] = _as_images(f"{path}: {name}", arrays[name])
-    dataset = as_dataset(arrays, f"{path}: ")
-    for name in ("train_data", "test_data"):
-        if name in dataset:
-            dataset[name] = dataset[name].astype(np.float32, copy=False)
-    return dataset
+    return {
+        name: array.astype(np.float32, copy=False) if name in IMAGES else array
+        for name, array in as_dataset(arrays, f"{path}: ").items()
+    }
 
 
 def _as_images(name: str, array: np.ndarray) -> np.ndarray:

@@ -82,21 +82,16 @@ def find_mnist(root: str | os.PathLike[str] | None = None) -> dict[str, Path]:
 
     ``root``, the download and the errors about missing files are those of ``load_mnist``.
     """
-    if root is not None:
-        folder = Path(os.path.expanduser(root))
-        paths = _files_in(folder)
-        if not paths:
-            got = "none of them" if folder.is_dir() else "no such folder"
-            raise FileNotFoundError(f"{folder}: expected {NAMES} (each plain or .gz), got {got}")
-        return paths
     looked_in = []
-    if os.environ.get("VAE_GLUON_DATA"):
-        folder = Path(os.path.expanduser(os.environ["VAE_GLUON_DATA"]))
-        if not folder.is_dir():
-            raise FileNotFoundError(f"VAE_GLUON_DATA: expected a folder, got {folder}")
-        paths = _files_in(folder)
+    named = os.environ.get("VAE_GLUON_DATA") if root is None else root
+    if named:
+        folder = Path(os.path.expanduser(named))
+        paths = files_in(folder)
         if paths:
             return paths
+        if root is not None or not folder.is_dir():
+            got = "none of them" if folder.is_dir() else "no such folder"
+            raise FileNotFoundError(f"{folder}: expected {NAMES} (each plain or .gz), got {got}")
         looked_in.append(folder)
     cache = Path(os.path.expanduser(mx.base.data_dir()), "datasets", "mnist")
     paths = _found_in(cache)
@@ -109,32 +104,23 @@ def find_mnist(root: str | os.PathLike[str] | None = None) -> dict[str, Path]:
         download_mnist(cache)
     except OSError as error:
         raise MNISTUnavailableError(looked_in, str(error)) from error
-    return _files_in(cache)
+    return files_in(cache)
 
 
 def read_mnist(paths: dict[str, Path]) -> dict[str, np.ndarray]:
     """Read the files that ``find_mnist`` has found; return and raise what ``load_mnist`` does."""
-    mnist = {}
-    for part in ("train", "test"):
-        images_path, labels_path = paths[f"{part}_data"], paths.get(f"{part}_label")
-        images = mnist[f"{part}_data"] = read_images(images_path)
-        if labels_path is None:
-            continue
-        labels = mnist[f"{part}_label"] = read_labels(labels_path)
-        if len(images) != len(labels):
-            raise ValueError(
-                f"{labels_path}: expected a label for each of the {len(images)} images in "
-                f"{images_path}, got {len(labels)}"
-            )
+    mnist = {
+        name: read_images(path) if name.endswith("data") else read_labels(path)
+        for name, path in paths.items()
+    }
+    for name, path in paths.items():
+        n, n_images = len(mnist[name]), len(mnist[f"{name.split('_')[0]}_data"])
+        if n != n_images:
+            raise ValueError(f"{path}: expected a label for each of {n_images} images, got {n}")
     return mnist
 
 
-def has_idx(folder: Path) -> bool:
-    """Return whether one of the four files is in ``folder``."""
-    return bool(_found_in(folder))
-
-
-def _files_in(folder: Path) -> dict[str, Path]:
+def files_in(folder: Path) -> dict[str, Path]:
     """Return the paths of the files in ``folder``: of all four, of both with images, or of none."""
     paths = _found_in(folder)
     if paths and paths.keys() not in WHOLE:

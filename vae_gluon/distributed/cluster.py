@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from vae_gluon.distributed.workers import CLUSTER
 from vae_gluon.mxnet_today import SETTINGS, usable_cores
 
 ROLES = ("scheduler", "server", "worker")
@@ -36,18 +37,13 @@ def run_cluster(roles: Sequence[str], command: Sequence[str]) -> int:
     Returns
     -------
     int
-        0 if all ended well, 1 if one failed or the scheduler's port is taken, 128 plus its number
-        after a signal.
+        0 if all ended well, 1 if one failed, 128 plus its number after a signal.
     """
     environment = _environment(roles)
-    problem = _problem(roles, environment)
-    if problem:
-        print(f"vae-gluon cluster: error: {problem}", file=sys.stderr)
-        return 1
+    if "scheduler" in roles:
+        _check_port(environment["DMLC_PS_ROOT_URI"], environment["DMLC_PS_ROOT_PORT"])
     if "DMLC_PS_ROOT_URI" in os.environ:  # there may be others, on other machines
-        where = "{DMLC_PS_ROOT_URI}:{DMLC_PS_ROOT_PORT}"
-        who = "workers: {DMLC_NUM_WORKER}, servers: {DMLC_NUM_SERVER}"
-        print(f"Waiting until all have joined at {where} ({who})".format(**environment), flush=True)
+        print(f"Waiting until all have joined at {CLUSTER.format(**environment)}", flush=True)
     processes = []
     try:
         for number, role in enumerate(roles):
@@ -106,18 +102,14 @@ def _address(scheduler: str) -> str:
         return reaching.getsockname()[0]
 
 
-def _problem(roles: Sequence[str], environment: dict[str, str]) -> str | None:
-    """Return why the scheduler, if it is to be here, cannot be, else None."""
-    if "scheduler" not in roles:
-        return None
-    host, port = environment["DMLC_PS_ROOT_URI"], environment["DMLC_PS_ROOT_PORT"]
+def _check_port(host: str, port: str) -> None:
+    """Raise an OSError unless the scheduler can listen there."""
     with socket.socket() as scheduler:
         scheduler.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             scheduler.bind((host, int(port)))
         except (OSError, OverflowError, ValueError) as error:
-            return f"the scheduler cannot listen at {host}:{port}: {error}"
-    return None
+            raise OSError(f"the scheduler cannot listen at {host}:{port}: {error}") from error
 
 
 def _ending_with_parent() -> Callable[[], None] | None:

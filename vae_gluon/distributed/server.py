@@ -1,8 +1,4 @@
-"""MXNet's servers and scheduler, which run nothing that they receive.
-
-MXNet's own loop unpickles an optimizer from whoever reaches its port: it would run any code. Here
-the workers update their own weights, so that a server needs no optimizer.
-"""
+"""MXNet's servers and scheduler, which end when another process of the cluster has died."""
 
 from __future__ import annotations
 
@@ -11,23 +7,16 @@ import os
 import sys
 import threading
 import time
-from typing import Any
 
 import mxnet as mx
 from mxnet.base import _LIB, check_call
 
+from vae_gluon import mxnet_today
 from vae_gluon.distributed.workers import TIMEOUT
 
 HEARTBEAT = 2  # seconds between the signs of life of each process
 ALL = 7  # MXNet's number for the scheduler, all servers and all workers
 JOINED_BY = 30.0  # seconds after which MXNet's network can be asked, long after it has begun
-
-_Controller = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
-
-
-@_Controller
-def _ignore(head: int, body: bytes, _: Any) -> None:
-    """Do nothing with what a worker, or a stranger, sends to be unpickled."""
 
 
 def serve() -> None:
@@ -35,15 +24,11 @@ def serve() -> None:
 
     The package calls this where MXNet's import would begin to serve.
     """
-    role = os.environ.get("DMLC_ROLE")
-    if role:
+    if os.environ.get("DMLC_ROLE"):
         os.environ.setdefault("PS_HEARTBEAT_INTERVAL", str(HEARTBEAT))  # which workers send too
-    if role not in ("server", "scheduler"):
-        return
-    kvstore = mx.kv.create("dist")
-    threading.Thread(target=_watch, args=(kvstore,), daemon=True).start()
-    check_call(_LIB.MXKVStoreRunServer(kvstore.handle, _ignore, None))
-    sys.exit()
+    mxnet_today.serve(
+        lambda kvstore: threading.Thread(target=_watch, args=(kvstore,), daemon=True).start()
+    )
 
 
 def _watch(kvstore: mx.kv.KVStore) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import zlib
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,8 +20,11 @@ from mxnet.base import _LIB, check_call
 
 from vae_gluon._checks import check_integer
 
-# The names of MXNet's variables, after DMLC_: where the scheduler is, and how many join.
-CLUSTER = ("PS_ROOT_URI", "NUM_WORKER", "NUM_SERVER", "PS_ROOT_PORT")
+# From MXNet's variables: where the scheduler is, and how many join.
+CLUSTER = (
+    "{DMLC_PS_ROOT_URI}:{DMLC_PS_ROOT_PORT} "
+    "(workers: {DMLC_NUM_WORKER}, servers: {DMLC_NUM_SERVER})"
+)
 TIMEOUT = 60.0  # seconds without a batch, or a sign of life, after which others count as gone
 TO_JOIN = 10  # times as long may pass until all have joined
 GONE = (
@@ -34,10 +38,10 @@ def join(name: str, timeout: float = TIMEOUT) -> mx.kv.KVStore:
 
     If some do not within ``TO_JOIN * timeout`` seconds, this process ends with a message.
     """
-    place, *numbers = (os.environ.get(f"DMLC_{variable}", "?") for variable in CLUSTER)
-    where = "{0}:{3} (workers: {1}, servers: {2})".format(place, *numbers)
-    message = f"after {{timeout:g}} seconds not all have joined at {where}"
-    watchdog = Watchdog(TO_JOIN * timeout, message)
+    where = CLUSTER.format_map(defaultdict(lambda: "?", os.environ))
+    watchdog = Watchdog(
+        TO_JOIN * timeout, f"after {{timeout:g}} seconds not all have joined at {where}"
+    )
     watchdog.start()
     try:
         return mx.kv.create(name)
@@ -65,18 +69,10 @@ def shard(
     ----------
     dataset : mapping
         What ``load_mnist`` or ``make_digits`` returns.
-    rank : int
-        The number of this worker, from 0.
-    n_workers : int
-        Their number.
+    rank, n_workers : int
+        The number of this worker, from 0, and how many there are.
     batch_size : int, default 100
         Images in a batch of one worker.
-
-    Returns
-    -------
-    dict
-        As ``dataset``: images (N, 1, height, width), labels (N,), with N about ``n_workers`` times
-        smaller.
 
     Raises
     ------
@@ -144,12 +140,7 @@ class Watchdog:
     A worker whose server, scheduler or fellow worker has died waits inside MXNet for ever, where
     no exception reaches it. Of several the shortest time counts.
 
-    Parameters
-    ----------
-    timeout : float
-        Seconds.
-    message : str
-        What to say at the end.
+    ``message`` is said at the end.
     """
 
     _last_beat = 0.0

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import json
 import os
-import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -52,8 +51,8 @@ class Exported(NamedTuple):
 
 class _Graph(NamedTuple):
     symbol: mx.sym.Symbol
-    inputs: dict[str, int]  # width by name
-    outputs: dict[str, int]
+    inputs: dict[str, tuple[str, int]]  # shape by name
+    outputs: dict[str, tuple[str, int]]
     parameters: dict[str, mx.nd.NDArray]  # on the CPU
     dtype: np.dtype
 
@@ -72,26 +71,28 @@ def export_onnx(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> Ex
     part : {'vae', 'encoder', 'decoder'}
         encoder: x -> mu, lv; decoder: z -> y; vae: x, eps -> mu, lv, y.
 
-    Returns
-    -------
-    Exported
-        The file, and the shapes of inputs and outputs.
-
     Raises
     ------
     ValueError
-        If the net is not initialized, there is no such part, or the net has a layer that MXNet's
-        converter does not know, or writes as ONNX does not allow. The message names it.
-    ImportError
-        If onnx is not installed.
-    OSError
-        If the file cannot be written.
+        If the net has a layer that MXNet's converter does not know, or writes as ONNX does not
+        allow.
     """
+    import onnx  # the extra
+    from mxnet import onnx as mx2onnx
+
     path, graph = Path(path), _graph(net, part)
-    onnx = _import_onnx()
+    shapes = list(graph.inputs.values())
     with replacing(path) as partial:
         try:
-            _convert(graph, partial)
+            mx2onnx.export_model(
+                graph.symbol,
+                graph.parameters,
+                [(1, width) for _, width in shapes],
+                graph.dtype,
+                str(partial),
+                dynamic=True,
+                dynamic_input_shapes=shapes,
+            )
             model = onnx.load(str(partial))
             _tidy(onnx, model, graph)
             onnx.checker.check_model(model, full_check=True)
@@ -99,11 +100,9 @@ def export_onnx(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> Ex
             raise
         except Exception as error:  # of any kind: from MXNet's converter or onnx's checks
             message = " ".join(str(error).split())
-            raise ValueError(
-                f"MXNet cannot write this net as ONNX: {_failed_layer(error)}{message}"
-            ) from error
+            raise ValueError(f"MXNet cannot write this net as ONNX: {message}") from error
         onnx.save(model, str(partial))
-    return _exported([path], graph)
+    return Exported([path], graph.inputs, graph.outputs)
 
 
 def export_symbol(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> Exported:
@@ -118,21 +117,9 @@ def export_symbol(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> 
     net : VAE
         Initialized.
     path : path
-        What the names of both files begin with.
+        What the names of both files begin with. If one cannot be written, older ones are kept.
     part : {'vae', 'encoder', 'decoder'}
         As in ``export_onnx``.
-
-    Returns
-    -------
-    Exported
-        The two files, and the shapes of inputs and outputs.
-
-    Raises
-    ------
-    ValueError
-        If the net is not initialized, or there is no such part.
-    OSError
-        If a file cannot be written. Older files are kept, both.
     """
     graph = _graph(net, part)
     files = [Path(f"{os.fspath(path)}{end}") for end in ("-symbol.json", "-0000.params")]
@@ -144,7 +131,7 @@ def export_symbol(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> 
     with replacing(files[0]) as symbol_file, replacing(files[1]) as parameter_file:
         symbol_file.write_text(graph.symbol.tojson())
         parameter_file.write_bytes(parameter_bytes(arrays))
-    return _exported(files, graph)
+    return Exported(files, graph.inputs, graph.outputs)
 
 
 def _graph(net: VAE, part: str) -> _Graph:
@@ -172,7 +159,8 @@ def _graph(net: VAE, part: str) -> _Graph:
         if name not in inputs
     }
     widths = {name: pixels if name == "y" else latent for name in outputs}
-    return _Graph(symbol, inputs, widths, arrays, dtype)
+    shapes = [{name: (BATCH, n) for name, n in each.items()} for each in (inputs, widths)]
+    return _Graph(symbol, shapes[0], shapes[1], arrays, dtype)
 
 
 def _encoded(net: VAE, x: mx.sym.Symbol) -> dict[str, mx.sym.Symbol]:
@@ -190,52 +178,6 @@ def _renamed(symbol: mx.sym.Symbol, names: dict[str, str]) -> mx.sym.Symbol:
     return mx.sym.load_json(json.dumps(graph))
 
 
-def _exported(files: list[Path], graph: _Graph) -> Exported:
-    inputs, outputs = (
-        {name: (BATCH, width) for name, width in widths.items()}
-        for widths in (graph.inputs, graph.outputs)
-    )
-    return Exported(files, inputs, outputs)
-
-
-# ONNX
-
-
-def _import_onnx() -> ModuleType:
-    try:
-        import onnx
-    except ImportError as error:
-        raise ImportError(
-            "expected the package onnx, found none: install it by pip install onnx"
-        ) from error
-    return onnx
-
-
-def _convert(graph: _Graph, path: Path) -> None:
-    """Write a graph by MXNet's converter."""
-    from mxnet import onnx as mx2onnx
-
-    widths = graph.inputs.values()
-    mx2onnx.export_model(
-        graph.symbol,
-        graph.parameters,
-        [(1, width) for width in widths],
-        graph.dtype,
-        str(path),
-        dynamic=True,
-        dynamic_input_shapes=[(BATCH, width) for width in widths],
-    )
-
-
-def _failed_layer(error: Exception) -> str:
-    """Return the layer that MXNet's converter was at, which its errors do not name."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        node = frame.f_locals.get("node")
-        if frame.f_code.co_name == "convert_layer" and node:
-            return f"{node['op']} {node['name']}: "
-    return ""  # an error of onnx, which names its node
-
-
 def _tidy(onnx: ModuleType, model: Any, graph: _Graph) -> None:
     """Give the file its producer and outputs, drop inputs and constants without a use."""
     model.producer_name = "vae_gluon"
@@ -244,8 +186,8 @@ def _tidy(onnx: ModuleType, model: Any, graph: _Graph) -> None:
     constants = [value for value in model.graph.initializer if value.name in used]
     kind = onnx.helper.np_dtype_to_tensor_dtype(graph.dtype)
     outputs = [
-        onnx.helper.make_tensor_value_info(name, kind, [BATCH, width])
-        for name, width in graph.outputs.items()
+        onnx.helper.make_tensor_value_info(name, kind, shape)
+        for name, shape in graph.outputs.items()
     ]
     for field, values in (("input", inputs), ("initializer", constants), ("output", outputs)):
         model.graph.ClearField(field)

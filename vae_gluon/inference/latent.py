@@ -25,37 +25,19 @@ MAX_LIMIT = 5.0  # standard deviations; beyond, double precision is too coarse f
 
 
 def encode(net: VAE, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Encode a set of images.
-
-    Parameters
-    ----------
-    net : VAE
-        Initialized.
-    images : array
-        In [0, 1], (N, ...); flattened to (N, n_output). Or one image, of n_output pixels.
+    """Encode images in [0, 1], (N, ...), or one: they are flattened to (N, n_output).
 
     Returns
     -------
     (array, array)
-        Mean and log variance of q(z | x), (N, n_latent) each; of one image, (1, n_latent).
-
-    Raises
-    ------
-    ValueError
-        If there are no images, they are not the net's, or a pixel is not in [0, 1].
+        Mean and log variance of q(z | x), (N, n_latent) each.
     """
     mu, lv = _map(net, net.encode, image_rows(net, images))
     return mu, lv
 
 
 def decode(net: VAE, z: np.ndarray) -> np.ndarray:
-    """Decode latent codes, (N, n_latent), to pixel probabilities, (N, n_output).
-
-    Raises
-    ------
-    ValueError
-        If there are no codes, they are not finite, or not of n_latent dimensions.
-    """
+    """Decode latent codes, (N, n_latent), to pixel probabilities, (N, n_output)."""
     z = as_array(z)
     check_shape("z", z, "N", net.n_latent)
     check_finite("z", z)  # MXNet's relu would make 0 of NaN
@@ -98,11 +80,6 @@ def interpolate(net: VAE, first: np.ndarray, second: np.ndarray, n: int = 10) ->
     -------
     array
         (n, n_output).
-
-    Raises
-    ------
-    ValueError
-        If ``n`` is less than 2, or the images are not the net's.
     """
     check_integer("n", n, least=2)
     pair = np.stack([np.ravel(as_array(image)) for image in (first, second)])
@@ -136,23 +113,13 @@ def traversals(
 
 
 def principal_components(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Project codes onto the two directions in which they vary most.
-
-    Parameters
-    ----------
-    mu : array
-        (N, n_latent), with N and n_latent of at least 2.
+    """Project codes, (N, n_latent), both above 1, onto the two directions in which they vary most.
 
     Returns
     -------
     (array, array)
         The projections of the centred codes, (N, 2), and each direction's share of the total
         variance, (2,).
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two codes, or they have fewer than two dimensions.
     """
     mu = as_array(mu).astype(float)
     if mu.ndim != 2 or min(mu.shape) < 2:
@@ -194,11 +161,6 @@ def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:
     array
         (n * n, 2). Row ``j * n + i`` is at step ``i`` along the first latent axis and step ``j``
         along the second.
-
-    Raises
-    ------
-    ValueError
-        If ``n`` or ``limit`` is out of range.
 
     Examples
     --------

@@ -37,19 +37,8 @@ class ELBO(NamedTuple):
 def elbo(net: VAE, images: np.ndarray) -> ELBO:
     """Measure the ELBO of images by the net's own ``nll`` and ``kl``, with one sample of z each.
 
-    It does not depend on the weight of the KL term in training.
-
-    Parameters
-    ----------
-    net : VAE
-        Initialized.
-    images : array
-        In [0, 1], (N, ...); flattened to (N, n_output).
-
-    Returns
-    -------
-    ELBO
-        The bound and its two terms, in nats per image.
+    Images are in [0, 1], (N, ...), flattened to (N, n_output). The result does not depend on the
+    weight of the KL term in training.
 
     Raises
     ------
@@ -126,24 +115,13 @@ def active_units(net: VAE, images: np.ndarray) -> tuple[int, np.ndarray]:
     """Count the latent dimensions that the net uses.
 
     After Burda et al. (arXiv:1509.00519, section 5.2), a dimension is active if its mean has a
-    variance of more than 0.01 over the data. The others carry no information on the image.
-
-    Parameters
-    ----------
-    net : VAE
-        Initialized.
-    images : array
-        In [0, 1], (N, ...); flattened to (N, n_output).
+    variance of more than 0.01 over the images, (N, ...) in [0, 1]. The others carry no information
+    on the image.
 
     Returns
     -------
     (int, array)
         The number of active dimensions, and the variance of each dimension's mean, (n_latent,).
-
-    Raises
-    ------
-    ValueError
-        If there are no images, or a pixel is not in [0, 1].
     """
     mu, _ = encode(net, images)
     variances = mu.var(axis=0, dtype=float)

@@ -12,7 +12,6 @@ from vae_gluon.model.parameter_files import (
     write_parameters,
 )
 from vae_gluon.model.parameters import (
-    check_finite,
     context_of,
     contexts_of,
     dtype_of,

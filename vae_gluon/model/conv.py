@@ -5,7 +5,6 @@ from __future__ import annotations
 from mxnet import gluon
 from mxnet.gluon import nn
 
-from vae_gluon._checks import check_integer
 from vae_gluon.model.vae import Decoder
 
 FILTERS = (8, 32, 64)  # of the layers at 28 x 28, 14 x 14 and 7 x 7
@@ -43,11 +42,6 @@ def conv_encoder(
     -------
     HybridSequential
         (N, n_output) -> (N, 2 * n_latent), the means followed by the log variances.
-
-    Raises
-    ------
-    ValueError
-        If a side is not a multiple of 4.
     """
     height, width = _halved_twice(shape)
     _, n_outer, n_inner = FILTERS
@@ -67,13 +61,8 @@ def conv_decoder(
 ) -> Decoder:
     """Build a decoder of two hidden layers, two transposed convolutions and a last convolution.
 
-    Images go from 7 x 7 to 14 x 14 to 28 x 28. Parameters and errors are those of
-    ``conv_encoder``.
-
-    Returns
-    -------
-    Decoder
-        (N, n_latent) -> (N, n_output), probabilities.
+    Images go from 7 x 7 to 14 x 14 to 28 x 28. Parameters are those of ``conv_encoder``. It maps
+    (N, n_latent) to probabilities, (N, n_output).
     """
     height, width = _halved_twice(shape)
     n_outermost, n_outer, n_inner = FILTERS
@@ -98,10 +87,8 @@ def conv_decoder(
 
 def _halved_twice(shape: tuple[int, int]) -> tuple[int, int]:
     """Return a quarter of a height and a width; raise a ValueError if they have none."""
-    for side in shape:
-        check_integer("each side of shape", side)
     height, width = (-(-side // 4) for side in shape)
-    if (4 * height, 4 * width) != tuple(shape):
+    if (4 * height, 4 * width) != tuple(shape) or min(shape) < 1:
         raise ValueError(
             "expected a height and width that are multiples of 4 for convolutions, got "
             f"{shape[0]} x {shape[1]}; {4 * height}x{4 * width} fits"

@@ -34,13 +34,7 @@ def default_context() -> mx.Context:
 
 
 def read_contexts(words: str) -> list[mx.Context]:
-    """Read contexts as MXNet writes them, separated by commas: ``gpu(0),gpu(1)``.
-
-    Raises
-    ------
-    ValueError
-        If a context is misspelled, named twice, or not usable here.
-    """
+    """Read contexts as MXNet writes them, each once, separated by commas: ``gpu(0),gpu(1)``."""
     contexts = []
     for word in words.split(","):
         match = re.fullmatch(r"\s*(cpu|gpu)(?:\((\d{1,3})\))?\s*", word, re.ASCII)

@@ -8,6 +8,7 @@ full disk.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import re
@@ -54,7 +55,7 @@ def check_parameters(
     else:
         arrays = {re.sub("^(arg|aux):", "", name): array for name, array in arrays.items()}
         parameters = {
-            re.sub(f"^{re.escape(net.prefix)}", "", name): parameter
+            name.removeprefix(net.prefix): parameter
             for name, parameter in net.collect_params().items()
         }
     # One that several blocks share may be in the file under one of its names, or under all.
@@ -126,75 +127,60 @@ def parameter_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def read_parameters(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read a file of ``save_parameters``: read-only arrays by name, of the parameters' shapes.
-
-    Raises
-    ------
-    ValueError
-        If the file is not one, or is damaged. The message names the file, what was expected and
-        what was found.
-    FileNotFoundError
-        If there is no such file.
-    """
+    """Read a file of ``save_parameters``: read-only arrays by name, of the parameters' shapes."""
     with open_file(Path(path)) as file:
         try:
-            return _parse(_Bytes(file))
-        except (ValueError, struct.error) as error:
+            magic = int.from_bytes(file.read(8), "little")
+            if magic != FILE_MAGIC:
+                raise ValueError(f"expected the magic number {FILE_MAGIC:#x}, got {magic:#x}")
+            return _parse(io.BytesIO(file.read()))
+        except (ValueError, OverflowError) as error:
             raise ValueError(f"{path} is not a parameter file of MXNet: {error}") from error
 
 
-class _Bytes:
-    """The content of a file, read piece by piece and never beyond its end."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.file = file
-        self.size = os.fstat(file.fileno()).st_size
-        self.at = 0
-
-    def take(self, n: int) -> bytes:
-        """Return the next ``n`` bytes."""
-        if n > self.size - self.at:
-            raise ValueError(f"expected {n} bytes at {self.at}, got its end at {self.size}")
-        self.at += n
-        return self.file.read(n)
-
-    def numbers(self, code: str) -> tuple[Any, ...]:
-        """Return the next numbers, as ``struct`` names their types."""
-        return struct.unpack(f"<{code}", self.take(struct.calcsize(f"<{code}")))
-
-
-def _parse(file: _Bytes) -> dict[str, np.ndarray]:
+def _parse(file: BinaryIO) -> dict[str, np.ndarray]:
     """Read the arrays of a whole file, of any shapes, by name."""
-    magic, _, n_arrays = file.numbers("QQQ")
-    if magic != FILE_MAGIC:
-        raise ValueError(f"expected the magic number {FILE_MAGIC:#x}, got {magic:#x}")
+    _, n_arrays = _numbers(file, "QQ")
     arrays: list[np.ndarray] = []
     while len(arrays) < n_arrays:  # whatever number is claimed, the end of the file ends this
         arrays.append(_parse_array(file))
-    (n_names,) = file.numbers("Q")
+    (n_names,) = _numbers(file, "Q")
     if n_names != n_arrays or n_arrays == 0:
         raise ValueError(f"expected arrays, each with a name, got {n_arrays} and {n_names} names")
-    names = [file.take(*file.numbers("Q")).decode() for _ in arrays]
+    names = [_take(file, *_numbers(file, "Q")).decode() for _ in arrays]
     if len(set(names)) < len(names) or any("\0" in name for name in names):
         raise ValueError("expected a name for each array, got one twice or with a zero byte")
-    if file.at < file.size:
-        raise ValueError(f"expected its end at byte {file.at}, got {file.size} bytes")
+    if file.read(1):
+        raise ValueError("expected its end after the last name, got more bytes")
     return dict(zip(names, arrays))
 
 
-def _parse_array(file: _Bytes) -> np.ndarray:
+def _parse_array(file: BinaryIO) -> np.ndarray:
     """Read the next array, of the shape that stands before it."""
-    magic, storage, n_dims = file.numbers("Iii")
+    magic, storage, n_dims = _numbers(file, "Iii")
     if magic == NUMPY_MAGIC:
         raise ValueError("its arrays were saved with mx.npx.set_np() on: save them without it")
     if magic != ARRAY_MAGIC or storage != DENSE or not 0 < n_dims <= MAX_DIMS:
         raise ValueError(
-            f"expected a dense array of 1 to {MAX_DIMS} dimensions before byte {file.at}, "
-            f"got storage type {storage}, {n_dims} dimensions and the magic number {magic:#x}"
+            f"expected a dense array of 1 to {MAX_DIMS} dimensions, got storage type {storage}, "
+            f"{n_dims} dimensions and the magic number {magic:#x}"
         )
-    shape = file.numbers(f"{n_dims}q")
-    *_, dtype = file.numbers("iii")  # the device it was on, its number, and the type
+    shape = _numbers(file, f"{n_dims}q")
+    *_, dtype = _numbers(file, "iii")  # the device it was on, its number, and the type
     if dtype not in DTYPES or min(shape) < 1:
         raise ValueError(f"expected an array of numbers, got shape {shape}, type {dtype}")
-    content = file.take(math.prod(shape) * DTYPES[dtype].itemsize)
+    content = _take(file, math.prod(shape) * DTYPES[dtype].itemsize)
     return np.frombuffer(content, DTYPES[dtype]).reshape(shape)
+
+
+def _numbers(file: BinaryIO, code: str) -> tuple[Any, ...]:
+    """Return the next numbers, as ``struct`` names their types."""
+    return struct.unpack(f"<{code}", _take(file, struct.calcsize(f"<{code}")))
+
+
+def _take(file: BinaryIO, n: int) -> bytes:
+    """Return the next ``n`` bytes of what is in memory, so that a claim sets none aside."""
+    content = file.read(n)
+    if len(content) < n:
+        raise ValueError(f"expected {n} bytes, got its end after {len(content)}")
+    return content

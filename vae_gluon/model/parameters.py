@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import mxnet as mx
 import numpy as np
 
-from vae_gluon import _checks
 from vae_gluon.model.devices import default_context
 
 
@@ -61,23 +60,10 @@ def set_parameters(
         parameter.set_data(mx.nd.array(arrays[name], dtype=arrays[name].dtype))
 
 
-def check_finite(net: mx.gluon.Block) -> None:
-    """Raise a ValueError if a parameter of ``net`` holds a number that is not finite."""
-    for name, parameter in named_parameters(net).items():
-        try:
-            numbers = numbers_of(parameter)
-        except RuntimeError:  # it is not initialized, or not yet: its shape comes with the images
-            continue
-        _checks.check_finite(name, numbers)
-
-
 def first_parameter(net: mx.gluon.Block) -> mx.gluon.Parameter:
     """Return a parameter of ``net``, whose contexts and type are those of all.
 
-    Raises
-    ------
-    ValueError
-        If ``net`` has not been initialized.
+    Raise a ValueError if ``net`` has not been initialized.
     """
     parameters = list(all_names(net).values())
     try:
@@ -92,7 +78,7 @@ def first_parameter(net: mx.gluon.Block) -> mx.gluon.Parameter:
 
 
 def contexts_of(net: mx.gluon.Block) -> list[mx.Context]:
-    """Return all contexts that hold the parameters of ``net``; raise as ``first_parameter``."""
+    """Return all contexts that hold the parameters of ``net``."""
     return first_parameter(net).list_ctx()
 
 
@@ -102,5 +88,5 @@ def context_of(net: mx.gluon.Block) -> mx.Context:
 
 
 def dtype_of(net: mx.gluon.Block) -> np.dtype:
-    """Return the type of the parameters of ``net``; raise as ``first_parameter``."""
+    """Return the type of the parameters of ``net``."""
     return np.dtype(first_parameter(net).dtype)

@@ -9,16 +9,14 @@ from typing import Any
 
 import mxnet as mx
 import numpy as np
-from mxnet import autograd, gluon
+from mxnet import gluon
 from mxnet.gluon import nn
 
-from vae_gluon._checks import check_integer, check_shape
+from vae_gluon._checks import LIMIT, check_integer, check_shape
 from vae_gluon.model.losses import BernoulliNLL, GaussianKL
 from vae_gluon.model.parameter_files import check_parameters
 from vae_gluon.model.parameters import dtype_of
 from vae_gluon.model.sampler import GaussianSampler
-
-SIZE_LIMIT = 2**31 - 1  # of an array
 
 
 class Decoder(nn.HybridSequential):
@@ -95,10 +93,6 @@ class VAE(gluon.HybridBlock):
 
     Attributes
     ----------
-    encoder : Block
-        (N, n_output) -> (N, 2 * n_latent), the means followed by the log variances.
-    decoder : Block
-        (N, n_latent) -> (N, n_output), probabilities.
     mu : NDArray or None
         Latent means of the last call, (N, n_latent).
     output : NDArray or None
@@ -113,7 +107,7 @@ class VAE(gluon.HybridBlock):
     ------
     ValueError
         If a size is not an integer of at least 1 (0 for ``n_layers``), the net is called with
-        images of another shape or type, or the blocks that it was given do not fit them.
+        images of another shape or type, or blocks that it was given return other shapes.
 
     Notes
     -----
@@ -151,8 +145,7 @@ class VAE(gluon.HybridBlock):
         for name, size in {**sizes, "n_samples": n_samples}.items():
             check_integer(name, size)
         check_integer("n_layers", n_layers, least=0)
-        methods = {"logits", "mean"}
-        if decoder is not None and not methods <= set(dir(decoder)):
+        if decoder is not None and not {"logits", "mean"} <= set(dir(decoder)):
             raise ValueError(
                 "decoder: expected a block with the methods logits and mean, such as "
                 f"vae_gluon.Decoder, got {type(decoder).__name__}"
@@ -162,10 +155,9 @@ class VAE(gluon.HybridBlock):
         self.n_output = n_output
         self.n_samples = n_samples
         self.batch_size = batch_size
-        self.mu = None
-        self.kl_loss = None
-        self._logits = None
-        self._blocks_fit = encoder is decoder is nll is kl is None
+        self.mu: Any = None
+        self.kl_loss: Any = None
+        self._logits: Any = None
         with self.name_scope():
             # The layers are in the net's own name scope, as the tutorial's are, so that the names
             # in its parameter files fit: dense0_weight, dense1_weight, ...
@@ -189,7 +181,6 @@ class VAE(gluon.HybridBlock):
     def encode(self, x: mx.nd.NDArray) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
         """Map images, (N, n_output), to mean and log variance, (N, n_latent) each."""
         with self._explaining("images", x, self.n_output):
-            self._check_blocks(x)
             mu, lv = mx.nd.split(self.encoder(x), axis=1, num_outputs=2)
         return mu, lv
 
@@ -209,13 +200,8 @@ class VAE(gluon.HybridBlock):
     ) -> None:
         """Load a file of ``save_parameters`` as every Gluon block does, after checking it.
 
-        Raises
-        ------
-        ValueError
-            If the file is not one of parameters, is truncated, has another architecture's, or
-            numbers that are not finite. The message says what differs; the net is unchanged.
-        FileNotFoundError
-            If there is no such file.
+        A ValueError says what differs if it is damaged, has other parameters or numbers that are
+        not finite; the net is then unchanged.
         """
         check_parameters(filename, self, allow_missing, ignore_extra, cast_dtype)
         options = (allow_missing, ignore_extra, cast_dtype, dtype_source)
@@ -233,51 +219,26 @@ class VAE(gluon.HybridBlock):
         if isinstance(x, mx.sym.Symbol):
             return super().forward(x)[0]
         with self._explaining("images", x, self.n_output):
-            self._check_blocks(x)
             loss, self.mu, self._logits, self.kl_loss = super().forward(x)
+        # Blocks of a user's may give other shapes, which MXNet does not always notice.
+        check_shape("mu", self.mu, len(x), self.n_latent)
+        check_shape("the decoder's logits", self._logits, len(x), self.n_output)
+        check_shape("the loss", loss, len(x))
         return loss
 
     def hybrid_forward(self, F, x):
         """Return the loss (N,), mu (N, n_latent), logits (N, n_output) and KL divergence (N,)."""
         mu, lv = F.split(self.encoder(x), axis=1, num_outputs=2)  # (N, n_latent) each
         kl = self.kl(mu, lv)  # (N,)
-        if self.n_samples == 1:
-            z = self.sampler(mu, lv)  # (N, n_latent)
-            logits = self.decoder.logits(z)  # (N, n_output)
-            nll = self.nll(logits, x)  # (N,)
-        else:
-            logits, nll = self._draw_samples(F, mu, lv, x)
+        n, mus, lvs, xs = self.n_samples, mu, lv, x
+        if n > 1:
+            mus, lvs, xs = (F.repeat(array, n, axis=0) for array in (mu, lv, x))  # (N * L, _)
+        logits = self.decoder.logits(self.sampler(mus, lvs))  # (N * L, n_output)
+        nll = self.nll(logits, xs)  # (N * L,)
+        if n > 1:
+            nll = F.mean(F.reshape(nll, shape=(-1, n)), axis=1)  # (N,)
+            logits = F.slice(logits, begin=(None,), end=(None,), step=(n,))  # (N, n_output)
         return nll + kl, mu, logits, kl
-
-    def _draw_samples(self, F, mu, lv, x):
-        """Return the logits of each image's first sample, (N, n_output), and its mean NLL, (N,).
-
-        mu and lv are (N, n_latent), x is (N, n_output).
-        """
-        mu, lv, x = (F.repeat(array, self.n_samples, axis=0) for array in (mu, lv, x))  # (N * L, _)
-        logits = self.decoder.logits(self.sampler(mu, lv))  # (N * L, n_output)
-        nll = F.reshape(self.nll(logits, x), shape=(-1, self.n_samples))  # (N, L)
-        first = F.slice_axis(
-            F.reshape(logits, shape=(-1, self.n_samples * self.n_output)),
-            axis=1,
-            begin=0,
-            end=self.n_output,
-        )
-        return first, F.mean(nll, axis=1)
-
-    def _check_blocks(self, x: mx.nd.NDArray) -> None:
-        """Check on the first of the images, (N, n_output), that blocks of a user's fit them."""
-        if self._blocks_fit:
-            return
-        with autograd.pause():
-            codes = self.encoder(x[:1])
-            check_shape("the encoder's codes, means and log variances", codes, 1, 2 * self.n_latent)
-            mu, lv = mx.nd.split(codes, axis=1, num_outputs=2)
-            logits = self.decoder.logits(mu)
-            check_shape("the decoder's logits", logits, 1, self.n_output)
-            check_shape("nll", self.nll(logits, x[:1]), 1)
-            check_shape("kl", self.kl(mu, lv), 1)
-        self._blocks_fit = True
 
     @contextmanager
     def _explaining(self, name: str, array: mx.nd.NDArray, width: int) -> Iterator[None]:
@@ -293,11 +254,6 @@ class VAE(gluon.HybridBlock):
                     f"{name}: expected an array of type {dtype}, got {np.dtype(array.dtype)}; "
                     f".astype('{dtype}') converts it"
                 ) from error
-            if not self._blocks_fit:
-                raise ValueError(
-                    f"{name}: the net's encoder or decoder cannot take an array of shape "
-                    f"{array.shape}"
-                ) from error
             raise
 
 
@@ -308,9 +264,9 @@ def _add_dense(
     widths = [n_input, *[n_hidden] * n_layers, n_output]
     activations = [*[act_type] * n_layers, None]
     for n_in, n_out, activation in zip(widths, widths[1:], activations):
-        if n_in * n_out >= SIZE_LIMIT:
+        if n_in * n_out >= LIMIT - 1:
             raise ValueError(
-                f"expected layers of fewer than {SIZE_LIMIT} weights, the limit of MXNet's "
-                f"arrays, got one of {n_in} x {n_out}"
+                f"expected layers of fewer than {LIMIT - 1} weights, the limit of MXNet's arrays, "
+                f"got one of {n_in} x {n_out}"
             )
         net.add(nn.Dense(n_out, activation=activation, in_units=n_in))

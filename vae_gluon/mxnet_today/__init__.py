@@ -12,7 +12,7 @@ itself, once it finds what it looks for:
 ``libraries``      libraries of the system: which are missing, and what installs them
 ``finder``         gives all this to whoever imports mxnet, without the rest of the package
 ``command``        enables the finder in an environment, or for a script
-``server``         MXNet's servers, for mxnet imported by itself
+``server``         MXNet's servers, which run nothing that they receive
 =================  ============================================================================
 """
 
@@ -28,5 +28,5 @@ if asked_for():
 # isort: split
 from vae_gluon.mxnet_today.load import late_import
 from vae_gluon.mxnet_today.onnx_names import old_onnx
-from vae_gluon.mxnet_today.server import serve_alone
+from vae_gluon.mxnet_today.server import serve
 from vae_gluon.mxnet_today.threads import SETTINGS, one_cpu_per_core, usable_cores

@@ -71,8 +71,6 @@ def status(line_file: Path) -> str | None:
     print(f"enabled in {sys.prefix}, by {line_file}")
     if ascii(str(FOLDER)) not in line_file.read_text():
         print(f"for another copy of vae_gluon than {FOLDER}: enable writes it anew")
-    if os.environ.get("MXNET_TODAY") == "0":
-        print("switched off here by MXNET_TODAY=0")
     print("pip uninstall leaves that file, which then does nothing: disable removes it")
     return None
 

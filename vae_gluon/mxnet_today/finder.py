@@ -44,7 +44,7 @@ class MXNetToday:
         except BaseException:
             del sys.modules[PACKAGE]
             raise
-        today.serve_alone()
+        today.serve()
 
 
 if os.environ.get("MXNET_TODAY") != "0":

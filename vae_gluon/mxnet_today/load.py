@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any
@@ -15,26 +14,12 @@ from vae_gluon.mxnet_today.libraries import INSTALL, missing_libraries, no_wheel
 from vae_gluon.mxnet_today.old_behaviour import restore_behaviour
 from vae_gluon.mxnet_today.old_names import answer_mxnet, distutils, give_sparse
 from vae_gluon.mxnet_today.onnx_names import wrap_converters
-from vae_gluon.mxnet_today.threads import every_core, too_late
+from vae_gluon.mxnet_today.threads import environment, every_core, too_late
 
 
 def late_import() -> str | None:
     """Return what to do if mxnet was loaded too early to be given every core, else None."""
     return _late_import
-
-
-@contextmanager
-def as_worker() -> Iterator[None]:
-    """Hide that this process is to be a server, as which it would serve within the import.
-
-    MXNet's server would run code that it receives: see ``vae_gluon.distributed.server``.
-    """
-    role = os.environ.pop("DMLC_ROLE", None)
-    try:
-        yield
-    finally:
-        if role is not None:
-            os.environ["DMLC_ROLE"] = role
 
 
 class WithDocstrings(SourceFileLoader):
@@ -81,7 +66,9 @@ def load_mxnet() -> str | None:
         del sys.modules[name]  # left by an import that failed half-way
 
     answer_mxnet()
-    with every_core(), distutils(), as_worker(), warnings.catch_warnings():
+    # A process that is to be a server would serve within the import: see server.py.
+    without_role = environment({"DMLC_ROLE": None})
+    with every_core(), without_role, distutils(), warnings.catch_warnings():
         # mxnet uses what numpy, scipy and distutils have deprecated since.
         warnings.simplefilter("ignore", DeprecationWarning)
         try:

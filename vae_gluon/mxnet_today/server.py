@@ -1,4 +1,4 @@
-"""MXNet's servers and scheduler, where mxnet was imported by itself, as in other people's scripts.
+"""MXNet's servers and scheduler, which run nothing that they receive.
 
 MXNet's own loop unpickles an optimizer from whoever reaches its port: it would run any code. Here
 nothing is unpickled, so that the workers have to update their weights themselves.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 OPTIMIZER = 0  # MXNet's number for the command that brings one
@@ -28,12 +29,16 @@ def _refuse(command: int, body: bytes, _: Any) -> None:
         os._exit(1)
 
 
-def serve_alone() -> None:
-    """Serve until the workers have ended, if ``DMLC_ROLE`` says so; then end this process."""
+def serve(begin: Callable[[Any], object] = lambda kvstore: None) -> None:
+    """Serve until the workers have ended, if ``DMLC_ROLE`` says so; then end this process.
+
+    ``begin`` is called with the store of this process before it serves.
+    """
     if os.environ.get("DMLC_ROLE") in ("server", "scheduler"):
         import mxnet
         from mxnet.base import _LIB, check_call
 
         kvstore = mxnet.kv.create("dist")
+        begin(kvstore)
         check_call(_LIB.MXKVStoreRunServer(kvstore.handle, _refuse, None))
         sys.exit()

@@ -15,7 +15,7 @@ is too late (``too_late`` says so).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,33 +82,36 @@ def _read(path: str | Path) -> str:
 
 @contextmanager
 def every_core() -> Iterator[None]:
-    """Let mxnet, imported within the block, compute on every core, and its threads go to sleep.
-
-    Raises
-    ------
-    ImportError
-        If the user set a number of threads that is none: MXNet would abort the process.
-    """
+    """Let mxnet, imported within the block, compute on every core, and its threads go to sleep."""
     settings = {name: _first_number(name) for name in SETTINGS if name in os.environ}
     cores = _cores_to_set()
     if cores is not None:
         settings["MXNET_OMP_MAX_THREADS"] = str(cores)
     if not any(name in os.environ for name in WAITING):
         settings["GOMP_SPINCOUNT"] = str(SPINS)
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
+    with environment(settings):
+        yield
+
+
+@contextmanager
+def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """Set environment variables within the block; remove those that are None."""
+    before = {name: os.environ.pop(name, None) for name in variables}
+    os.environ.update({name: value for name, value in variables.items() if value is not None})
     try:
         yield
     finally:
         for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
+            os.environ.pop(name, None)
+            if value is not None:
                 os.environ[name] = value
 
 
 def _first_number(name: str) -> str:
-    """Return the number of threads of the user's: for OpenMP's ``4,2``, which MXNet lacks, 4."""
+    """Return the number of threads of the user's: for OpenMP's ``4,2``, which MXNet lacks, 4.
+
+    Raise an ImportError if it is none: MXNet would abort the process.
+    """
     first = os.environ[name].partition(",")[0].strip()
     if first and not (first.lstrip("+").isdecimal() and int(first) < 2**31):
         raise ImportError(f"expected {name} to be a number of threads, got {os.environ[name]!r}")

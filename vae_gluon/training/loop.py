@@ -12,7 +12,7 @@ from mxnet import gluon
 
 from vae_gluon._checks import check_classic_arrays, check_integer
 from vae_gluon.data import ImageIter, check_iterator
-from vae_gluon.model import check_finite, contexts_of, default_context, named_parameters
+from vae_gluon.model import contexts_of, default_context, named_parameters
 from vae_gluon.mxnet_today import late_import
 from vae_gluon.training.callbacks import Callback, CollapseReport, Progress, Training, running
 from vae_gluon.training.epoch import LossQueue, train_epoch, validate
@@ -179,7 +179,6 @@ def _check(
 
 
 def _check_net(net: mx.gluon.Block, kl_weight: KLWeight) -> None:
-    check_finite(net)
     if weight_at(0, kl_weight) != 1 and not hasattr(net, "kl_loss"):
         raise ValueError(
             f"expected a net with kl_loss, to be weighed by {kl_weight}, got {type(net).__name__}"
