@@ -140,6 +140,19 @@ def test_a_notebook_shows_the_page_in_a_frame(digits, tmp_path):
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == explorer.page
 
 
+@pytest.mark.parametrize("n_latent", [1, 2, 5])
+def test_a_notebook_that_is_not_trusted_shows_a_still_picture_of_the_plane(digits, n_latent):
+    net = make_net(n_latent)
+    frame = explore(net, digits["test_data"])._repr_html_()
+    source = re.search(r'<p>.*</p><img .*src="data:image/png;base64,(.*)"></iframe>$', frame)[1]
+    still = np.asarray(Image.open(io.BytesIO(base64.b64decode(source))))
+    images = 1 - still.reshape(12, 28, 12, 28).swapaxes(1, 2) / 255
+    if n_latent == 2:
+        mu, _ = encode(net, digits["test_data"])
+        largest = decode(net, 3 * mu.std(axis=0, keepdims=True))[0]
+        np.testing.assert_allclose(images[0, -1].ravel(), largest, atol=1 / 255)
+
+
 def test_one_image_is_enough(digits):
     image = digits["test_data"][:1]
     pages = [

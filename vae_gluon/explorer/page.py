@@ -20,7 +20,7 @@ import numpy as np
 from vae_gluon._checks import as_array, printable
 from vae_gluon._files import replacing
 from vae_gluon.explorer.layers import describe_layers, to_base64
-from vae_gluon.inference import encode
+from vae_gluon.inference import decode, encode, ndtri_grid
 from vae_gluon.inference.latent import principal_directions
 from vae_gluon.model import VAE
 from vae_gluon.plotting.images import image_shape, tile
@@ -32,9 +32,10 @@ N_IMAGES = 2000  # more dots than that cannot be told apart
 class Explorer:
     """A page, to be shown in a notebook or saved to a file."""
 
-    def __init__(self, title: str, page: str) -> None:
+    def __init__(self, title: str, page: str, still: str) -> None:
         self.title = title
         self.page = page
+        self.still = still  # a picture, as a data URL
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page to a file, whole or not at all."""
@@ -49,10 +50,17 @@ class Explorer:
         )
 
     def _repr_html_(self) -> str:
-        """Return the page in a frame, as a notebook shows it."""
+        """Return the page in a frame, as a notebook shows it.
+
+        A notebook that is not trusted drops the frame and shows what is inside it.
+        """
         title, page = html.escape(printable(self.title)), html.escape(self.page)
         style = "width: 100%; height: 760px; border: 0"
-        return f'<iframe title="{title}" srcdoc="{page}" style="{style}"></iframe>'
+        still = (
+            "<p>This is a still picture. Run the cell, or trust the notebook, to get the "
+            f'interactive page.</p><img alt="{title}" src="{self.still}">'
+        )
+        return f'<iframe title="{title}" srcdoc="{page}" style="{style}">{still}</iframe>'
 
 
 def explore(
@@ -109,6 +117,7 @@ def explore(
             raise ValueError(f"expected {len(images)} labels, got {found}")
     images, title = images[:N_IMAGES], title or "Latent space"
     mu, _ = encode(net, images)
+    origin, axes = _plane(mu.astype(float))
     data = {
         "title": title,
         "subtitle": subtitle,
@@ -117,10 +126,14 @@ def explore(
         **describe_layers(net),
         "mu": to_base64(mu),
         "sprite": _sprite(images.reshape(-1, height, width)),
-        **_plane(mu.astype(float)),
+        "origin": to_base64(origin),
+        "axes": [to_base64(axis) for axis in axes],
         **_labels(labels),
     }
-    return Explorer(title, _page(data))
+    spread = ((mu - origin) @ axes.T).std(axis=0)
+    grid = ndtri_grid(12) * spread * [1, -1]  # the first row is on top
+    decoded = decode(net, origin + grid @ axes).reshape(-1, height, width)
+    return Explorer(title, _page(data), _png(decoded, 12))
 
 
 def _page(data: dict[str, Any]) -> str:
@@ -133,14 +146,16 @@ def _page(data: dict[str, Any]) -> str:
     return re.sub(r"\{\{([\w.]+)\}\}", lambda match: parts[match[1]], parts["page.html"])
 
 
-def _plane(mu: np.ndarray) -> dict[str, Any]:
-    """Describe the plane through codes, (N, n_latent): all of their space, or where most vary."""
+def _plane(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the plane through codes, (N, n_latent): all of their space, or where most vary.
+
+    The origin is (n_latent,), the two axes are (2, n_latent).
+    """
     n_latent = mu.shape[1]
-    origin, axes = np.zeros(n_latent), np.eye(2, n_latent)
-    if n_latent > 2:
-        directions, _ = principal_directions(mu)
-        origin, axes = mu.mean(axis=0), directions.T
-    return {"origin": to_base64(origin), "axes": [to_base64(axis) for axis in axes]}
+    if n_latent <= 2:
+        return np.zeros(n_latent), np.eye(2, n_latent)
+    directions, _ = principal_directions(mu)
+    return mu.mean(axis=0), directions.T
 
 
 def _labels(labels: np.ndarray | None) -> dict[str, Any]:
@@ -160,13 +175,17 @@ def _labels(labels: np.ndarray | None) -> dict[str, Any]:
 
 
 def _sprite(images: np.ndarray, n_columns: int = 50) -> dict[str, Any]:
-    """Return images, (N, height, width), in rows of one picture, black on white."""
-    from PIL import Image
-
+    """Return images, (N, height, width), in rows of one picture."""
     n, height, width = images.shape
     blank = np.zeros((-n % n_columns, height, width))  # the rest of the last row
-    grey = np.rint(255 * (1 - tile(np.concatenate([images, blank]), n_columns)))
+    return {"source": _png(np.concatenate([images, blank]), n_columns), "columns": n_columns}
+
+
+def _png(images: np.ndarray, n_columns: int) -> str:
+    """Return images, (N, height, width), in full rows of one picture, black on white, as a URL."""
+    from PIL import Image
+
+    grey = np.rint(255 * (1 - tile(images, n_columns)))
     file = io.BytesIO()
     Image.fromarray(grey.astype(np.uint8)).save(file, "PNG")
-    source = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-    return {"source": source, "columns": n_columns}
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
