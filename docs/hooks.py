@@ -1,8 +1,8 @@
 """What ``make docs`` does besides MkDocs: for links out of ``docs``, and for docstrings.
 
-Pages lead to files of the repository that are not pages. Read in the repository they are links; on
-the site a picture is taken along, and of any other link its text is left, the name of the file. The
-page of ``explore`` is taken out of the notebook that has it, and takes the place of its picture.
+Pages link files of the repository that are not part of the site: there, only the text of such a link
+is left, the name of the file. The picture of ``explore`` is replaced by the page itself, which is taken
+from the notebook.
 
 Docstrings are written for ``help`` and for Sphinx. Their formulas become pictures, drawn by
 matplotlib, and a list may follow its heading without an empty line.
@@ -26,14 +26,14 @@ from matplotlib.font_manager import FontProperties
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parent.parent
-PICTURES = ("notebooks/latent_scan.png", "notebooks/latent_space.png")
 NOTEBOOK = "notebooks/vae_gluon.ipynb"
 EXPLORER = "notebooks/explorer.html"
-LIVE = f'''<iframe src="{EXPLORER}" title="The latent plane of MNIST"></iframe>
+LIVE = f'''<iframe src="{EXPLORER}" title="Latent space of digits"></iframe>
 
-[This page by itself]({EXPLORER})
+[The page alone]({EXPLORER})
 '''
 
 LIST = re.compile(r"^(\w+:\n)((?: +.*\n?)+)", re.MULTILINE)
@@ -41,9 +41,7 @@ FORMULA = re.compile(r"^\.\. math::(.*\n(?:\n|[ ]+.*(?:\n|\Z))*)", re.MULTILINE)
 
 
 def on_files(files: Files, config: MkDocsConfig, **_: Any) -> Files:
-    """Take the pictures along that are not in ``docs``, and the page in the notebook."""
-    for picture in PICTURES:
-        files.append(File(picture, str(ROOT), config.site_dir, config.use_directory_urls))
+    """Add the page of ``explore`` that is in the notebook."""
     files.append(File.generated(config, EXPLORER, content=_explorer()))
     return files
 
@@ -58,10 +56,11 @@ def _explorer() -> str:
     return html.unescape(re.search(r'srcdoc="([^"]*)"', frame)[1])
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Lead to the pictures that were taken along; of other links out of ``docs`` leave the text."""
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Show the page of ``explore``; of other links out of ``docs`` leave the text."""
+    if page.is_homepage:
+        page.meta["hide"] = ["toc"]  # which leaves more room
     markdown = re.sub(r"!\[[^]]*\]\(\.\./notebooks/explorer\.png\)", LIVE, markdown)
-    markdown = re.sub(r"(!\[[^]]*\]\()\.\./", r"\1", markdown)
     return re.sub(r"\[([^]]+)\]\(\.\./[^)]+\)", r"\1", markdown)
 
 
