@@ -81,11 +81,14 @@ mxnet-tests: $(VENV)/installed-test
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks
 
+# A notebook that is not trusted shows neither the sliders nor the page that are stored in it.
 notebook: $(VENV)/installed-notebook
 	@echo "make notebook-zh opens the Chinese one"
+	$(BIN)/jupyter trust notebooks/vae_gluon.ipynb
 	$(JUPYTER) notebooks/vae_gluon.ipynb
 
 notebook-zh: $(VENV)/installed-notebook
+	$(BIN)/jupyter trust notebooks/vae_gluon.zh.ipynb
 	$(JUPYTER) notebooks/vae_gluon.zh.ipynb
 
 docs: $(VENV)/installed-docs
