@@ -1,8 +1,8 @@
 """What ``make docs`` does besides MkDocs: for links out of ``docs``, and for docstrings.
 
-Pages link files of the repository that are not part of the site: there, only the text of such a link
-is left, the name of the file. The picture of ``explore`` is replaced by the page itself, which is taken
-from the notebook.
+Pages link files of the repository that are not part of the site: there, only the text of such a
+link is left, the name of the file. The picture of ``explore`` is replaced by the page itself, which
+is taken from the notebook.
 
 Docstrings are written for ``help`` and for Sphinx. Their formulas become pictures, drawn by
 matplotlib, and a list may follow its heading without an empty line.
