@@ -76,8 +76,13 @@ def export_onnx(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> Ex
     ValueError
         If the net has a layer that MXNet's converter does not know, or writes as ONNX does not
         allow.
+    ImportError
+        If onnx is not installed.
     """
-    import onnx  # the extra
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError("ONNX export needs the package onnx: pip install onnx") from error
     from mxnet import onnx as mx2onnx
 
     path, graph = Path(path), _graph(net, part)
