@@ -277,6 +277,13 @@ def test_a_run_stops_when_a_parameter_is_not_finite(digits, net):
         )
 
 
+def test_a_net_with_non_finite_parameters_is_not_trained(digits, net):
+    net.encoder[0].bias.data()[3] = np.inf
+    message = "encoder.0.bias: expected finite numbers, got inf"
+    with pytest.raises(ValueError, match=message):
+        train(net, *mnist_iterators(digits), epochs=2, progress=False)
+
+
 def test_gradients_that_accumulate_are_refused(digits, net):
     net.decoder[0].weight.grad_req = "add"
     with pytest.raises(ValueError, match=r"grad_req='add' for decoder\.0\.weight"):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from numbers import Real
 from typing import Union
 
 import mxnet as mx
 from mxnet import gluon
 
-from vae_gluon._checks import check_classic_arrays, check_integer
+from vae_gluon._checks import check_classic_arrays, check_finite, check_integer
 from vae_gluon.data import ImageIter, check_iterator
-from vae_gluon.model import contexts_of, default_context, named_parameters
+from vae_gluon.model import contexts_of, default_context, named_parameters, numbers_of
 from vae_gluon.mxnet_today import late_import
 from vae_gluon.training.callbacks import Callback, CollapseReport, Progress, Training, running
 from vae_gluon.training.epoch import LossQueue, train_epoch, validate
@@ -183,7 +184,11 @@ def _check_net(net: mx.gluon.Block, kl_weight: KLWeight) -> None:
         raise ValueError(
             f"expected a net with kl_loss, to be weighed by {kl_weight}, got {type(net).__name__}"
         )
-    requests = {name: parameter.grad_req for name, parameter in named_parameters(net).items()}
+    parameters = named_parameters(net)
+    for name, parameter in parameters.items():
+        with suppress(RuntimeError):  # not initialized yet: its shape comes with the images
+            check_finite(name, numbers_of(parameter))
+    requests = {name: parameter.grad_req for name, parameter in parameters.items()}
     adding = [name for name, request in requests.items() if request == "add"]
     if adding or set(requests.values()) == {"null"}:
         got = f"grad_req='add' for {adding[0]}" if adding else "grad_req='null' for all of them"
