@@ -87,28 +87,22 @@ def layout(folder, *names):
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        (["train/a", "train/b", "test/a", "test/b"], (4, 4, ["a", "b"], ["a", "b"])),
         (["train/a", "train/b", "valid/a", "valid/b"], (4, 4, ["a", "b"], ["a", "b"])),
         (["Training/a", "Training/b", "Testing/a"], (4, 2, ["a", "b"], ["a"])),
-        (["TRAIN/a", "TRAIN/b", "Validation/a"], (4, 2, ["a", "b"], ["a"])),
-        (["training_set/a", "training_set/b", "test_set/b"], (4, 2, ["a", "b"], ["b"])),
-        (["seg_train/a", "seg_train/b", "seg_test/a", "seg_pred"], (4, 2, ["a", "b"], ["a"])),
-        (["seg_train/seg_train/a", "seg_train/seg_train/b", "seg_test/seg_test/a",
-          "seg_test/seg_test/b"], (4, 4, ["a", "b"], ["a", "b"])),
+        (["seg_train/seg_train/a", "seg_train/seg_train/b", "seg_test/seg_test/a", "seg_pred"],
+         (4, 2, ["a", "b"], ["a"])),
         (["train/a", "train/b", "val/a", "val/b", "test/a"], (4, 6, ["a", "b"], ["a", "b"])),
         (["train/a", "train/b", "dev/a", "unlabeled"], (4, 2, ["a", "b"], ["a"])),
         (["train/a", "train/b", "test"], (4, 2, ["a", "b"], [])),
         (["train/images", "valid/images"], (2, 2, [], [])),
         (["archive/data/train/a", "archive/data/train/b", "archive/data/val/a"],
          (4, 2, ["a", "b"], ["a"])),
-        (["train", "test"], (2, 2, [], [])),
         (["train"], (1, 1, [], [])),
         (["train/a", "train/b"], (3, 1, ["a", "b"], ["a"])),
         (["valid/a", "test/a", "test/b"], (5, 1, ["a", "b"], ["a"])),
         (["car", "train"], (3, 1, ["car", "train"], ["train"])),  # a class may be called so
         (["freight_train", "night_train"], (3, 1, ["freight_train", "night_train"],
                                             ["night_train"])),
-        (["images"], (1, 1, [], [])),
         (["a/x/y", "b/z"], (3, 1, ["a", "b"], ["a"])),
     ],
 )  # fmt: skip
@@ -202,12 +196,12 @@ def of_mode(mode):
 @pytest.mark.parametrize(
     ("mode", "suffix", "expected"),
     [
-        *((mode, "png", [1, 0] if mode == "1" else [0.8, 0.2]) for mode in ("1", "L", "P", "RGB")),
-        *((mode, suffix, [0.4, 0.2]) for mode in ("LA", "RGBA") for suffix in ("png", "tif")),
+        ("1", "png", [1, 0]),
+        ("P", "png", [0.8, 0.2]),
+        *(("RGBA", suffix, [0.4, 0.2]) for suffix in ("png", "tif", "webp")),
+        ("LA", "png", [0.4, 0.2]),
         *(("I;16", suffix, [0.8, 0.2]) for suffix in ("png", "tiff")),
         *((mode, "tif", [0.8, 0.2]) for mode in ("I;16B", "RGB", "CMYK")),
-        ("RGB", "webp", [0.8, 0.2]),
-        ("RGBA", "webp", [0.4, 0.2]),
     ],
 )
 def test_pictures_of_every_kind_become_grey(tmp_path, mode, suffix, expected):
@@ -217,12 +211,12 @@ def test_pictures_of_every_kind_become_grey(tmp_path, mode, suffix, expected):
     np.testing.assert_allclose(read_one(tmp_path), [expected], atol=0.005)
 
 
-def test_a_picture_in_the_colours_of_print_becomes_grey(tmp_path):
-    pixels = np.full((8, 8, 4), 0, np.uint8)
-    pixels[:, :, 3] = 255  # black ink
+@pytest.mark.parametrize("colour", [0, 2])
+def test_what_is_transparent_by_its_value_of_16_bits_is_paper(tmp_path, colour):
     for name in "ab":
-        Image.fromarray(pixels, "CMYK").save(tmp_path / f"{name}.jpg")
-    assert (read_one(tmp_path) > 0.95).all()
+        values = [0x1234, 51 * 257, 204 * 257]
+        (tmp_path / f"{name}.png").write_bytes(png_of_16_bits(colour, values, 0x1234))
+    np.testing.assert_allclose(read_one(tmp_path), [[0, 0.8, 0.2]], atol=0.005)
 
 
 def test_a_photograph_is_turned_as_the_camera_was_held(tmp_path):
@@ -269,7 +263,7 @@ def test_a_bad_picture_gets_its_reason(tmp_path, name, content, message):
         load_images(tmp_path)
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(data=st.data(), kind=st.sampled_from(["PNG", "JPEG", "TIFF", "WEBP"]))
 def test_a_damaged_picture_gives_an_image_or_its_reason(tmp_path_factory, data, kind):
     folder = tmp_path_factory.getbasetemp() / "damaged_picture"
@@ -336,14 +330,10 @@ BYTES = np.zeros((4, 5, 5), np.uint8)
         ({"images": BYTES}, r"expected arrays named train_data, .*, got \['images'\]"),
         ({"x_train": np.zeros((3, 5))}, r"train_data: .* \(N, height, width\), got \(3, 5\)"),
         ({"x_train": np.zeros((3, 2, 4, 4))}, r"got \(3, 2, 4, 4\)"),
-        ({"x_train": np.zeros((0, 4, 4))}, r"train_data: expected images, got none"),
-        ({"x_train": BYTES.astype("U")}, r"train_data: expected pixels .* got an array of <U"),
-        ({"x_train": BYTES.astype(complex)}, r"train_data: expected pixels .* of complex128"),
+        ({"x_train": BYTES.astype("U")}, r"train_data: expected numbers .*, got <U\d \(4, 1, 5, 5"),
         ({"x_train": np.array([{}])}, r"expected an .npz file of arrays, got: .*Object arrays"),
         ({"x_train": BYTES + 255.0}, r"train_data: expected pixels in \[0, 1\], got from 255"),
-        ({"x_train": BYTES * np.nan}, r"train_data: expected pixels in \[0, 1\], got NaN"),
         ({"x_train": BYTES, "x_test": BYTES[:, 1:]}, r"test_data: expected .*\(1, 5, 5\).* 4, 5\)"),
-        ({"x_train": BYTES, "y_train": np.array(5)}, r"train_label: expected 4 .* shape \(\)"),
         ({"x_train": BYTES, "y_train": np.arange(5)}, r"train_label: expected 4 labels"),
     ],
 )
@@ -353,7 +343,7 @@ def test_arrays_that_are_no_data_set_are_refused(tmp_path, arrays, message):
         load_images(tmp_path / "a.npz")
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(data=st.data(), compressed=st.booleans())
 def test_a_damaged_npz_file_gives_images_or_its_reason(tmp_path_factory, data, compressed):
     path = tmp_path_factory.getbasetemp() / "damaged.npz"
@@ -384,22 +374,20 @@ def test_convolutions_take_any_size_of_fours_and_name_the_next():
             build(shape=(27, 8))
 
 
-@pytest.mark.parametrize("arch", [["--n-layers", "1"], ["--arch", "conv"]])
-def test_pictures_become_a_run_with_all_its_figures(tmp_path, monkeypatch, capsys, arch):
+def test_pictures_become_a_run(tmp_path, monkeypatch, capsys, no_pictures):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     for kind in ("circles", "crosses"):
         for i in range(15):
             pixels = rng.integers(0, 255, (12, 8)).astype(np.uint8)
             draw(tmp_path, f"my shapes/{kind}/{i}.png", pixels=pixels)
-    words = ["train", "--data-dir", "my shapes", "--epochs", "1", "--n-hidden", "16", *arch]
+    words = ["train", "--data-dir", "my shapes", "--epochs", "1", "--n-hidden", "16"]
+    words += ["--arch", "conv"]
     assert cli.main(words) == 0
     out = capsys.readouterr().out
     assert "Training on 27 images of my_shapes (12 x 8), validating on 3" in out
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder.name.startswith("my_shapes_vae_gluon_2d")
-    assert len(list(folder.glob("*.png"))) == 8
     assert cli.main([*words, "--resume", "--epochs", "2"]) == 0
     assert cli.main(["evaluate", str(folder), "--k", "5"]) == 0
-    assert cli.main(["export", str(folder), "--format", "symbol"]) == 0
     assert load_run(folder).net.n_output == 96
