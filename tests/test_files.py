@@ -91,8 +91,8 @@ def test_a_full_disk_leaves_the_old_content_and_is_named_with_the_file(old):
 
 def test_a_killed_process_leaves_the_old_content_and_what_can_be_removed_and_owned(old):
     code = (
-        "held = lock(path.parent); partial = replacing(path).__enter__(); partial.write_text('ne')\n"
-        "print('held', flush=True); sys.stdin.read()"
+        "held, writing = lock(path.parent), replacing(path)\n"
+        "writing.__enter__().write_text('ne'); print('held', flush=True); sys.stdin.read()"
     )
     process = start(code, old)
     assert process.stdout.readline() == "held\n"

@@ -43,27 +43,17 @@ def pair(a, b):
 def test_text_is_that_of_pythons_own_numbers(value, text):
     assert Text(value) == text
     assert type(Text(value)) is str
+    assert isinstance(value, Text) == isinstance(value, str)
 
 
-def test_strings_are_still_told_from_other_things():
-    assert isinstance("text", Text)
-    assert not isinstance(1, Text)
-
-
-def test_operators_take_numbers_of_numpys():
+def test_operators_and_symbols_take_numbers_of_numpys():
     x = nd.arange(6).reshape(2, 3)
     assert nd.tile(x, reps=pair(2, 1)).shape == (4, 3)
     assert nd.random.uniform(shape=pair(2, 5)).shape == (2, 5)
     x[np.int64(0), np.int64(1) : np.int64(3)] = 9
     assert x.asnumpy()[0].tolist() == [0, 9, 9]
     assert mx.np.ones((2, 6)).reshape(pair(3, 4)).shape == (3, 4)
-
-
-def test_symbols_take_numbers_of_numpys():
-    x = mx.sym.var("x", shape=pair(2, 8))
-    assert mx.sym.slice(x, begin=pair(0, 1), end=pair(2, 4)).infer_shape()[1] == [(2, 3)]
-    image = mx.sym.var("image")
-    y = mx.sym.Convolution(image, kernel=pair(3, 3), num_filter=np.int64(4))
+    y = mx.sym.Convolution(mx.sym.var("image"), kernel=pair(3, 3), num_filter=np.int64(4))
     assert y.infer_shape(image=(1, 2, 5, 5))[1] == [(1, 4, 3, 3)]
 
 
@@ -101,15 +91,6 @@ def test_labels_are_packed(label):
     assert (header.label.tolist(), header.id, content) == ([1.5, 2.5], 7, b"content")
 
 
-def test_records_come_back_from_a_file(tmp_path):
-    path = str(tmp_path / "records")
-    writing = mx.recordio.MXRecordIO(path, "w")
-    writing.write(mx.recordio.pack((0, np.arange(3), 0, 0), b"x"))
-    writing.close()
-    header, content = mx.recordio.unpack(mx.recordio.MXRecordIO(path, "r").read())
-    assert (header.label.tolist(), content) == ([0, 1, 2], b"x")
-
-
 def test_encoded_images_are_packed(monkeypatch):
     """OpenCV, which encodes them, need not be installed."""
     cv2 = types.ModuleType("cv2")
@@ -144,13 +125,6 @@ def test_metrics_add_in_double_precision(metric, update):
     assert metric.get()[1] == pytest.approx(np.float32(0.1), abs=1e-12)
     assert metric.get_global()[1] == metric.get()[1]
     assert json.loads(json.dumps(metric.get()))[1] == metric.get()[1]
-
-
-def test_metrics_count_beyond_what_single_precision_holds():
-    metric = mx.metric.Perplexity(ignore_label=0)
-    metric.num_inst = np.float32(2**24)
-    metric.update([nd.array([1, 0])], [nd.array([[0.5, 0.5], [0.5, 0.5]])])
-    assert metric.num_inst == 2**24 + 1
 
 
 def test_metrics_keep_what_is_not_a_float():
