@@ -108,13 +108,6 @@ def test_every_word_reaches_the_training(tmp_path, monkeypatch):
     }
 
 
-@no_pictures
-def test_without_mnist_the_digits_stand_in(tmp_path, capsys):
-    assert run("train", "--out", tmp_path / "run", *QUICK) == 0
-    assert "NOT MNIST" in capsys.readouterr().err
-    assert read(tmp_path / "run/config.json")["dataset"] == "digits"
-
-
 # What is done with a run
 
 
@@ -251,6 +244,8 @@ def test_a_convolutional_run_goes_through_every_command(tmp_path):
         ),
         (["export", "nowhere", "--part", "mu"], "invalid choice: 'mu'"),
         (["train", "--dataset", "digits", "--arch", "conv", "--n-layers", "1"], "for --arch mlp"),
+        (["train", "--dataset", "digits", "--n-hidden", "3000000"], "got one of 784 x 3000000"),
+        (["train", "--resume", "--out", "x"], "x holds no run with checkpoint.npz"),
         (["evaluate", "nowhere", "--k", "0"], "least 1 and at most 1000000, got '0'"),
         (["evaluate", "nowhere"], "nowhere holds no run with checkpoint.npz"),
         (["figures"], "required: RUN"),

@@ -102,15 +102,20 @@ def job(tmp_path, digits_folder):
     words = ["--data-dir", str(digits_folder), "--n-hidden", "16", "--out", str(tmp_path / "run")]
     command = [sys.executable, "-m", "vae_gluon", "cluster", "train", *words]
 
+    jobs = []
+
     def start():
         words = [*command, "--epochs", "100000"]
         nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
-        process = subprocess.Popen(words, stdout=nothing, stderr=pipe, text=True)
-        while process.poll() is None and not has_an_epoch(tmp_path / "run"):
+        jobs.append(subprocess.Popen(words, stdout=nothing, stderr=pipe, text=True))
+        while jobs[0].poll() is None and not has_an_epoch(tmp_path / "run"):
             time.sleep(0.05)
-        return process, children(process.pid)
+        return jobs[0], children(jobs[0].pid)
 
-    return command, start
+    yield command, start
+    for process in jobs:
+        process.kill()  # where the test has failed, and all that it has started end with it
+        process.communicate()
 
 
 @pytest.mark.slow

@@ -120,14 +120,6 @@ def test_what_others_have_named_alike_stays_and_stops_nothing(old):
     assert old.read_text() == "old"
 
 
-def test_a_file_is_not_written_through_a_link_that_somebody_has_put_there(old, monkeypatch):
-    monkeypatch.setattr(files.secrets, "token_hex", lambda n: "0" * 16)
-    (old.parent / f".vae-gluon-{'0' * 16}.txt").symlink_to(old)
-    with pytest.raises(FileExistsError), replacing(old.with_name("other.txt")):
-        pass
-    assert old.read_text() == "old"
-
-
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
 def test_a_file_system_that_cannot_flush_is_no_error_and_one_that_fails_is(
     old, monkeypatch, number
@@ -152,16 +144,10 @@ def test_where_there_are_no_locks_there_are_no_owners(old, monkeypatch):
     assert old.read_text() == "new"
 
 
-def test_a_lock_is_not_looked_for_behind_a_link(old):
-    (old.parent / ".lock").symlink_to(old)
-    with pytest.raises(OSError, match="symbolic links"):
-        lock(old.parent)
-    assert old.read_text() == "old"
-
-
-def test_only_files_are_read(old):
-    with open_file(old) as file:
-        assert file.read() == b"old"
+def test_only_files_are_read_and_none_longer_than_expected(old):
+    assert read_file(old, 3) == b"old"
+    with pytest.raises(ValueError, match=r"file.txt: expected at most 2 bytes, got 3"):
+        read_file(old, 2)
     with pytest.raises(ValueError, match=r"folder: expected a file, got a folder"):
         open_file(old.parent)
     os.mkfifo(old.parent / "pipe")  # which nobody writes to

@@ -105,14 +105,6 @@ def test_formulas_are_the_same_in_both():
 
 
 @both
-def test_cells_are_short(path):
-    for cell in code_cells(read(path)):
-        lines = [line for line in cell.source.splitlines() if line]
-        imports = [line for line in lines if line.startswith(("import ", "from "))]
-        assert len(lines) - len(imports) <= 6, cell.source
-
-
-@both
 def test_outputs_are_those_of_fifty_epochs_on_mnist(path):
     notebook = read(path)
     n_epoch, training, validation = final_losses(notebook)

@@ -57,13 +57,6 @@ def test_operators_and_symbols_take_numbers_of_numpys():
     assert y.infer_shape(image=(1, 2, 5, 5))[1] == [(1, 4, 3, 3)]
 
 
-def test_iterators_take_numbers_of_numpys(tmp_path):
-    path = tmp_path / "data.csv"
-    path.write_text("1,2,3\n4,5,6\n")
-    batches = mx.io.CSVIter(data_csv=str(path), data_shape=(np.int64(3),), batch_size=np.int64(2))
-    assert batches.next().data[0].asnumpy().tolist() == [[1, 2, 3], [4, 5, 6]]
-
-
 def test_optimizers_take_rates_of_numpys():
     weights, gradients = [nd.ones(2), nd.ones(3)], [nd.ones(2), nd.ones(3)]
     rates = list(np.array([0.5, 0.25]))
@@ -191,11 +184,6 @@ def test_an_integer_out_of_range_is_named(make):
             make([-1])
     else:
         assert make([-1]).asnumpy().tolist() == [255]
-
-
-def test_what_is_no_array_is_a_type_error_as_it_was():
-    with pytest.raises(TypeError, match="source_array must be array like object"):
-        nd.array([object()])
 
 
 # Copies of nets
