@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from mxnet import nd
 
-from vae_gluon import VAE, History, TrainingState, mnist_iterators, seed, train
+from vae_gluon import VAE, mnist_iterators, seed, train
 from vae_gluon.distributed import Workers, workers
 from vae_gluon.distributed.workers import Watchdog, check_agreement, shard
-from vae_gluon.training import loop
 
 
 def numbered(n_train, n_test):
@@ -127,17 +126,6 @@ def test_a_step_is_on_the_mean_over_the_batches_of_all_workers(net, digits, monk
     assert history.train == pytest.approx(alone.train, rel=1e-5)
     for ours, theirs in zip(weights, expected):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
-
-
-def test_workers_of_one_seed_have_noise_of_their_own_when_resumed_too(net, digits, monkeypatch):
-    seeded = []
-    monkeypatch.setattr(loop, "seed_epoch", lambda *numbers: seeded.append(numbers))
-    moments = {
-        name: [np.zeros(p.shape)] * 2 for name, p in net._collect_params_with_prefix().items()
-    }
-    start = TrainingState(History(*[[1.0]] * 6), 6, moments)
-    loop.train(net, *mnist_iterators(digits), 2, progress=False, seed=(7, 1), start=start)
-    assert seeded == [(7, 1, 0), (7, 1, 1)]
 
 
 def test_workers_with_the_same_config_agree_and_others_do_not(monkeypatch):
