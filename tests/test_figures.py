@@ -62,15 +62,10 @@ def test_overview_has_every_picture_once_in_rows_of_its_width():
 @pytest.fixture
 def draw_arrays(net, digits, tmp_path, monkeypatch):
     """Write nothing; return what each function of ``plotting`` is called with, and the overview."""
-    figure = Figure()
+    written = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **_: written.append(figure))
 
-    def write(picture, folder):
-        figure.clear()
-        picture.draw(figure)
-
-    monkeypatch.setattr(figures, "_write", write)
-
-    def arrays(seed):
+    def arrays(seed, dataset=digits):
         calls = {}
         with monkeypatch.context() as patch:
             for name in figures.plotting.__all__:
@@ -79,8 +74,8 @@ def draw_arrays(net, digits, tmp_path, monkeypatch):
                     calls.update({name: args}) or plot(*args, ax=ax)
                 )
                 patch.setattr(figures.plotting, name, call)
-            draw_figures(net, digits, HISTORY, seed, tmp_path)
-        return calls, figure
+            draw_figures(net, dataset, HISTORY, seed, tmp_path)
+        return calls, written[-1]
 
     return arrays
 
@@ -134,11 +129,10 @@ def test_each_picture_shows_what_its_name_says(draw_arrays, net, digits):
         assert not np.array_equal(other[name][0], given[name][0])
 
 
-def test_interpolations_are_between_test_images_of_different_digits(net, digits):
-    labels = np.where(np.arange(200) < 3, 1, 0)  # by chance, all pairs would be alike
+def test_interpolations_are_between_test_images_of_different_digits(draw_arrays, net, digits):
     images = digits["test_data"]
-    steps = figures._interpolations(net, images, labels, np.random.default_rng(1))
-    assert steps.shape == (5, 10, 28, 28)
+    labels = np.where(np.arange(200) < 3, 1, 0)  # by chance, all pairs would be alike
+    (steps,) = draw_arrays(1, {**digits, "test_label": labels})[0]["plot_interpolations"]
     ends = decode(net, encode(net, images)[0])
     for first, *_, last in steps.reshape(5, 10, 784):
         distances = [abs(ends - end).max(axis=1) for end in (first, last)]

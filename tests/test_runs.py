@@ -195,14 +195,12 @@ def test_data_that_moved_can_be_named(tmp_path, digits_folder, digits, capsys):
 # Being stopped
 
 
-def test_a_signal_ends_a_run_which_says_how_to_go_on(tmp_path):
+def test_a_signal_ends_a_run_which_says_how_to_go_on(tmp_path, digits_folder):
     """SIGTERM, from end to end; test_interrupts.py has the others."""
     out = tmp_path / "my run"
-    command = [sys.executable, "-m", "vae_gluon", "train", "--dataset", "digits", "--out", out]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(
-        [*command, "--n-hidden", "8", "--epochs", "10000"], stdout=pipe, stderr=pipe, text=True
-    )
+    words = ["--data-dir", digits_folder, "--out", out, "--n-hidden", "8", "--epochs", "100000"]
+    command, pipe = [sys.executable, "-m", "vae_gluon", "train", *words], subprocess.PIPE
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
     while not (out / "history.csv").exists() and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)

@@ -61,7 +61,7 @@ def test_a_run_whose_pictures_fail_is_complete_and_says_how_to_draw_them(
     def fail(*args, **kwargs):
         raise RuntimeError("no font")
 
-    monkeypatch.setattr(figures, "_samples", fail)
+    monkeypatch.setattr(figures.plotting, "plot_samples", fail)
     out = tmp_path / "run"
     assert cli.main([*words, str(out)]) == 1
     hint = f"(no font): vae-gluon figures {out} draws them"
