@@ -158,34 +158,6 @@ def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path, job):
     assert ", by 2 workers, into " in resumed.stdout
 
 
-ONE_FAILS = """
-import os, sys
-from vae_gluon.command import cli
-try:
-    os.mkdir("mark")
-    folder = "nowhere"
-except FileExistsError:
-    folder = sys.argv[1]
-sys.exit(cli.main(["train", "--kvstore", "dist_sync", "--data-dir", folder, "--out", "run"]))
-"""
-
-
-@pytest.mark.slow
-def test_an_error_of_one_worker_is_printed_and_ends_the_job(tmp_path, digits_folder):
-    (tmp_path / "worker.py").write_text(ONE_FAILS)
-    code = "import sys; from vae_gluon.distributed.cluster import LOOPBACK, run_cluster;"
-    code += "sys.exit(run_cluster(LOOPBACK, [sys.executable, *sys.argv[1:]]))"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "worker.py", str(digits_folder)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1
-    assert "vae-gluon train: error: nowhere: expected pictures" in done.stderr
-    assert re.search(r"error: worker [01] ended with exit code 2", done.stderr)
-
-
 STUBBORN = """
 import os, pathlib, signal, sys, time
 here = pathlib.Path(sys.argv[1])

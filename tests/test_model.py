@@ -216,16 +216,6 @@ def test_arrays_of_another_type_are_refused(net, hybridize):
     assert net(mx.nd.zeros((3, 784))).shape == (3,)  # it works as before
 
 
-def test_the_kl_of_a_call_is_kept(net, images):
-    for hybridized in (False, True):
-        net.hybridize(hybridized)
-        loss = net(images)
-        mu, lv = net.encode(images)
-        np.testing.assert_allclose(net.kl_loss.asnumpy(), net.kl(mu, lv).asnumpy(), rtol=1e-5)
-        rest = net.nll(nd.log(net.output / (1 - net.output)), images)
-        np.testing.assert_allclose((loss - net.kl_loss).asnumpy(), rest.asnumpy(), rtol=1e-3)
-
-
 # Blocks of a user's
 
 
@@ -258,6 +248,8 @@ def test_any_blocks_measure_the_reconstruction_and_the_codes(images, hybridize, 
     kl = (mu.abs() + lv.exp() - lv).sum(axis=1)
     np.testing.assert_allclose(loss, (nll + kl).asnumpy(), rtol=1e-5)
     np.testing.assert_allclose(net.kl_loss.asnumpy(), kl.asnumpy(), rtol=1e-5)
+    first = y.reshape((12, n_samples, 784))[:, 0]
+    np.testing.assert_allclose(net.output.asnumpy(), first.asnumpy(), rtol=1e-4)
 
 
 def test_the_decoder_says_what_the_means_of_the_pixels_are(images):
@@ -300,45 +292,6 @@ def test_blocks_that_do_not_fit_are_named_at_the_first_call(images, blocks, mess
     net.initialize()
     with pytest.raises((ValueError, mx.base.MXNetError), match=message):
         net(images)
-
-
-# L samples
-
-
-@both_ways
-def test_the_reconstruction_term_is_the_mean_over_l_samples(images, hybridize):
-    net = VAE(n_hidden=16, n_samples=5)
-    net.initialize(mx.init.Xavier())
-    net.hybridize(hybridize)
-    mx.random.seed(3)
-    loss = net(images)
-    mu, lv = net.encode(images)
-    mx.random.seed(3)
-    eps = nd.random.normal(shape=(60, 2)).asnumpy().reshape(12, 5, 2).astype(float)
-    terms = []
-    for sample in range(5):
-        z = mu.asnumpy() + np.exp(lv.asnumpy() / 2) * eps[:, sample]
-        y = net.decode(nd.array(z)).asnumpy().astype(float)
-        x = images.asnumpy()
-        terms.append(-(x * np.log(y) + (1 - x) * np.log1p(-y)).sum(axis=1))
-        if sample == 0:
-            np.testing.assert_allclose(net.output.asnumpy(), y, rtol=1e-4)
-    expected = np.mean(terms, axis=0) + net.kl(mu, lv).asnumpy()
-    np.testing.assert_allclose(loss.asnumpy(), expected, rtol=1e-5)
-
-
-def test_more_samples_have_less_noise_around_the_same_mean(net, images):
-    many = VAE(n_hidden=32, n_samples=25)
-    many.initialize()
-    for name, parameter in many._collect_params_with_prefix().items():
-        parameter.set_data(net._collect_params_with_prefix()[name].data())
-    often = nd.concat(*[images] * 300, dim=0)
-    one, mean = (n(often).asnumpy().reshape(300, 12) for n in (net, many))
-    # The error of the means of 300 losses, five times over.
-    np.testing.assert_allclose(
-        one.mean(axis=0), mean.mean(axis=0), atol=5 * one.std(axis=0).max() / 300**0.5
-    )
-    assert np.median(one.std(axis=0) / mean.std(axis=0)) == pytest.approx(5, rel=0.15)
 
 
 def test_layers_are_as_large_as_mxnets_arrays_can_be():

@@ -212,47 +212,32 @@ def test_a_deep_copy_of_a_net_can_be_trained(hybridize):
 # ONNX, by MXNet's own converters
 
 
-@pytest.fixture
-def exported(tmp_path):
-    """A small net's output, and the file to which MXNet has exported it."""
-    pytest.importorskip("onnx")
+def test_an_exported_file_says_what_it_is_computes_the_same_and_can_be_imported(tmp_path):
+    onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
     net = nn.HybridSequential()
     net.add(nn.Conv2D(2, 3, in_channels=1), nn.Flatten(), nn.Dense(3, in_units=18))
     net.initialize(mx.init.Xavier())
     net.hybridize()
     x = nd.random.uniform(shape=(1, 1, 5, 5))
-    y = net(x)
+    expected = net(x).asnumpy()
     net.export(str(tmp_path / "net"))
-    files = [str(tmp_path / name) for name in ("net-symbol.json", "net-0000.params", "net.onnx")]
-    mx.onnx.export_model(*files[:2], [(1, 1, 5, 5)], np.float32, files[2])
-    return x, y, files[2]
-
-
-def test_an_exported_file_says_what_it_is_and_computes_the_same(exported):
-    import onnx
-
-    onnxruntime = pytest.importorskip("onnxruntime")
-    x, y, path = exported
+    *files, path = (
+        str(tmp_path / f"net{end}") for end in ("-symbol.json", "-0000.params", ".onnx")
+    )
+    mx.onnx.export_model(*files, [(1, 1, 5, 5)], np.float32, path)
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
     assert model.opset_import[0].version == 13
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (output,) = session.run(None, {session.get_inputs()[0].name: x.asnumpy()})
-    np.testing.assert_allclose(output, y.asnumpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(output, expected, rtol=1e-5, atol=1e-6)
 
-
-def test_an_exported_file_can_be_imported(exported):
-    x, y, path = exported
     symbol, arguments, _ = mx.contrib.onnx.import_model(path)
     assert mx.contrib.onnx.get_model_metadata(path)["input_tensor_data"][0][1] == (1, 1, 5, 5)
     inputs = set(symbol.list_inputs()) - set(arguments)
     bound = symbol.bind(mx.cpu(), {**arguments, inputs.pop(): x})
-    np.testing.assert_allclose(bound.forward()[0].asnumpy(), y.asnumpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(bound.forward()[0].asnumpy(), expected, rtol=1e-5, atol=1e-6)
 
-
-def test_onnx_is_left_as_it_was(exported):
-    import onnx
-
-    # Of onnx 1.16 the mapping is its own.
+    # onnx is left as it was; of onnx 1.16 the mapping is its own.
     assert type(vars(onnx).get("mapping", types)) is types.ModuleType
     assert "opset_imports" not in getattr(onnx.helper.make_model, "keywords", {})

@@ -201,13 +201,6 @@ def test_a_net_that_cannot_be_trained_is_refused(digits, net):
     refuse("grad_req='null' for all of them")
 
 
-def test_frozen_parameters_stay_as_they_are(digits, net):
-    net.encoder.collect_params().setattr("grad_req", "null")
-    before = net.encoder[0].weight.data().asnumpy()
-    train(net, *mnist_iterators(digits), epochs=1, progress=False)
-    np.testing.assert_array_equal(net.encoder[0].weight.data().asnumpy(), before)
-
-
 def test_a_net_of_double_precision_trains_like_one_of_single(digits):
     def history(dtype):
         vae_gluon.seed(1)
@@ -324,13 +317,6 @@ ONE = History([1.0], [2.0], [3.0], [0.5], [0.5], [1.0])  # epoch
 def moments_of(net):
     names = net._collect_params_with_prefix()
     return {name: (np.zeros(p.shape), np.zeros(p.shape)) for name, p in names.items()}
-
-
-def test_a_start_is_left_as_it_was(net, digits):
-    state = TrainingState(ONE, 6, moments_of(net))
-    train(net, *mnist_iterators(digits), epochs=2, progress=False, start=state)
-    assert state.history == ONE == History([1.0], [2.0], [3.0], [0.5], [0.5], [1.0])
-    assert not any(moment.any() for moments in state.moments.values() for moment in moments)
 
 
 def test_progress_says_first_that_mxnet_was_imported_too_early(digits, capsys, monkeypatch):
