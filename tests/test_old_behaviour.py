@@ -221,9 +221,8 @@ def test_an_exported_file_says_what_it_is_computes_the_same_and_can_be_imported(
     x = nd.random.uniform(shape=(1, 1, 5, 5))
     expected = net(x).asnumpy()
     net.export(str(tmp_path / "net"))
-    *files, path = (
-        str(tmp_path / f"net{end}") for end in ("-symbol.json", "-0000.params", ".onnx")
-    )
+    ends = ("-symbol.json", "-0000.params", ".onnx")
+    *files, path = (str(tmp_path / f"net{end}") for end in ends)
     mx.onnx.export_model(*files, [(1, 1, 5, 5)], np.float32, path)
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
