@@ -79,27 +79,6 @@ def test_centre_of_mass_is_in_the_middle(drawn):
         assert centre.mean() == pytest.approx(14, abs=0.1)
 
 
-def slant_of(images):
-    """Return how far each image leans: the slope of its centres of mass from row to row."""
-    pixels = np.arange(28.0)
-    mass = images.sum(axis=(1, 2))
-    y, x = pixels[:, None] - 14, pixels[None] - 14
-    return -(images * x * y).sum(axis=(1, 2)) / ((images * y * y).sum(axis=(1, 2))) * (mass > 0)
-
-
-def test_hands_differ_in_slant_width_and_pen(drawn):
-    images, labels = drawn["train_data"][:, 0].astype(float), drawn["train_label"]
-    ones, zeros = images[labels == 1], images[labels == 0]
-    slants = slant_of(ones)
-    assert slants.mean() > 0.05  # most people lean to the right
-    assert slants.std() > 0.1
-    assert (slants < 0).any()
-    assert extent(zeros.transpose(0, 2, 1)).std() > 1.5
-    # A stem's ink by its length is its width.
-    widths = ones.sum(axis=(1, 2)) / extent(ones)
-    assert widths.max() > 1.8 * widths.min()
-
-
 def test_every_variant_is_drawn_as_often_as_it_is_written(monkeypatch):
     drawn = {}
 
