@@ -91,11 +91,13 @@ def no_pictures(monkeypatch):
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, digits):
-    """The folder of a run of two epochs on a few digits, with all its pictures. Copy it."""
+    """The folder of a run of two epochs on a few digits, without pictures. Copy it."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     words = "train --dataset digits --epochs 2 --n-hidden 16 --n-layers 1 --out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vae_gluon.data.datasets.make_digits", lambda: digits)
+        for name in ("draw_samples", "draw_figures"):
+            patch.setattr(f"vae_gluon.command.figures.{name}", lambda *args: None)
         assert cli.main([*words.split(), str(folder)]) == 0
     return folder
 

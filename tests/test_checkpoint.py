@@ -242,7 +242,7 @@ def test_a_bomb_is_not_unpacked(tmp_path, small_checkpoint):
         refuse(path, "arrays of 1000000000 bytes, more than")
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_a_damaged_file_gives_the_right_arrays_or_its_reason(
     tmp_path_factory, small_checkpoint, data

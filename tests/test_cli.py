@@ -3,9 +3,7 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
+from importlib.metadata import distribution
 
 import matplotlib
 import matplotlib.image
@@ -44,8 +42,18 @@ def read(path):
     return json.loads(path.read_text())
 
 
-def test_train_writes_the_whole_run(finished, digits):
-    assert {path.name for path in finished.iterdir()} == {
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory, digits):
+    """The folder of a run with its pictures."""
+    folder = tmp_path_factory.mktemp("cli") / "drawn"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vae_gluon.data.datasets.make_digits", lambda: digits)
+        assert run("train", "--dataset", "digits", "--out", folder, *QUICK) == 0
+    return folder
+
+
+def test_train_writes_the_whole_run(drawn, digits):
+    assert {path.name for path in drawn.iterdir()} == {
         ".lock",
         "vae_gluon_2d1l16h.params",
         "checkpoint.npz",
@@ -61,11 +69,11 @@ def test_train_writes_the_whole_run(finished, digits):
         "generated_samples_with_2D_latent_space.png",
         "2d_latent_space_scan_for_generation.png",
     }
-    history = read(finished / "history.json")
+    history = read(drawn / "history.json")
     names = {"train", "val", "seconds", "kl_weight", "train_kl", "val_kl"}
     assert {name: len(numbers) for name, numbers in history.items()} == dict.fromkeys(names, 2)
     net = VAE(n_hidden=16, n_latent=2, n_layers=1)
-    net.load_parameters(str(finished / "vae_gluon_2d1l16h.params"))
+    net.load_parameters(str(drawn / "vae_gluon_2d1l16h.params"))
     loss = vae_gluon.evaluate(net, vae_gluon.mnist_iterators(digits)[1])
     # The same images and weights, other noise.
     assert loss == pytest.approx(history["val"][-1], rel=0.02)
@@ -111,7 +119,8 @@ def test_every_word_reaches_the_training(tmp_path, monkeypatch):
 # What is done with a run
 
 
-def test_figures_are_drawn_again_the_same_whatever_the_style(copy):
+def test_figures_are_drawn_again_the_same_whatever_the_style(drawn, tmp_path):
+    copy = shutil.copytree(drawn, tmp_path / "copy")
     before = {path.name: path.read_bytes() for path in copy.iterdir()}
     for path in copy.glob("*.png"):
         path.unlink()
@@ -333,11 +342,8 @@ def test_help_fits_a_terminal(words, capsys, monkeypatch):
 
 
 def test_the_command_is_installed():
-    command = Path(sys.executable).with_name("vae-gluon")
-    done = subprocess.run([command, "figures", "nowhere"], capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith("vae-gluon figures: error: nowhere holds no run")
+    (command,) = distribution("vae_gluon").entry_points
+    assert (command.name, command.load()) == ("vae-gluon", cli.main)
 
 
 def test_version_is_that_of_the_package(capsys):

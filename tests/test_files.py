@@ -2,12 +2,10 @@
 
 import errno
 import os
+import resource
 import stat
-import subprocess
-import sys
 import zipfile
 from contextlib import nullcontext
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,52 +59,32 @@ def test_content_is_on_the_disk_before_it_gets_its_name(old, monkeypatch):
     assert calls == ["fsync", "replace", "fsync"]  # at last the folder's
 
 
-# In another process: the module without the package around it, which would import MXNet.
-ALONE = """
-import os, resource, signal, sys, types
-from pathlib import Path
-sys.modules["vae_gluon"] = package = types.ModuleType("vae_gluon")
-package.__path__ = [sys.argv[1]]
-from vae_gluon._files import lock, replacing
-path = Path(sys.argv[2])
-"""
-
-
-def start(code, path):
-    words = [sys.executable, "-c", ALONE + code, str(Path(files.__file__).parent), str(path)]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-
-
 def test_a_full_disk_leaves_the_old_content_and_is_named_with_the_file(old):
-    code = (
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "with replacing(path) as partial: partial.write_bytes(bytes(5000))"
-    )
-    _, err = start(code, old).communicate()
-    assert err.endswith(f"OSError: [Errno 27] File too large: '{old}'\n")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as error, replacing(old) as partial:
+            partial.write_bytes(bytes(5000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert error.value.filename == str(old)
     assert old.read_text() == "old"
     assert list(old.parent.iterdir()) == [old]
 
 
-def test_a_killed_process_leaves_the_old_content_and_what_can_be_removed_and_owned(old):
-    code = (
-        "held, writing = lock(path.parent), replacing(path)\n"
-        "writing.__enter__().write_text('ne'); print('held', flush=True); sys.stdin.read()"
-    )
-    process = start(code, old)
-    assert process.stdout.readline() == "held\n"
-    remove_partials(old.parent)  # but not those of a process that lives
-    assert len(list(old.parent.iterdir())) == 3
-    assert lock(old.parent) is None
-    process.kill()
-    process.communicate()
-    assert old.read_text() == "old"
-    with replacing(old) as partial, lock(old.parent):
-        assert lock(old.parent) is None
+def test_what_a_killed_process_has_left_can_be_removed_and_not_what_others_write(old):
+    left = old.with_name(f".vae-gluon-{'0123456789abcdef'}.txt")
+    left.write_text("ne")  # locked by no process
+    with replacing(old) as partial:
         partial.write_text("new")
         remove_partials(old.parent)
-        assert set(old.parent.iterdir()) == {old, partial, old.with_name(".lock")}
+        assert set(old.parent.iterdir()) == {old, partial}
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_a_folder_has_one_owner_until_it_is_closed(old):
+    with lock(old.parent):
+        assert lock(old.parent) is None
     lock(old.parent).close()
 
 

@@ -200,8 +200,6 @@ def test_arrays_that_do_not_fit_are_named_in_the_error_and_the_net_stays(saved, 
         net.load_parameters(saved)
     for name, value in values(net).items():
         np.testing.assert_array_equal(value, before[name])
-    with pytest.raises(ValueError, match=r"expected \(1, 784\) float32, got \(32, 784\)"):
-        VAE(n_hidden=1).load_parameters(saved)  # and not any number of units
 
 
 def test_gluons_own_allowances_are_made(net, saved):
@@ -211,6 +209,8 @@ def test_gluons_own_allowances_are_made(net, saved):
     arrays["encoder.0.bias"] = arrays["encoder.0.bias"].astype("float64") + 1
     nd.save(str(saved), arrays)
     before = values(net)
+    with pytest.raises(ValueError, match=r"expected \(1, 784\) float32, got \(32, 784\)"):
+        VAE(n_hidden=1).load_parameters(saved)  # and not any number of units
     with pytest.raises(FileNotFoundError, match=r"nowhere\.params"):
         net.load_parameters("nowhere.params")
     net.load_parameters(saved, allow_missing=True, ignore_extra=True, cast_dtype=True)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import resource
 import shutil
@@ -111,7 +112,7 @@ def test_runs_of_other_kinds_go_on_to_the_same_end(tmp_path, monkeypatch, flags)
 
 def test_a_run_needs_its_checkpoint_alone_and_what_is_for_people_is_never_read(stopped, done):
     for path in stopped.iterdir():
-        if path.name != "checkpoint.npz":
+        if path.name not in ("checkpoint.npz", ".lock"):
             path.write_text("nothing")
     (stopped / f".vae-gluon-{'a' * 16}.npz").write_bytes(b"half")  # of a process that was killed
     assert load_run(stopped).history.val == load_run(done).history.val[:1]
@@ -196,21 +197,36 @@ def test_data_that_moved_can_be_named(tmp_path, digits_folder, digits, capsys):
 
 
 def test_a_signal_ends_a_run_which_says_how_to_go_on(tmp_path, digits_folder):
-    """SIGTERM, from end to end; test_interrupts.py has the others."""
-    out = tmp_path / "my run"
+    """SIGTERM, from end to end; test_interrupts.py has the others.
+
+    The run's output goes nowhere, its terminal has no Chinese, it has no home, and the backend for
+    pictures is a notebook's, which does no harm.
+    """
+    out = tmp_path / "我的 run"
     words = ["--data-dir", digits_folder, "--out", out, "--n-hidden", "8", "--epochs", "100000"]
-    command, pipe = [sys.executable, "-m", "vae_gluon", "train", *words], subprocess.PIPE
-    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
+    environment = {name: value for name, value in os.environ.items() if name != "HOME"}
+    environment |= {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    environment |= {"PYTHONIOENCODING": "ascii", "TQDM_DISABLE": "1"}
+    with open("/dev/full", "w") as full:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vae_gluon", "train", *words],
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     while not (out / "history.csv").exists() and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate()
     assert process.returncode == 128 + signal.SIGTERM, err
+    name = str(out).encode("ascii", "backslashreplace").decode()
     assert err.splitlines()[-1] == (
-        f"vae-gluon train: interrupted; resume with: vae-gluon train --resume --out='{out}'"
+        f"vae-gluon train: interrupted; resume with: vae-gluon train --resume --out='{name}'"
     )
     assert "Traceback" not in err
     assert load_run(out).history.val
+    assert (out / "data_samples.png").exists()
 
 
 @pytest.mark.parametrize("epochs", [0, 1])
