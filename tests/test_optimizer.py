@@ -70,7 +70,9 @@ def test_defaults_that_are_left_out_are_the_operators(name):
     results = []
     for settings in ({}, {name: adam.DEFAULTS[name]}):
         weight, mean, variance = mx.nd.array([3.0]), mx.nd.array([0.5]), mx.nd.array([1e-9])
-        mx.nd.adam_update(weight, mx.nd.array([5.0]), mean, variance, weight, lr=0.1, **settings)
+        mx.nd.adam_update(
+            weight, mx.nd.array([5.0]), mean, variance, out=weight, lr=0.1, **settings
+        )
         results.append([array.asscalar() for array in (weight, mean, variance)])
     assert results[0] == results[1]
 
