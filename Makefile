@@ -1,4 +1,4 @@
-# make demo       install into .venv, train for 10 epochs, draw the pictures: runs/demo
+# make demo       install into .venv, train for 10 epochs, draw the pictures and a film: runs/demo
 # make test       install into .venv, run the tests (90 seconds on two cores)
 # make cluster    train by two workers and MXNet's parameter server: runs/cluster
 # make test-all   run the tests on each Python from 3.9 to 3.13 that is installed, with the oldest

@@ -50,6 +50,25 @@ def test_samples_of_the_prior_are_standard_gaussian():
     assert z.shape == (5000, 3)
     assert stats.kstest(z.ravel(), "norm").pvalue > 1e-3
     np.testing.assert_array_equal(sample_prior(5000, 3, 1), z)  # a seed or a generator
+    seed(7)
+    first, second = sample_prior(5, 3), sample_prior(5, 3)
+    seed(7)
+    np.testing.assert_array_equal(sample_prior(5, 3), first)
+    assert not np.array_equal(first, second)
+
+
+def test_a_traversal_differs_from_a_code_in_one_dimension(digits):
+    net = VAE(n_hidden=8, n_latent=3)
+    net.initialize()
+    z = encode(net, digits["test_data"][0])[0]
+    steps = traversals(net, z, n=4, limit=2.0)
+    assert steps.shape == (3, 4, 784)
+    for dimension in range(3):
+        for step, value in enumerate((-2, -2 / 3, 2 / 3, 2)):
+            code = z.copy()
+            code[0, dimension] = value
+            np.testing.assert_allclose(steps[dimension, step], decode(net, code)[0], rtol=1e-5)
+    np.testing.assert_array_equal(traversals(net), traversals(net, np.zeros(3), 10, 3.0))
 
 
 @pytest.mark.parametrize(("n", "limit"), [(20, 3.0), (5, 1.5), (2, 2.0)])
@@ -159,6 +178,8 @@ def test_one_image_is_encoded_as_a_set_of_one(net, digits):
             "n to be an integer of at least 2",
         ),
         (lambda net: interpolate(net, *np.zeros((2, 392))), r"\(2, 784\), got \(2, 392\)"),
+        (lambda net: traversals(net, n=1), "n to be an integer of at least 2, got 1"),
+        (lambda net: traversals(net, [0.0, 1.0, 2.0]), r"z: expected .* \(2,\), got \(3,\)"),
         (lambda net: principal_components(np.ones((5, 1))), r"both above 1, got \(5, 1\)"),
         (lambda net: principal_components(np.ones((1, 5))), r"both above 1, got \(1, 5\)"),
         (lambda net: principal_components(np.ones(5)), r"both above 1, got \(5,\)"),

@@ -24,6 +24,7 @@ OF_IMAGES = {
     "plot_interpolations": lambda ax, of: plotting.plot_interpolations(
         of(IMAGES.reshape(3, 3, 25)), ax
     ),
+    "plot_traversals": lambda ax, of: plotting.plot_traversals(of(IMAGES.reshape(3, 3, 25)), ax=ax),
     "plot_reconstructions": lambda ax, of: plotting.plot_reconstructions(
         of(IMAGES), of(IMAGES.reshape(9, 25)), ax
     ),

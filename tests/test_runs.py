@@ -101,7 +101,7 @@ def test_a_run_goes_on_to_the_same_end_wherever_it_was_stopped(
     assert contents(tmp_path / "run") == contents(done)
 
 
-@pytest.mark.parametrize("flags", [["--shuffle"], ["--binarize"], ["--arch", "conv"]])
+@pytest.mark.parametrize("flags", [["--shuffle", "--film"], ["--binarize"], ["--arch", "conv"]])
 def test_runs_of_other_kinds_go_on_to_the_same_end(tmp_path, monkeypatch, flags):
     words = ("--dataset", "digits", *flags, "--epochs", "2", "--n-hidden", "16")
     stop_after(monkeypatch, 1, tmp_path / "stopped", words)
