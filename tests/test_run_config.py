@@ -41,6 +41,14 @@ def test_numbers_above_zero_are_read(value):
         positive(value)
 
 
+@pytest.mark.parametrize("word", ["0", "1.1", "nan"])
+def test_a_decay_is_above_zero_and_at_most_one(word):
+    read = OPTIONS["lr_decay"].metadata["read"]
+    assert [read(word) for word in ("0.5", 1)] == [0.5, 1]
+    with pytest.raises(ValueError, match="expected a number above 0 and up to 1, got "):
+        read(word)
+
+
 @pytest.mark.parametrize(("word", "value"), [("48x32", (48, 32)), ("64", (64, 64)), (None, None)])
 def test_a_size_is_a_height_and_a_width_or_both_in_one(word, value):
     assert picture_size(word and OPTIONS["size"].metadata["read"](word)) == value
