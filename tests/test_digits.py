@@ -59,6 +59,8 @@ def test_the_digits_of_a_seed_stay_what_they_are(drawn):
     np.testing.assert_allclose(moments, leaning, atol=1)
     totals = [drawn[f"{part}_data"].sum(dtype=float) for part in ("train", "test")]
     np.testing.assert_allclose(totals, [194128.62, 48164.86], rtol=1e-5)
+    ones = digits.draw(SKELETONS[1][0][1], 600, np.random.default_rng(0))  # in two parts
+    assert ones.sum(dtype=float) == pytest.approx(26285.118, rel=1e-5)
 
 
 def test_digits_fill_mnists_box(drawn):
