@@ -123,7 +123,7 @@ def stuck(digits):
 def test_the_best_epoch_is_kept_without_moments(stuck, tmp_path):
     path = tmp_path / "best.npz"
     keep = Checkpoint(tmp_path / "c.npz", best=path, config={"mine": 1})
-    _, history = fit(stuck, 30, learning_rate=0.02, callbacks=[keep])
+    _, history = fit(stuck, 30, learning_rate=0.05, callbacks=[keep])
     state, config = load_checkpoint(path, VAE(n_hidden=16))
     best = int(np.argmin(history.val))
     assert best < 29
