@@ -116,6 +116,46 @@ def test_every_word_reaches_the_training(tmp_path, monkeypatch):
     }
 
 
+def rates(words, tmp_path, monkeypatch):
+    """The learning rates of the steps, of which an epoch has ten."""
+    asked = []
+
+    def train(net, train_iter, test_iter, epochs, learning_rate, **options):
+        asked.extend(learning_rate(step) for step in range(1, 10 * epochs + 1))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_command, "train", train)
+    run("train", "--dataset", "digits", "--out", tmp_path / "run", "--batch-size", "60", *words)
+    return np.array(asked)
+
+
+def test_the_learning_rate_rises_and_falls_as_it_is_asked_to(tmp_path, monkeypatch):
+    steps, words = np.arange(1, 41), ["--epochs", "4", "--lr", "0.5", "--lr-warmup", "1"]
+    rise = np.minimum(1, steps / 10) / 2
+    fall = np.cos(np.pi / 2 * (steps - 10).clip(0) / 30) ** 2
+    cosine = rates([*words, "--lr-schedule", "cosine"], tmp_path, monkeypatch)
+    np.testing.assert_allclose(cosine, rise * fall, atol=1e-12)
+    constant = rates(words, tmp_path, monkeypatch)
+    np.testing.assert_allclose(constant, rise)
+    decay = rates(["--lr", "1e-9", "--lr-decay", "0.5", "--epochs", "3"], tmp_path, monkeypatch)
+    np.testing.assert_allclose(decay, 1e-9 * np.repeat([1, 0.5, 0.25], 10), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--lr-decay", "0.9"], "--lr-decay is for --lr-schedule constant, not for cosine"),
+        (["--lr-warmup", "2"], "--lr-warmup: expected fewer epochs than the 2 of the run, got 2"),
+    ],
+)
+def test_a_cosine_rises_before_it_falls_and_falls_once(tmp_path, words, message, capsys):
+    out = tmp_path / "run"
+    words = ["--dataset", "digits", "--lr-schedule", "cosine", *QUICK, *words]
+    assert run("train", "--out", out, *words) == 2
+    assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
 # What is done with a run
 
 

@@ -102,26 +102,6 @@ def test_a_decoder_without_logits_is_refused():
         VAE(decoder=nn.HybridSequential())
 
 
-def test_an_encoder_is_checked_at_the_first_call_alone_and_learns_nothing_from_it(images):
-    net = conv_net()
-    net.initialize()
-    calls = []
-    net.encoder.register_forward_hook(
-        lambda block, inputs, output: calls.append((len(output), autograd.is_training()))
-    )
-    for _ in range(2):
-        with autograd.record():
-            net(images)
-    assert calls == [(1, False), (12, True), (12, True)]
-
-
-def test_convolutions_for_another_size_are_named_in_the_error():
-    net = VAE(n_output=96, encoder=conv_encoder(), decoder=conv_decoder())
-    net.initialize()
-    with pytest.raises(ValueError, match=r"or decoder cannot take an array of shape \(2, 96\)"):
-        net(mx.nd.zeros((2, 96)))
-
-
 def test_copies_of_the_net_do_what_it_does(net, images):
     expected = net.decode(net.encode(images)[0]).asnumpy()
     for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):

@@ -105,13 +105,13 @@ def test_a_download_that_was_cut_off_is_repeated_and_other_things_stay(mirror, c
         (
             lambda packed: dict.fromkeys(packed, b"<html>Log in to this network</html>"),
             200,
-            "checksum is not the published one",
+            "another checksum",
         ),
         (lambda packed: dict(list(packed.items())[:1]), 200, "answered 404 Not Found"),
         (
             lambda packed: dict.fromkeys(packed, bytes(2 * download.DOWNLOAD_BYTES)),
             200,
-            "checksum is not the published one",
+            "another checksum",
         ),
     ],
     ids=["nothing", "error", "login", "one", "endless"],
@@ -162,7 +162,7 @@ def test_a_network_that_never_goes_on_is_given_up(cache, monkeypatch, answer):
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
         monkeypatch.setattr(download, "MIRRORS", [url, url])
         threading.Thread(target=serve, daemon=True).start()
-        with pytest.raises(MNISTUnavailableError, match="sent next to nothing for too long"):
+        with pytest.raises(MNISTUnavailableError, match="could not be reached in time"):
             load_mnist()
     assert not left_in(cache)
 

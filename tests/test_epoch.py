@@ -16,6 +16,26 @@ def test_binarized_pixels_are_evaluated_when_asked_for(net, digits):
     assert evaluate(net, test_iter, binarize=True) != pytest.approx(evaluate(net, test_iter), 1e-4)
 
 
+class Labelled(Constant):
+    """Its loss is the distance of a label from ten times the first pixel."""
+
+    takes_labels = True
+
+    def hybrid_forward(self, F, x, y, weight):
+        return F.abs(10 * F.slice_axis(x, axis=1, begin=0, end=1).reshape(-1) - y) + 0 * weight
+
+
+@pytest.mark.parametrize("contexts", [1, 3])
+def test_a_net_that_takes_labels_is_given_those_of_its_images(digits, contexts):
+    digits = {name: array.copy() for name, array in digits.items()}
+    for part in ("train", "test"):
+        digits[f"{part}_data"][:, 0, 0, 0] = digits[f"{part}_label"] / 10
+    iterators = mnist_iterators(digits, batch_size=299, shuffle=True)  # the last batch is of two
+    ctx = [mx.cpu(i) for i in range(contexts)]
+    history = train(Labelled(), *iterators, epochs=2, ctx=ctx, progress=False)
+    assert history.train == history.val == pytest.approx([0, 0], abs=1e-6)
+
+
 @pytest.mark.parametrize("batch_size", [7, 200, 512])
 def test_evaluation_counts_each_image_once_whatever_the_batch_size(digits, batch_size):
     digits = dict(digits, test_data=digits["test_data"].copy())

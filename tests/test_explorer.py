@@ -115,6 +115,15 @@ def test_the_page_holds_codes_labels_and_colours(digits):
     assert "http" not in re.sub(r'"data:[^"]*"', "", page)  # it asks nobody for anything
 
 
+def test_classes_have_the_colours_that_they_have_in_other_pictures(digits, monkeypatch):
+    monkeypatch.setattr("vae_gluon.explorer.page.N_IMAGES", 20)
+    names = np.array(["a", "b", "c"]).repeat([100, 90, 10])  # in order, as from folders
+    data = data_of(explore(make_net(), digits["test_data"], names).page)
+    assert data["labels"] == [0] * 20
+    scatter = plotting.plot_latent(np.zeros((200, 2)), names).collections[1:]
+    assert data["colours"] == [to_hex(each.get_facecolor()[0]) for each in scatter]
+
+
 def test_a_notebook_shows_the_page_in_a_frame(digits, tmp_path):
     explorer = explore(make_net(), digits["test_data"], title='"quoted"')
     frame = explorer._repr_html_()

@@ -230,7 +230,7 @@ def test_layers_over_axes_are_exported(layer, tmp_path):
 def test_onnx_is_left_as_it_was(tmp_path):
     before = dict(vars(onnx)), dict(vars(onnx.checker))
     export_onnx(with_layers(), tmp_path / "a.onnx")
-    message = r"MXNet cannot write this net as ONNX: gamma \w*gamma0: No conversion function"
+    message = "this net as ONNX: No conversion function registered for op type gamma"
     with pytest.raises(ValueError, match=message):
         export_onnx(with_layers(gluon.nn.HybridLambda("gamma")), tmp_path / "b.onnx")
     assert not (tmp_path / "b.onnx").exists()

@@ -56,6 +56,22 @@ def test_overview_has_every_picture_once_in_rows_of_its_width():
         assert not any(box.padded(-1).overlaps(other) for other in boxes[i + 1 :])
 
 
+def test_runs_of_a_group_are_one_line_as_long_as_the_shortest(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(Figure, "savefig", lambda *args, **options: None)
+    for name in ("plot_elbo", "plot_rate_distortion"):
+        call = lambda *args, label: calls.append((label, *args[:2]))  # noqa: E731
+        monkeypatch.setattr(figures.plotting, name, call)
+    short = History([185.0], [175.0], [1.0], [3.5], [4.5], [1.0])
+    figures.draw_curves({"one": [HISTORY, short], "other": [HISTORY]}, tmp_path, plane=True)
+    assert calls == [
+        ("one", [[180.0], [185.0]], [[170.0], [175.0]]),
+        ("other", [[180.0, 160.0]], [[170.0, 165.0]]),
+        ("one", [5.0, 4.5], [160.0, 170.5]),
+        ("other", [5.0], [160.0]),
+    ]
+
+
 # What each picture is given
 
 

@@ -16,17 +16,17 @@ from vae_gluon.data.idx import read_images, read_labels
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        (TRAIN_IMAGES, b"", "magic number 2051, got 0: .* starts with b''"),
-        (TRAIN_IMAGES, idx_images(7)[:9], r"the shape \(N, 28, 28\) .* got \(7, 0, 0\)"),
-        (TRAIN_IMAGES, idx_images(7)[:-1], "5488 bytes .* got 5487"),
-        (TRAIN_IMAGES, idx_images(7) + b"\0", "5488 bytes .* got more"),
-        (TRAIN_LABELS, idx_images(7), "magic number 2049, got 2051"),
-        (TRAIN_IMAGES, b"<!DOCTYPE html><html>", "got 1008813135: .*starts with b'<!DO'"),
-        (TRAIN_IMAGES, idx_images(7, shape=(7, 14, 56)), r"\(N, 28, 28\) .*got \(7, 14, 56\)"),
-        (TRAIN_IMAGES, idx_images(0), r"at least 1 .* got \(0, 28, 28\)"),
-        (TRAIN_IMAGES, idx_images(7, shape=(2**21, 28, 28)), "1644167168 bytes .* got 5488"),
-        (TRAIN_IMAGES, idx_images(7, shape=(2**22, 28, 28)), "fewer than 2147483648 numbers"),
-        (TRAIN_LABELS, idx_labels([0] * 6), "a label for each of the 7 images .* got 6"),
+        (TRAIN_IMAGES, b"", r"2051, N, 28, 28 .* got: .*\w"),
+        (TRAIN_IMAGES, idx_images(7)[:9], r"got: .*\w"),
+        (TRAIN_IMAGES, idx_images(7)[:-1], "got: 5487 of 5488 bytes"),
+        (TRAIN_IMAGES, idx_images(7) + b"\0", "got: more"),
+        (TRAIN_IMAGES, idx_labels([1] * 99), r"2051, N, 28, 28 .* got: the numbers \[2049, 99, "),
+        (TRAIN_LABELS, idx_images(7), r"2049, N .* got: the numbers \[2051, 7\]"),
+        (TRAIN_IMAGES, b"<!DOCTYPE html><html>", r"got: the numbers \[1008813135, "),
+        (TRAIN_IMAGES, idx_images(7, shape=(7, 14, 56)), r"got: the numbers \[2051, 7, 14, 56\]"),
+        (TRAIN_IMAGES, idx_images(0), "got: N = 0"),
+        (TRAIN_IMAGES, idx_images(7, shape=(2**21, 28, 28)), "got: N = 2097152"),
+        (TRAIN_LABELS, idx_labels([0] * 6), "a label for each of 7 images, got 6"),
     ],
 )
 def test_a_wrong_file_gets_its_reason(tmp_path, contents, name, content, message):

@@ -129,7 +129,7 @@ def test_what_is_left_out_is_a_warning_of_one_printable_line(tmp_path, capsys):
     assert capsys.readouterr() == ("", text + "\n")
 
 
-def test_links_are_followed_but_not_in_circles(tmp_path, capsys):
+def test_links_are_followed_but_not_in_circles(tmp_path):
     draw(tmp_path / "elsewhere", "cats/1.png", "cats/2.png")
     root = draw(tmp_path / "root", "train/dogs/1.png", "train/dogs/2.png", "test/dogs/3.png")
     (root / "train/cats").symlink_to(tmp_path / "elsewhere/cats")
@@ -294,7 +294,7 @@ BYTES = np.zeros((4, 5, 5), np.uint8)
         ({"images": BYTES}, r"expected arrays named train_data, .*, got \['images'\]"),
         ({"x_train": np.zeros((3, 5))}, r"train_data: .* \(N, height, width\), got \(3, 5\)"),
         ({"x_train": np.zeros((3, 2, 4, 4))}, r"got \(3, 2, 4, 4\)"),
-        ({"x_train": BYTES.astype("U")}, r"train_data: expected numbers .*, got <U\d \(4, 1, 5, 5"),
+        ({"x_train": BYTES.astype("U")}, r"train_data: expected pixels .* got an array of <U"),
         ({"x_train": np.array([{}])}, r"expected an .npz file of arrays, got: .*Object arrays"),
         ({"x_train": BYTES + 255.0}, r"train_data: expected pixels in \[0, 1\], got from 255"),
         ({"x_train": BYTES, "x_test": BYTES[:, 1:]}, r"test_data: expected .*\(1, 5, 5\).* 4, 5\)"),

@@ -126,6 +126,22 @@ def test_each_training_follows_a_schedule_from_its_beginning(digits, tmp_path, s
         assert equal(whole, resumed)
 
 
+def test_a_function_of_the_step_is_a_schedule_and_its_first_step_is_0(digits, tmp_path):
+    rates = [0.004 / (step + 1) for step in range(24)]
+    whole, _ = trained(digits, 4, learning_rate=rates.__getitem__, seed=1)
+    trained(
+        digits, 1, learning_rate=rates.__getitem__, seed=1, callbacks=[Checkpoint(tmp_path / "c")]
+    )
+    resumed = VAE(n_hidden=16)
+    state, _ = load_checkpoint(tmp_path / "c", resumed)
+    trained(digits, 4, resumed, learning_rate=rates.__getitem__, seed=1, start=state)
+    assert equal(whole, resumed)
+    steps = mx.lr_scheduler.MultiFactorScheduler([1], 0.5, base_lr=0.004)  # 0.004 once, then 0.002
+    expected, _ = trained(digits, 1, learning_rate=steps)
+    halved, _ = trained(digits, 1, learning_rate=lambda step: 0.002 if step else 0.004)
+    assert equal(halved, expected)
+
+
 def test_an_optimizer_is_taken_as_a_trainer_takes_it_and_left_as_it_was(digits):
     ours, _ = trained(digits)
     adam = mx.optimizer.Adam(learning_rate=0.001)

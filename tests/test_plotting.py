@@ -42,7 +42,7 @@ OF_EPOCHS = {
     "plot_elbo_terms": lambda ax, of: plotting.plot_elbo_terms([2, 1], of([0.5, 0.25]), ax),
 }
 OF_RUNS = {
-    "plot_rate_distortion": lambda ax=None, of=np.asarray: plotting.plot_rate_distortion(
+    "plot_rate_distortion": lambda ax, of: plotting.plot_rate_distortion(
         of([1.0, 2.0]), of([2.0, 1.0]), ax
     ),
 }
@@ -441,7 +441,7 @@ def test_a_persons_settings_change_no_meaning(settings):
         (plotting.plot_latent, (MU, LABELS[:49]), r"labels: .* \(50,\), got \(49,\)"),
         (plotting.plot_latent, (MU, [("a", 1)] * 50), r"labels: .* got \(50, 2\)"),
         (plotting.plot_components, (MU, None, [1]), r"shares: .* \(2,\), got \(1,\)"),
-        (plotting.plot_elbo, ([], []), r"train: .* \(epochs,\), got \(0,\)"),
+        (plotting.plot_elbo, ([], []), r"train: .* \(n, epochs\), got \(1, 0\)"),
         (plotting.plot_elbo_terms, ([1, 2], [1]), r"kl: .* \(2,\), got \(1,\)"),
     ],
 )

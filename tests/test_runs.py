@@ -101,7 +101,14 @@ def test_a_run_goes_on_to_the_same_end_wherever_it_was_stopped(
     assert contents(tmp_path / "run") == contents(done)
 
 
-@pytest.mark.parametrize("flags", [["--shuffle", "--film"], ["--binarize"], ["--arch", "conv"]])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--shuffle", "--film", "--lr-warmup", "1", "--lr-decay", "0.5"],
+        ["--binarize", "--lr-warmup", "1", "--lr-schedule", "cosine"],
+        ["--arch", "conv"],
+    ],
+)
 def test_runs_of_other_kinds_go_on_to_the_same_end(tmp_path, monkeypatch, flags):
     words = ("--dataset", "digits", *flags, "--epochs", "2", "--n-hidden", "16")
     stop_after(monkeypatch, 1, tmp_path / "stopped", words)
@@ -329,6 +336,32 @@ def test_a_config_that_was_tampered_with_is_named_in_the_error(copy, name, value
     before = snapshot(copy)
     refuse(copy, [], message, capsys)
     assert snapshot(copy) == before
+
+
+def test_runs_are_drawn_by_what_tells_them_apart(copy, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("vae_gluon.command.figures.draw_curves", lambda *args: drawn.append(args))
+
+    def groups(*configs):
+        folders = [tmp_path / f"run{i}" for i in range(len(configs))]
+        for folder, config in zip(folders, configs):
+            shutil.copytree(copy, folder)
+            with_config(folder, **config)
+        assert cli.main(["figures", *map(str, folders)]) == 0
+        for folder in folders:
+            shutil.rmtree(folder)
+        runs, parent, plane = drawn.pop()
+        assert parent == tmp_path
+        return {name: len(histories) for name, histories in runs.items()}, plane
+
+    seeds = [{"seed": 1}, {"seed": 2}]
+    assert groups(*seeds) == ({"vae_gluon_2d1l16h": 2}, False)
+    other = {"kl_weight": 4.0}
+    assert groups(*seeds, other) == ({"kl_weight 1": 2, "kl_weight 4": 1}, True)
+    others = {"dataset": "mnist", "data_crc32": 5, "epochs": 9}
+    assert groups({}, others)[0] == {"dataset digits, epochs 3": 1, "dataset mnist, epochs 9": 1}
+    same = [{}, {}, other]
+    assert groups(*same) == ({str(tmp_path / f"run{i}"): 1 for i in range(3)}, True)
 
 
 def test_a_run_is_opened_in_python(done, tmp_path):
