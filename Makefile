@@ -1,9 +1,10 @@
 # make demo       install into .venv, train for 10 epochs, draw the pictures and a film: runs/demo
-# make test       install into .venv, run the tests
+# make test       install into .venv, run the tests (90 seconds on two cores)
 # make cluster    train by two workers and MXNet's parameter server: runs/cluster
 # make test-all   run the tests on each Python from 3.9 to 3.13 that is installed, with the oldest
 #                 NumPy and the newest, by tox
-# make test-slow  the long checks: the Chinese notebook, 50 epochs on MNIST (minutes)
+# make test-slow  the long checks: the notebooks, 50 epochs on MNIST, more jobs of several workers,
+#                 a race of the benchmarks (minutes)
 # make soak       kill a training 50 times, and check that nothing is lost (five minutes)
 # make mxnet-tests OLD=/path/to/python3.8 TESTS=/path/to/mxnet/tests/python/unittest
 #                 run MXNet's own tests in an old environment and in .venv, say what differs (hours);
@@ -62,9 +63,10 @@ cluster: $(VENV)/installed
 	rm -rf runs/cluster
 	$(BIN)/vae-gluon cluster train --epochs 10 --batch-size 50 --out runs/cluster
 
-# One process for each core, computing on that core alone.
+# One process for each core, computing on that core alone. A file's tests run in one process and
+# share what they set up.
 test: $(VENV)/installed-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 test-all: $(VENV)/installed-test-all
 	$(BIN)/tox run $(if $(PYENV),--discover $(PYENV))

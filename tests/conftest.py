@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import vae_gluon
+from vae_gluon.command import cli
 from vae_gluon.data.download import FILES
 
 matplotlib.use("Agg")
@@ -73,6 +74,32 @@ def strict():
 def digits():
     """600 + 200 embedded digits, as ``load_mnist`` would return them."""
     return vae_gluon.make_digits(600, 200, seed=3)
+
+
+@pytest.fixture
+def few_digits(monkeypatch, digits):
+    """Let the commands draw the few digits of ``digits``."""
+    monkeypatch.setattr("vae_gluon.data.datasets.make_digits", lambda: digits)
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Leave out the pictures of a run, which take longer than a short training."""
+    monkeypatch.setattr("vae_gluon.command.figures.draw_samples", lambda *args: None)
+    monkeypatch.setattr("vae_gluon.command.figures.draw_figures", lambda *args: None)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, digits):
+    """The folder of a run of two epochs on a few digits, without pictures. Copy it."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    words = "train --dataset digits --epochs 2 --n-hidden 16 --n-layers 1 --out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vae_gluon.data.datasets.make_digits", lambda: digits)
+        for name in ("draw_samples", "draw_figures"):
+            patch.setattr(f"vae_gluon.command.figures.{name}", lambda *args: None)
+        assert cli.main([*words.split(), str(folder)]) == 0
+    return folder
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from benchmarks.race import busy_loops, race
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="sets the affinity of processes")
 
 
+@pytest.mark.slow
 @needs_linux
 def test_a_race_goes_on_without_those_that_fail(digits, capfd, tmp_path):
     names = ["tutorial", "package", "package without numba", "products alone (MXNet)"]
@@ -55,11 +56,8 @@ def loops_running():
     return [pid for pid in pids if b"while True" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-def test_steps_beside_busy_loops_are_a_row_for_each_number():
+def test_tables_have_a_row_for_each_number():
     table = report.busy_table({"2, 4": {"package": 2.04, "PyTorch fused Adam": 5.0}})
     assert table.splitlines()[2] == "| 2 | 4 | 2.0 | 5.0 |"
-
-
-def test_sweeps_are_multiples_of_the_package():
     table = report.sweep_table("batch size", {"32": {"package": 2.0, "tutorial": 5.0}})
-    assert table.splitlines()[2] == "| 32 | 1.00 | 2.50 |"
+    assert table.splitlines()[2] == "| 32 | 1.00 | 2.50 |"  # multiples of the package

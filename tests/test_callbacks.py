@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import sys
 from types import SimpleNamespace
 
@@ -17,7 +18,6 @@ from vae_gluon import (
     CSVLogger,
     EarlyStopping,
     History,
-    TrainingState,
     load_checkpoint,
     mnist_iterators,
     train,
@@ -88,35 +88,11 @@ def test_an_error_in_a_callback_ends_the_training_and_leaves_a_whole_checkpoint(
         assert len(state.history.train) == 2
 
 
-def test_an_error_at_the_end_of_one_does_not_keep_the_others_from_theirs(digits):
-    class Failing(Callback):
-        def after_training(self, training, error):
-            raise OSError("disk full")
-
-    calls = []
-    with pytest.raises(OSError, match="disk full"):
-        fit(digits, 1, callbacks=[Failing(), Recorder("a", calls)])
-    assert calls[-1] == "a after NoneType"
-
-
 def test_a_callback_stops_a_training_and_the_reason_is_printed(digits, capsys):
     stop = AfterEpoch(lambda training: training.epoch == 2 and training.stop("enough"))
     _, history = fit(digits, 5, progress=True, callbacks=[stop])
     assert len(history.val) == 2
     assert "Stopping: enough\nTime elapsed:" in capsys.readouterr().out
-
-
-def test_early_stopping_by_a_measure_of_ones_own(digits):
-    """The recipe of the docs."""
-
-    class StopAtKL(Callback):
-        def after_epoch(self, training):
-            if training.history.val_kl[-1] > 1.0:
-                training.stop("the KL divergence has reached 1")
-
-    _, history = fit(digits, 20, callbacks=[StopAtKL()])
-    assert len(history.val) < 20
-    assert [kl > 1.0 for kl in history.val_kl] == [False] * (len(history.val) - 1) + [True]
 
 
 # Checkpoint
@@ -140,13 +116,14 @@ def test_the_last_epoch_is_kept_as_often_as_asked_for_and_at_the_end(digits, tmp
 @pytest.fixture
 def stuck(digits):
     """Data whose validation loss soon falls no more."""
-    return {**digits, "test_data": digits["test_data"][:3], "test_label": digits["test_label"][:3]}
+    few = {name: array[:200] for name, array in digits.items()}
+    return {**few, "test_data": few["test_data"][:3], "test_label": few["test_label"][:3]}
 
 
 def test_the_best_epoch_is_kept_without_moments(stuck, tmp_path):
     path = tmp_path / "best.npz"
     keep = Checkpoint(tmp_path / "c.npz", best=path, config={"mine": 1})
-    _, history = fit(stuck, 30, learning_rate=0.02, callbacks=[keep])
+    _, history = fit(stuck, 30, learning_rate=0.05, callbacks=[keep])
     state, config = load_checkpoint(path, VAE(n_hidden=16))
     best = int(np.argmin(history.val))
     assert best < 29
@@ -217,22 +194,24 @@ def test_progress_is_a_bar_with_lines_and_the_time(digits, terminal):
     assert "train={}, val={}".format(*losses[-1]) in err
 
 
-@pytest.mark.parametrize("disabled", [False, True])
-def test_a_log_has_the_lines_alone(digits, capsys, monkeypatch, disabled):
-    if disabled:
-        monkeypatch.setenv("TQDM_DISABLE", "1")
-    fit(digits, 1, progress=True)
-    out, err = capsys.readouterr()
-    assert [line.split()[0] for line in out.splitlines()] == ["Epoch", "Time"]
-    assert err == ""
-
-
 @pytest.mark.parametrize("stream", [None, io.StringIO(), SimpleNamespace(write=len, flush=int)])
 def test_streams_of_other_kinds_end_no_training(digits, monkeypatch, stream):
     """A service has none, and a logger's may not know whether it is a terminal."""
     monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.setattr(sys, "stderr", stream)
     fit(digits, 1, progress=True)
+
+
+def test_a_log_has_the_lines_alone_and_the_time_of_earlier_epochs_is_included(digits, capsys):
+    keep = AfterEpoch(lambda training: states.append(training.state))
+    states = []
+    net, _ = fit(digits, 1, callbacks=[keep])
+    state = states[0]._replace(history=states[0].history._replace(seconds=[1000.0]))
+    fit(digits, 2, net, progress=True, start=state)
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["Epoch", "Time"]
+    assert re.search(r"Time elapsed: \d{4,}\.\d\ds, earlier epochs included\n", out)
+    assert err == ""
 
 
 def test_the_bar_moves_within_an_epoch(digits, monkeypatch):
@@ -249,16 +228,7 @@ def test_the_bar_moves_within_an_epoch(digits, monkeypatch):
     assert seen == pytest.approx([*one, *(1 + n for n in one)])
 
 
-def test_the_time_of_a_resumed_run_is_that_of_all_its_epochs(net, digits, terminal):
-    moments = {n: [np.zeros(p.shape)] * 2 for n, p in net._collect_params_with_prefix().items()}
-    history = History([1.0] * 2, [2.0] * 2, [3.0, 0.5], [], [], [1.0] * 2)
-    fit(digits, 2, net, progress=True, start=TrainingState(history, 12, moments))
-    out, err = terminal.readouterr()
-    assert "Time elapsed: 3.50s, earlier epochs included\n" in out
-    assert "2.0/2" in err
-
-
-@pytest.mark.parametrize("epochs", [1, 9, 10, 19, 50, 101])
+@pytest.mark.parametrize("epochs", [1, 10, 19, 101])
 def test_a_run_of_any_length_leaves_ten_lines_and_its_last(net, epochs, capsys):
     training = callbacks.Training(net, None, History.empty(), epochs)
     progress = callbacks.Progress()
@@ -279,17 +249,3 @@ def test_a_collapse_is_reported_once(digits, terminal):
     assert "is active, the KL divergence is 0.00" in said[0]
     mu, _ = vae_gluon.encode(net, digits["test_data"])
     assert mu.var(axis=0).max() < 0.01  # as Burda et al. count
-
-
-def test_a_picture_of_each_epoch_is_a_callback(digits, tmp_path):
-    """The recipe of the docs."""
-    from vae_gluon import ndtri_grid, plotting
-
-    class Pictures(Callback):
-        def after_epoch(self, training):
-            z = ndtri_grid(3)
-            ax = plotting.plot_scan(vae_gluon.decode(training.net, z), z)
-            ax.figure.savefig(tmp_path / f"epoch{training.epoch}.png")
-
-    fit(digits, 2, callbacks=[Pictures()])
-    assert {path.name for path in tmp_path.iterdir()} == {"epoch1.png", "epoch2.png"}

@@ -2,7 +2,6 @@
 
 import ast
 import io
-import json
 import pickle
 import zipfile
 from pathlib import Path
@@ -28,7 +27,7 @@ from vae_gluon import (
 )
 from vae_gluon import train as fit
 
-EPOCHS = 4
+EPOCHS = 3
 RATE = 0.003  # not the default
 HISTORY = History([3.5, 2.5], [3.0, 2.25], [0.5, 0.25], [1.5, 1.0], [1.25, 0.75], [1.0, 0.5])
 
@@ -56,52 +55,18 @@ def assert_same(arrays, others):
         np.testing.assert_array_equal(arrays[name], others[name], err_msg=name)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])
-def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, digits, seed, shuffle):
+def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, digits, shuffle):
     def save(net, state):
         save_checkpoint(tmp_path / f"{len(state.history.train)}.npz", net, state)
 
-    net, history = train(digits, seed, EPOCHS, shuffle, save=save)
+    net, history = train(digits, 2, EPOCHS, shuffle, save=save)
     for done in range(1, EPOCHS + 1):
         path = tmp_path / f"{done}.npz"
-        resumed, again = train(digits, seed, EPOCHS, shuffle, path=path)
+        resumed, again = train(digits, 2, EPOCHS, shuffle, path=path)
         assert again[:2] == history[:2]
         assert again.seconds[:done] == history.seconds[:done]
         assert_same(values(resumed), values(net))
-
-
-def test_a_run_resumed_twice_is_the_uninterrupted_one_too(tmp_path, digits):
-    path = tmp_path / "run.npz"
-
-    def save(net, state):
-        save_checkpoint(path, net, state)
-
-    _, history = train(digits, 1, EPOCHS)
-    train(digits, 1, 1, save=save)
-    train(digits, 1, 2, path=path, save=save)
-    assert train(digits, 1, EPOCHS, path=path)[1][:2] == history[:2]
-
-
-def test_a_net_with_statistics_of_batches_is_resumed_as_well(tmp_path, digits):
-    """Its means and variances are parameters without a gradient, and so without moments."""
-
-    def make():
-        encoder = gluon.nn.HybridSequential()
-        encoder.add(gluon.nn.Dense(8, in_units=784), gluon.nn.BatchNorm(in_channels=8))
-        encoder.add(gluon.nn.Dense(4, in_units=8))
-        return VAE(n_hidden=8, encoder=encoder)
-
-    path, nets = tmp_path / "run.npz", [make(), make()]
-    for net in nets:
-        vae_gluon.seed(1)
-        iterators = mnist_iterators(digits)
-        epochs = 2 if net is nets[0] else 1
-        fit(net, *iterators, epochs, progress=False, seed=1, callbacks=[Checkpoint(path)])
-    nets.append(make())
-    state, _ = load_checkpoint(path, nets[2])
-    fit(nets[2], *mnist_iterators(digits), 2, progress=False, seed=1, start=state)
-    assert_same(values(nets[2]), values(nets[0]))
 
 
 @pytest.fixture(scope="session")
@@ -124,46 +89,21 @@ def small_state(net):
     return TrainingState(HISTORY, 12, moments)
 
 
-def test_everything_comes_back(tmp_path):
-    net, other = small_net(), small_net()
+def test_everything_comes_back_without_pickle_and_where_it_is_asked_for(tmp_path):
+    net, other = small_net(), VAE(n_hidden=2, n_latent=1, n_output=5)
     state = small_state(net)
+    state = state._replace(history=HISTORY._replace(train_kl=[], val_kl=[]))  # of any net
     save_checkpoint(tmp_path / "run.npz", net, state, {"lr": 0.1, "name": "größer"})
-    again, config = load_checkpoint(tmp_path / "run.npz", other)
+    with np.load(tmp_path / "run.npz", allow_pickle=False) as arrays:
+        np.testing.assert_array_equal(arrays["history/val"], [3.0, 2.25])
+    again, config = load_checkpoint(tmp_path / "run.npz", other, mx.cpu(1))
+    assert {p.list_ctx()[0] for p in other.collect_params().values()} == {mx.cpu(1)}
     assert again[:2] == state[:2]
     assert config == {"lr": 0.1, "name": "größer"}
     assert_same(values(other), values(net))
     for name, moments in state.moments.items():
         for moment, expected in zip(again.moments[name], moments):
             np.testing.assert_array_equal(moment, expected)
-
-
-def test_a_new_net_gets_its_parameters_on_the_context_that_is_asked_for(tmp_path):
-    net = small_net()
-    save_checkpoint(tmp_path / "run.npz", net, small_state(net))
-    other = VAE(n_hidden=2, n_latent=1, n_output=5)
-    load_checkpoint(tmp_path / "run.npz", other, mx.cpu(1))
-    assert_same(values(other), values(net))
-    assert {p.list_ctx()[0] for p in other.collect_params().values()} == {mx.cpu(1)}
-
-
-def test_layers_that_do_not_know_their_inputs_yet_learn_them_from_it(tmp_path):
-    def make():
-        decoder = VAE(2, n_latent=1, n_output=5).decoder
-        return VAE(n_latent=1, n_output=5, encoder=gluon.nn.Dense(2), decoder=decoder)
-
-    net, other = make(), make()
-    net.initialize()
-    net(mx.nd.zeros((1, 5)))
-    save_checkpoint(tmp_path / "run.npz", net, small_state(net))
-    load_checkpoint(tmp_path / "run.npz", other)
-    assert_same(values(other), values(net))
-
-
-def test_a_number_that_json_lacks_is_no_config(tmp_path):
-    net = small_net()
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        save_checkpoint(tmp_path / "run.npz", net, small_state(net), {"lr": float("nan")})
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_state_stays_as_it_is_when_training_goes_on(digits):
@@ -178,22 +118,6 @@ def test_a_state_stays_as_it_is_when_training_goes_on(digits):
     assert [state.updates for state in states] == [5, 10]
     for state, moments in zip(states, kept):
         assert_same({name: mean for name, (mean, _) in state.moments.items()}, moments)
-
-
-def test_a_history_without_divergences_comes_back(tmp_path):
-    net = small_net()
-    state = small_state(net)._replace(history=HISTORY._replace(train_kl=[], val_kl=[]))
-    save_checkpoint(tmp_path / "run.npz", net, state)
-    assert load_checkpoint(tmp_path / "run.npz", net)[0].history == state.history
-
-
-def test_numpy_reads_it_without_pickle(tmp_path):
-    net = small_net()
-    save_checkpoint(tmp_path / "run.npz", net, small_state(net), {"lr": 0.1})
-    with np.load(tmp_path / "run.npz", allow_pickle=False) as arrays:
-        assert arrays["updates"] == 12
-        assert json.loads(arrays["config"].tobytes()) == {"lr": 0.1}
-        np.testing.assert_array_equal(arrays["history/val"], [3.0, 2.25])
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -248,39 +172,24 @@ NUMBERS = np.zeros(5, "f4")
         ({BIAS: NUMBERS[:4]}, r"decoder.1.bias: expected \(5,\) float32, got \(4,\) float32"),
         ({BIAS: NUMBERS.astype("f8")}, r"expected \(5,\) float32, got \(5,\) float64"),
         ({BIAS: NUMBERS + np.nan}, "decoder.1.bias: expected finite numbers, got nan"),
-        (
-            {"second_moments__decoder.1.bias": NUMBERS - 1},
-            "expected no number below 0",
-        ),
+        ({"second_moments__decoder.1.bias": NUMBERS - 0.5}, "expected no number below 0"),
         ({"updates": np.array([-1])}, "below 0 among the updates"),
         ({"updates": np.array([1, 2])}, r"updates: expected \(1,\) int64, got \(2,\)"),
         ({"format": np.array(2)}, "expected a checkpoint of format 1, got another file"),
-        (
-            {"history__val": np.array([1.0])},
-            r"expected 2 numbers in history/val, ",
-        ),
-        ({"history__train": np.array([])}, "expected 0 numbers in history/val"),
+        ({"history__val": np.array([1.0])}, r"expected 2 numbers in history/val, "),
+        ({"history__val": np.ones((2, 1))}, r"expected 2 numbers in history/val, "),
         ({"history__val_kl": np.array([1.0])}, "expected 2 numbers in history/val_kl"),
+        ({"history__val": np.array([])}, "expected 2 numbers in history/val, "),
         ({"history__seconds": None}, "expected 2 numbers in history/seconds, .* got <U7"),
         ({"history__val": np.array([1.0, np.inf])}, "history/val: expected finite numbers"),
-        ({"config": np.frombuffer(b"{", "u1")}, "expected a config in JSON"),
         ({"config": np.frombuffer(b"[" * 100000, "u1")}, "expected a config in JSON"),
         ({"config": np.frombuffer(b"[]", "u1")}, r"expected a config with names, got \[\]"),
-        ({BIAS: np.array(["text"])}, r"expected \(5,\) float32, got \(1,\) <U4"),
-        ({BIAS: np.ones((2, 3), "f4")}, r"expected \(5,\) float32, got \(2, 3\)"),
     ],
 )
 def test_the_error_says_what_differs(tmp_path, small_checkpoint, changes, message):
     path = tmp_path / "run.npz"
     path.write_bytes(change(small_checkpoint, **changes))
     refuse(path, message)
-
-
-def test_another_architecture_is_named_in_the_error(tmp_path, small_checkpoint):
-    path = tmp_path / "run.npz"
-    path.write_bytes(small_checkpoint)
-    refuse(path, r"encoder.0.weight: expected \(3, 5\) float32, got \(2, 5\)", small_net(3))
-    refuse(path, "expected parameters/encoder.2.weight", small_net(n_layers=2))
 
 
 def test_other_files_are_named_in_the_error(tmp_path):
@@ -325,11 +234,7 @@ def test_a_bomb_is_not_unpacked(tmp_path, small_checkpoint):
     np.savez_compressed(path, **{**arrays, "updates": np.zeros(10**7, "i8")})
     with at_most(megabytes=5):
         refuse(path, "arrays of 800[0-9]* bytes, more than")
-
-
-def test_members_that_share_their_bytes_are_named_in_the_error(tmp_path):
-    """A directory may name the same bytes many times: a file of 1 MB would give 1 GB."""
-    path = tmp_path / "run.npz"
+    # A directory may name the same bytes many times: a file of 1 MB would give 1 GB.
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.npy", bytes(10**6))
         archive.filelist *= 1000
@@ -337,7 +242,7 @@ def test_members_that_share_their_bytes_are_named_in_the_error(tmp_path):
         refuse(path, "arrays of 1000000000 bytes, more than")
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_a_damaged_file_gives_the_right_arrays_or_its_reason(
     tmp_path_factory, small_checkpoint, data
@@ -360,22 +265,15 @@ def test_a_damaged_file_gives_the_right_arrays_or_its_reason(
     assert (state.updates, config) == (12, {"lr": 0.001})
 
 
-@given(content=st.binary(max_size=500))
-def test_any_bytes_raise_with_the_reason(tmp_path_factory, content):
-    path = tmp_path_factory.getbasetemp() / "any.npz"
-    path.write_bytes(content)
-    refuse(path, "expected an .npz file")
-
-
-def test_parameters_that_two_blocks_share_come_back(tmp_path, digits):
-    """A checkpoint has them under both names, and their moments once."""
+def test_shared_parameters_and_statistics_of_batches_are_resumed(tmp_path, digits):
+    """Shared ones have moments once, means and variances have none; all are kept."""
 
     def make():
         encoder = gluon.nn.HybridSequential(prefix="shared")
         first = gluon.nn.Dense(8, in_units=784)
         second = gluon.nn.Dense(8, in_units=8)
         encoder.add(first, second, gluon.nn.Dense(8, in_units=8, params=second.params))
-        encoder.add(gluon.nn.Dense(4, in_units=8))
+        encoder.add(gluon.nn.BatchNorm(in_channels=8), gluon.nn.Dense(4, in_units=8))
         return VAE(n_hidden=8, encoder=encoder)
 
     def run(net, epochs, **options):
@@ -388,11 +286,3 @@ def test_parameters_that_two_blocks_share_come_back(tmp_path, digits):
     state, _ = load_checkpoint(tmp_path / "c.npz", resumed)
     run(resumed, 2, start=state)
     assert_same(values(resumed), values(whole))
-
-
-def test_the_file_of_the_best_epoch_has_no_moments(tmp_path):
-    net, other = small_net(), small_net()
-    save_checkpoint(tmp_path / "best.npz", net, small_state(net)._replace(moments={}))
-    state, _ = load_checkpoint(tmp_path / "best.npz", other)
-    assert state.moments == {}
-    assert_same(values(other), values(net))

@@ -9,22 +9,13 @@ import pytest
 from vae_gluon._checks import check_integer, check_pixels
 
 
-@pytest.mark.parametrize("value", [1, 7, np.int64(1), np.uint8(200)])
-def test_integers_pass(value):
-    check_integer("n", value)
-
-
 @pytest.mark.parametrize("value", [0, -1, 2.0, True, None, "3", np.float32(1)])
-def test_what_is_no_positive_integer_is_refused(value):
+def test_what_is_no_integer_from_the_least_on_is_refused(value):
     message = f"expected n to be an integer of at least 1, got {value!r}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         check_integer("n", value)
-
-
-def test_the_least_can_be_another():
-    check_integer("n", 0, least=0)
-    with pytest.raises(ValueError, match="expected n to be an integer of at least 2, got 1"):
-        check_integer("n", 1, least=2)
+    for number in (2, np.uint8(200)):
+        check_integer("n", number, least=2)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +28,7 @@ def test_the_least_can_be_another():
         (np.nextafter(np.float32(1), np.float32(2)), "from 0 to 1.0000001"),
     ],
 )
-@pytest.mark.parametrize("place", [0, 391, 783])
+@pytest.mark.parametrize("place", [0, 783])
 def test_pixels_outside_the_unit_interval_are_refused(value, found, place):
     images = np.zeros((3, 784), "float32")
     images[1, place] = value
@@ -50,8 +41,3 @@ def test_pixels_outside_the_unit_interval_are_refused(value, found, place):
 def test_what_is_no_number_is_no_pixel(images):
     with pytest.raises(ValueError, match=r"images: expected pixels in \[0, 1\], got an array of"):
         check_pixels("images", images)
-
-
-def test_no_images_are_refused():
-    with pytest.raises(ValueError, match=r"x: expected images, got none: .* \(0, 784\)$"):
-        check_pixels("x", np.zeros((0, 784)))

@@ -14,33 +14,35 @@ import pytest
 
 from vae_gluon import load_run
 from vae_gluon.command import cli
-from vae_gluon.data import datasets
 from vae_gluon.distributed import cluster
 from vae_gluon.distributed.cluster import run_cluster
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux does")
 
 WORKER = """
-import sys, zlib
+import pathlib, sys, zlib
 import vae_gluon  # first: on Python 3.12 mxnet cannot be imported without it
 import mxnet as mx
 from vae_gluon import VAE, make_digits, mnist_iterators, train
 from vae_gluon.distributed import Workers, shard
 
-kvstore = mx.kv.create("dist_sync") if sys.argv[1] == "two" else None
-vae_gluon.seed(1)
-mnist, net = make_digits(2000, 501), VAE(n_hidden=32)
-part = shard(mnist, kvstore.rank, 2, 50) if kvstore else mnist
-iterators = mnist_iterators(part, 50 if kvstore else 100)
-callbacks = [Workers(kvstore)] if kvstore else []
-seed = (1, kvstore.rank) if kvstore else 1
-history = train(net, *iterators, epochs=5, progress=False, seed=seed, callbacks=callbacks)
-crc = 0
-for name, parameter in sorted(net._collect_params_with_prefix().items()):
-    crc = zlib.crc32(parameter.data().asnumpy(), crc)
-rank = kvstore.rank if kvstore else 0
-with open(f"{sys.argv[2]}/{sys.argv[1]}{rank}", "w") as file:
-    print([crc, history.train, history.val, history.train_kl, history.val_kl], file=file)
+def train_part(kvstore):
+    vae_gluon.seed(1)
+    mnist, net = make_digits(1000, 201), VAE(n_hidden=32)
+    part = shard(mnist, kvstore.rank, 2, 50) if kvstore else mnist
+    iterators = mnist_iterators(part, 50 if kvstore else 100)
+    callbacks = [Workers(kvstore)] if kvstore else []
+    seed = (1, kvstore.rank) if kvstore else 1
+    history = train(net, *iterators, epochs=4, progress=False, seed=seed, callbacks=callbacks)
+    crc = 0
+    for name, parameter in sorted(net._collect_params_with_prefix().items()):
+        crc = zlib.crc32(parameter.data().asnumpy(), crc)
+    return [crc, history.train, history.val, history.train_kl, history.val_kl]
+
+if __name__ == "__main__":
+    kvstore = mx.kv.create("dist_sync")
+    result = train_part(kvstore)
+    pathlib.Path(sys.argv[1], f"worker{kvstore.rank}").write_text(str(result))
 """
 
 
@@ -51,13 +53,13 @@ def _one_thread_each(monkeypatch):
 
 def test_two_workers_end_with_one_net_and_the_losses_of_twice_the_batch(tmp_path):
     (tmp_path / "worker.py").write_text(WORKER)
-    words = [sys.executable, str(tmp_path / "worker.py")]
-    assert run_cluster(cluster.LOOPBACK, [*words, "two", str(tmp_path)]) == 0
-    subprocess.run([*words, "one", str(tmp_path)], check=True)
-    first, second, single = (
-        json.loads((tmp_path / name).read_text()) for name in ("two0", "two1", "one0")
-    )
+    words = [sys.executable, str(tmp_path / "worker.py"), str(tmp_path)]
+    assert run_cluster(cluster.LOOPBACK, words) == 0
+    first, second = (json.loads((tmp_path / f"worker{rank}").read_text()) for rank in (0, 1))
     assert first == second  # weights and losses bit for bit
+    names = {"__name__": "worker"}
+    exec(WORKER, names)
+    single = names["train_part"](None)
     # Of the same steps, with other noise.
     for ours, theirs in zip(first[1:3], single[1:3]):
         assert ours == pytest.approx(theirs, rel=0.01)
@@ -82,25 +84,6 @@ def living(started):
     return [pid for pids in started.values() for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
-def test_all_end_with_the_one_that_has_started_them(tmp_path, digits_folder, number):
-    out = tmp_path / "run"
-    words = ["--data-dir", str(digits_folder), "--n-hidden", "16", "--out", str(out)]
-    command = [sys.executable, "-m", "vae_gluon", "cluster", "train", *words, "--epochs", "2000"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as job:
-        wait_for(lambda: has_an_epoch(out))
-        started = children(job.pid)
-        assert all(listens_on_loopback(pid) for pids in started.values() for pid in pids)
-        job.send_signal(number)
-        _, errors = job.communicate(timeout=60)
-    assert job.returncode == (-number if number == signal.SIGKILL else 128 + number)
-    wait_for(lambda: not living(started))
-    resume = f"resume with: vae-gluon cluster train --resume --out={out}"
-    assert (resume in errors.decode()) == (number != signal.SIGKILL)
-
-
 def listens_on_loopback(pid):
     """Return whether a process waits for connections, and from this machine alone."""
     sockets = {os.stat(path).st_ino for path in Path(f"/proc/{pid}/fd").iterdir() if path.exists()}
@@ -116,130 +99,132 @@ def has_an_epoch(folder):
         return False
 
 
-def wait_for(condition, seconds=60):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
-def test_a_worker_that_dies_ends_the_job_which_can_be_resumed(tmp_path, digits_folder):
-    out = tmp_path / "run"
-    words = ["--data-dir", str(digits_folder), "--n-hidden", "16", "--out", str(out)]
+@pytest.fixture
+def job(tmp_path, digits_folder):
+    """A command that trains by two workers, and a function that starts it, up to an epoch."""
+    words = ["--data-dir", str(digits_folder), "--n-hidden", "16", "--out", str(tmp_path / "run")]
     command = [sys.executable, "-m", "vae_gluon", "cluster", "train", *words]
-    with subprocess.Popen(
-        [*command, "--epochs", "2000"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as job:
-        wait_for(lambda: has_an_epoch(out))
-        started = children(job.pid)
-        assert {role: len(pids) for role, pids in started.items()} == {
-            "scheduler": 1,
-            "server": 1,
-            "worker": 2,
-        }
-        os.kill(started["worker"][1], signal.SIGKILL)
-        try:
-            _, errors = job.communicate(timeout=60)  # the others would wait for ever
-        finally:
-            job.send_signal(signal.SIGINT)  # which ends all of them, where that death has not
-    assert job.returncode == 1
+
+    jobs = []
+
+    def start():
+        words = [*command, "--epochs", "100000"]
+        nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
+        jobs.append(subprocess.Popen(words, stdout=nothing, stderr=pipe, text=True))
+        while jobs[0].poll() is None and not has_an_epoch(tmp_path / "run"):
+            time.sleep(0.05)
+        return jobs[0], children(jobs[0].pid)
+
+    yield command, start
+    for process in jobs:
+        with process:
+            process.kill()  # where the test has failed, and all that it has started end with it
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_all_end_with_the_one_that_has_started_them(tmp_path, job, number):
+    process, started = job[1]()
+    process.send_signal(number)
+    _, errors = process.communicate()
+    assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
+    while living(started):  # each ends, or the test does not
+        time.sleep(0.05)
+    resume = f"resume with: vae-gluon cluster train --resume --out={tmp_path / 'run'}"
+    assert (resume in errors) == (number != signal.SIGKILL)
+
+
+def die(tmp_path, start):
+    """Kill a worker after an epoch; see that all end, and return the history that is kept."""
+    process, started = start()
+    assert {role: len(pids) for role, pids in started.items()} == {
+        "scheduler": 1,
+        "server": 1,
+        "worker": 2,
+    }
+    assert all(listens_on_loopback(pid) for pids in started.values() for pid in pids)
+    os.kill(started["worker"][1], signal.SIGKILL)
+    _, errors = process.communicate()  # the others would wait for ever
+    assert process.returncode == 1
     assert re.search(r"error: worker [01] ended with SIGKILL; ending the others", errors)
     assert not living(started)
+    return load_run(tmp_path / "run").history
 
-    before = load_run(out).history
+
+def test_a_worker_that_dies_ends_the_job(tmp_path, job):
+    assert die(tmp_path, job[1]).val
+
+
+@pytest.mark.slow
+def test_a_job_that_has_ended_can_be_resumed(tmp_path, job):
+    command, start = job
+    before = die(tmp_path, start)
     done = len(before.train)
     more = [*command, "--resume", "--epochs", str(done + 1)]
     resumed = subprocess.run(more, check=True, capture_output=True, text=True)
     assert resumed.stdout.count("Epoch ") == resumed.stdout.count("Training on") == 1  # by one
-    history = load_run(out).history
+    history = load_run(tmp_path / "run").history
     assert len(history.train) == done + 1
     assert history.train[:done] == before.train
     assert history.train[done] < history.train[0]
     assert ", by 2 workers, into " in resumed.stdout
 
 
-ONE_FAILS = """
-import os, sys
-from vae_gluon.command import cli
-try:
-    os.mkdir("mark")
-    folder = "nowhere"
-except FileExistsError:
-    folder = sys.argv[1]
-sys.exit(cli.main(["train", "--kvstore", "dist_sync", "--data-dir", folder, "--out", "run"]))
-"""
-
-
-def test_an_error_of_one_worker_is_printed_and_ends_the_job(tmp_path, digits_folder):
-    (tmp_path / "worker.py").write_text(ONE_FAILS)
-    code = "import sys; from vae_gluon.distributed.cluster import LOOPBACK, run_cluster;"
-    code += "sys.exit(run_cluster(LOOPBACK, [sys.executable, *sys.argv[1:]]))"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "worker.py", str(digits_folder)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,  # the worker would wait for the other one, for ever
-    )
-    assert done.returncode == 1
-    assert "vae-gluon train: error: nowhere: expected pictures" in done.stderr
-    assert re.search(r"error: worker [01] ended with exit code 2", done.stderr)
-
-
-def test_a_process_that_fails_is_named(tmp_path, capfd):
-    code = (
-        "import os, sys, time; time.sleep(9 * (os.environ['DMLC_ROLE'] == 'worker')); sys.exit(1)"
-    )
-    assert run_cluster(["worker", "server"], [sys.executable, "-c", code]) == 1
-    assert "server 0 ended with exit code 1; ending the others" in capfd.readouterr().err
-
-
 STUBBORN = """
 import os, pathlib, signal, sys, time
 here = pathlib.Path(sys.argv[1])
-def note(number, frame):
-    (here / "told").touch()
 if os.environ["DMLC_ROLE"] == "worker":
-    signal.signal(signal.SIGTERM, note)
+    signal.signal(signal.SIGTERM, lambda *args: (here / "told").touch())
     (here / "ready").touch()
-    time.sleep(5)
-    (here / "left").touch()
+    while not sys.argv[2:] or not (here / "told").exists():
+        time.sleep(0.01)
 while not (here / "ready").exists():
     time.sleep(0.01)
 sys.exit(3)
 """
 
 
-def test_the_others_are_terminated_and_then_killed(tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "GRACE", 0.5)
-    words = [sys.executable, "-c", STUBBORN, str(tmp_path)]
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_a_process_that_fails_is_named_and_the_others_are_terminated_or_else_killed(
+    tmp_path, monkeypatch, capfd, stubborn
+):
+    monkeypatch.setattr(cluster, "GRACE", 0.1 if stubborn else 1e6)
+    words = [sys.executable, "-c", STUBBORN, str(tmp_path), *([] if stubborn else ["willing"])]
     assert run_cluster(["worker", "server"], words) == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"ready", "told"}
+    assert "server 0 ended with exit code 3; ending the others" in capfd.readouterr().err
+    assert stubborn or (tmp_path / "told").exists()
 
 
-def test_roles_are_read():
-    parse = cli.build_parser().parse_args
-    assert parse(["cluster", "--roles", "server,worker", "train"]).roles == ["server", "worker"]
-    assert parse(["cluster", "train"]).roles == cluster.LOOPBACK
+@pytest.mark.parametrize(
+    ("cores", "roles", "threads", "by_user"),
+    [
+        (8, ["server", "worker", "worker"], "4", {}),
+        (8, ["server"], "8", {}),
+        (8, ["worker"] * 9, "1", {}),
+        (8, ["worker"], "3", {"OMP_NUM_THREADS": "3"}),
+        (8, ["worker"], None, {"MXNET_OMP_MAX_THREADS": "2"}),
+    ],
+)
+def test_processes_share_the_cores_and_variables_of_the_user_stand(
+    monkeypatch, cores, roles, threads, by_user
+):
+    def popen(words, env, **options):
+        seen.append(env)
+        raise KeyboardInterrupt  # nothing is started
 
-
-def test_variables_of_the_user_stand(monkeypatch):
-    monkeypatch.setenv("DMLC_NUM_WORKER", "7")
+    seen = []
+    monkeypatch.setattr(cluster.subprocess, "Popen", popen)
+    monkeypatch.setattr(cluster, "usable_cores", lambda: cores)
     monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.delenv("MXNET_OMP_MAX_THREADS", raising=False)
-    monkeypatch.setattr(cluster, "usable_cores", lambda: 8)
-    environment = cluster._environment(["server", "worker", "worker"])
+    for name, value in {"DMLC_NUM_WORKER": "7", **by_user}.items():
+        monkeypatch.setenv(name, value)
+    assert run_cluster(roles, ["true"]) == 128 + signal.SIGINT
+    (environment,) = seen
+    assert environment.get("OMP_NUM_THREADS") == threads
     assert environment["DMLC_NUM_WORKER"] == "7"
-    assert environment["DMLC_NUM_SERVER"] == "1"
-    assert environment["OMP_NUM_THREADS"] == "4"
+    assert environment["DMLC_NUM_SERVER"] == str(roles.count("server"))
     assert environment["DMLC_NODE_HOST"] == "127.0.0.1"
-    assert cluster._environment(["server"])["OMP_NUM_THREADS"] == "8"
-    assert cluster._environment(["worker"] * 9)["OMP_NUM_THREADS"] == "1"
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert cluster._environment(["worker"])["OMP_NUM_THREADS"] == "3"
-    monkeypatch.delenv("OMP_NUM_THREADS")
-    monkeypatch.setenv("MXNET_OMP_MAX_THREADS", "2")
-    assert "OMP_NUM_THREADS" not in cluster._environment(["worker"])
 
 
 def test_a_port_that_is_taken_is_told_before_anything_is_started(monkeypatch):
@@ -249,23 +234,6 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(monkeypatch):
         monkeypatch.setenv("DMLC_PS_ROOT_PORT", str(port))
         with pytest.raises(OSError, match=f"the scheduler cannot listen at 127.0.0.1:{port}: "):
             run_cluster(cluster.LOOPBACK, ["true"])
-
-
-def test_workers_that_never_come_are_waited_for_so_long():
-    code = "import time; from vae_gluon.distributed import workers\n"
-    code += "workers.mx.kv.create = lambda name: time.sleep(60)\n"  # as MXNet waits
-    code += "workers.join('dist_sync', timeout=0.05)"
-    variables = {"DMLC_NUM_WORKER": "2", "DMLC_NUM_SERVER": "1", "DMLC_PS_ROOT_PORT": "9091"}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **variables, "DMLC_PS_ROOT_URI": "10.0.0.1"},
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
-    assert done.returncode == 1
-    message = "after 0.5 seconds not all have joined at 10.0.0.1:9091 (workers: 2, servers: 1)"
-    assert message in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -293,8 +261,8 @@ def test_words_that_make_no_sense_are_named_in_the_error(words, message, monkeyp
     assert error.count("\n") == 1
 
 
-def test_a_run_on_two_devices_is_a_run(tmp_path, digits, monkeypatch):
-    monkeypatch.setattr(datasets, "make_digits", lambda: digits)
+@pytest.mark.usefixtures("few_digits", "no_pictures")
+def test_a_run_on_two_devices_is_a_run(tmp_path):
     words = ["train", "--dataset", "digits", "--n-hidden", "16", "--out", str(tmp_path)]
     assert cli.main([*words, "--epochs", "1", "--ctx", "cpu(0),cpu(1)"]) == 0
     assert load_run(tmp_path).config["context"] == "cpu(0),cpu(1)"

@@ -6,12 +6,11 @@ import pickle
 import mxnet as mx
 import numpy as np
 import pytest
-from mxnet import autograd, gluon
+from mxnet import autograd
 from mxnet.gluon import nn
 from scipy.signal import convolve2d, correlate2d
 
-import vae_gluon
-from vae_gluon import VAE, conv_decoder, conv_encoder, mnist_iterators, train
+from vae_gluon import VAE, conv_decoder, conv_encoder
 
 
 def conv_net(n_latent=3, n_hidden=16):
@@ -27,7 +26,7 @@ def net():
 
 
 @pytest.mark.parametrize("hybridized", [False, True])
-@pytest.mark.parametrize("n", [1, 7, 12])
+@pytest.mark.parametrize("n", [1, 12])
 def test_shapes_are_those_of_any_vae(net, images, n, hybridized):
     net.hybridize(hybridized)
     assert net(images[:n]).shape == net.kl_loss.shape == (n,)
@@ -35,18 +34,6 @@ def test_shapes_are_those_of_any_vae(net, images, n, hybridized):
     assert net.output.shape == (n, 784)
     assert [array.shape for array in net.encode(images[:n])] == [(n, 3)] * 2
     assert net.decode(net.mu).shape == net.decoder(net.mu).shape == (n, 784)
-
-
-def test_it_sees_images_and_not_rows_of_pixels(net):
-    """A convolution: what stands elsewhere changes only what is near it."""
-    x = mx.nd.zeros((2, 784))
-    x[1, 0] = 1  # the corner
-    features = net.encoder[2](net.encoder[1](net.encoder[0](x)))
-    changed = abs((features[0] - features[1]).asnumpy()).max(axis=0) > 0
-    assert features.shape == (2, 64, 7, 7)
-    assert changed[0, 0]
-    assert not changed[2:].any()
-    assert not changed[:, 2:].any()
 
 
 def weights(layer):
@@ -96,60 +83,12 @@ def test_the_layers_are_those_that_scipy_computes(net, images):
     np.testing.assert_allclose(net.decoder.logits(z).asnumpy()[0], h.ravel(), atol=1e-5)
 
 
-def test_gradients_are_those_of_finite_differences(net, images):
-    parameter = net.decoder[5].weight  # the layer that joins the filters
-    mx.random.seed(2)
-    with autograd.record():
-        loss = net(images).sum()
-    loss.backward()
-    gradient = parameter.grad()[0, 3, 1, 1].asscalar()
-    losses = []
-    for step in (0.1, -0.2):
-        parameter.data()[0, 3, 1, 1] += step
-        mx.random.seed(2)
-        losses.append(net(images).asnumpy().sum(dtype=float))
-    # float32 leaves 1e-5 of each of the 12 losses.
-    assert gradient == pytest.approx((losses[0] - losses[1]) / 0.2, abs=0.005)
-
-
 def test_every_parameter_is_trained(net, images):
     with autograd.record():
         loss = net(images)
     loss.backward()
     for parameter in net.collect_params().values():
         assert abs(parameter.grad().asnumpy()).max() > 0, parameter.name
-
-
-def test_it_trains(digits):
-    vae_gluon.seed(1)
-    net = conv_net()
-    net.hybridize(static_alloc=True, static_shape=True)
-    few = {key: value[:200] for key, value in digits.items()}
-    history = train(net, *mnist_iterators(few, 20), epochs=3, progress=False)
-    assert history.val[-1] < 0.8 * history.train[0]
-
-
-def test_parameters_are_saved_and_loaded(net, images, tmp_path):
-    net.save_parameters(str(tmp_path / "conv.params"))
-    other = conv_net()
-    other.load_parameters(tmp_path / "conv.params")
-    np.testing.assert_array_equal(
-        other.encode(images)[0].asnumpy(), net.encode(images)[0].asnumpy()
-    )
-    with pytest.raises(ValueError, match=r"expected \(6, 16\) float32, got \(8, 16\) float32"):
-        conv_net(n_latent=3, n_hidden=16).load_parameters(save_dense(tmp_path))
-
-
-def save_dense(folder):
-    """Save a net of dense layers with the names of the convolutional one's hidden layers."""
-    arrays = {name: p.data() for name, p in initialized(conv_net(n_latent=4)).items()}
-    mx.nd.save(str(folder / "other.params"), arrays)
-    return folder / "other.params"
-
-
-def initialized(net):
-    net.initialize()
-    return net._collect_params_with_prefix()
 
 
 def test_one_half_can_be_given_alone(images):
@@ -161,16 +100,6 @@ def test_one_half_can_be_given_alone(images):
 def test_a_decoder_without_logits_is_refused():
     with pytest.raises(ValueError, match=r"decoder: .* methods logits and mean, .* HybridSeq"):
         VAE(decoder=nn.HybridSequential())
-
-
-def test_a_block_of_ones_own_drops_in(images):
-    decoder = vae_gluon.Decoder()
-    decoder.add(nn.Dense(5, activation="tanh", in_units=2), nn.Dense(784, in_units=5))
-    net = VAE(decoder=decoder)
-    net.initialize()
-    net.hybridize()
-    assert isinstance(net.decoder, gluon.HybridBlock)
-    assert net(images).shape == (12,)
 
 
 def test_copies_of_the_net_do_what_it_does(net, images):

@@ -7,7 +7,7 @@ import pytest
 from idx_files import TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, idx_labels, write
 
 from vae_gluon import load_mnist, mnist_iterators
-from vae_gluon.data.batches import batches, check_iterator, sample_pixels
+from vae_gluon.data.batches import batches, sample_pixels
 
 # What is read
 
@@ -38,12 +38,6 @@ def test_real_mnist_is_as_published(mnist_folder):
     assert mnist["train_data"].std() == pytest.approx(0.3081, abs=1e-4)
 
 
-def test_plain_files_are_taken_before_packed_ones(tmp_path, contents):
-    write(tmp_path, contents)
-    contents[TEST_LABELS] = idx_labels([3, 8, 7, 6, 5])
-    assert load_mnist(write(tmp_path, contents, packed=False))["test_label"][0] == 3
-
-
 # Where it is looked for
 
 
@@ -63,18 +57,13 @@ def test_the_environment_variable_comes_before_mxnets_cache(tmp_path, contents, 
     write(tmp_path / "home/datasets/mnist", contents)
     monkeypatch.setenv("MXNET_HOME", str(tmp_path / "home"))
     assert load_mnist()["test_label"][0] == 9
-    contents[TEST_LABELS] = idx_labels([3, 8, 7, 6, 5])
     monkeypatch.setenv("VAE_GLUON_DATA", str(write(tmp_path / "own", contents)))
+    contents[TEST_LABELS] = idx_labels([3, 8, 7, 6, 5])
+    write(tmp_path / "own", contents, packed=False)  # plain files come before packed ones
     assert load_mnist()["test_label"][0] == 3
-
-
-def test_folder_of_the_variable_must_be_there(tmp_path, monkeypatch):
     monkeypatch.setenv("VAE_GLUON_DATA", str(tmp_path / "mistyped"))
     with pytest.raises(FileNotFoundError, match=r"mistyped: expected .*, got no such folder"):
         load_mnist()
-
-
-PARTS = ("train", "test")
 
 
 @pytest.mark.parametrize(
@@ -116,14 +105,6 @@ def test_labels_may_be_missing_and_of_any_range(tmp_path, contents):
     assert train_iter.next().label == []
 
 
-def test_names_become_numbers(digits):
-    names = np.array(["ant", "bee", "cat"])
-    named = {**digits, **{f"{part}_label": names[digits[f"{part}_label"] % 3] for part in PARTS}}
-    for data_iter, part in zip(mnist_iterators(named), PARTS):
-        expected = digits[f"{part}_label"][:100] % 3
-        np.testing.assert_array_equal(data_iter.next().label[0].asnumpy(), expected)
-
-
 @pytest.mark.parametrize("missing", [TRAIN_IMAGES, TEST_LABELS])
 def test_some_of_the_files_are_an_error_that_names_the_missing(tmp_path, contents, missing):
     del contents[missing]
@@ -158,12 +139,6 @@ def test_shuffling_is_for_the_training_images_alone_and_keeps_labels(digits):
     assert [labels[image.tobytes()] for image in x] == list(shuffled)
 
 
-@pytest.mark.parametrize("batch_size", [0, -5, 2.5])
-def test_a_batch_size_that_is_no_positive_integer_is_refused(digits, batch_size):
-    with pytest.raises(ValueError, match=f"batch_size to be .* at least 1, got {batch_size}"):
-        mnist_iterators(digits, batch_size=batch_size)
-
-
 LABELS = np.arange(6) % 3
 NAMES = np.array(["ant", "bee", "cat"])[LABELS]
 IMAGES = np.random.default_rng(0).random((6, 1, 2, 2), np.float32)
@@ -175,12 +150,10 @@ IMAGES = np.random.default_rng(0).random((6, 1, 2, 2), np.float32)
         LABELS.tolist(),
         LABELS[:, None],
         LABELS.astype(np.longdouble),
-        LABELS.astype(object),
         NAMES,
         NAMES.astype("S"),
         NAMES.astype(object),
-        pd.Series(LABELS, index=range(10, 16)),
-        pd.Series(LABELS, dtype="Int64"),
+        pd.Series(LABELS, dtype="Int64", index=range(10, 16)),
         pd.Series(NAMES, dtype="category"),
         pd.DataFrame({"label": NAMES}),
         mx.nd.array(LABELS),
@@ -200,11 +173,8 @@ def test_labels_of_any_kind_are_taken(labels):
         (np.eye(3)[LABELS], r"expected 6 labels, got an array of shape \(6, 3\)"),
         (5, r"expected 6 labels, got an array of shape \(\)"),
         (LABELS + 1j, "expected numbers or names without gaps, got complex128"),
-        (LABELS.astype("M8[D]"), "expected numbers or names without gaps, got datetime64"),
         (np.where(LABELS, LABELS, np.nan), "expected finite numbers, got nan"),
         (np.where(LABELS, NAMES.astype(object), None), "names without gaps, got object"),
-        (np.where(LABELS, NAMES.astype(object), np.nan), "names without gaps, got object"),
-        (np.array([1, "a"] * 3, object), "names without gaps, got object"),
         (pd.Series([1, None, 3] * 2, dtype="Int64"), "got (nan|object)"),
     ],
 )
@@ -220,9 +190,8 @@ BINARY = (IMAGES > 0.5).astype(np.float32)
 @pytest.mark.parametrize(
     "images",
     [
-        *(BINARY.astype(kind) for kind in ("f2", "f8", ">f4", ">f8", "g", "?", "u1", ">i2", "i8")),
+        *(BINARY.astype(kind) for kind in ("f2", "f8", ">f4", "g", "?", "u1", ">i2")),
         np.asfortranarray(BINARY),
-        BINARY[::-1][::-1],
         BINARY.tolist(),
         pd.DataFrame(BINARY.reshape(6, 4)),
         mx.nd.array(BINARY),
@@ -249,13 +218,6 @@ def test_images_of_any_type_and_order_are_taken(images):
 def test_images_that_are_none_are_refused(images, message):
     with pytest.raises(ValueError, match=f"test_data: .*{message}"):
         mnist_iterators({"train_data": IMAGES, "test_data": images})
-
-
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-def test_batches_have_the_precision_of_the_images(dtype):
-    images = IMAGES.astype(dtype)
-    for data_iter in mnist_iterators({"train_data": images, "test_data": images}):
-        assert data_iter.next().data[0].dtype == np.dtype(dtype)
 
 
 def test_an_iterator_shuffles_anew_each_epoch_and_can_start_over():
@@ -291,12 +253,6 @@ def test_batches_are_on_the_context_asked_for(digits, wrap):
     if wrap:
         data_iter = mx.io.ResizeIter(data_iter, 3)
     assert [x.context for (x,) in batches(data_iter, mx.cpu(1))] == [mx.cpu(1)] * 3
-
-
-def test_batches_begin_at_the_beginning(digits):
-    train_iter, _ = mnist_iterators(digits, batch_size=64)
-    assert len(next(train_iter).data[0]) == 64
-    assert sum(len(x) for (x,) in batches(train_iter, mx.cpu())) == 600
 
 
 def test_the_iterators_of_others_are_checked_batch_by_batch():
@@ -338,11 +294,6 @@ def test_labels_that_are_not_there_are_asked_for():
             next(batches(each, mx.cpu(), labels=True))
 
 
-def test_what_is_no_iterator_is_refused():
-    with pytest.raises(ValueError, match=r"train_iter: expected an mx.io.DataIter, .* got ndarray"):
-        check_iterator("train_iter", IMAGES)
-
-
 @pytest.mark.parametrize("way", ["next", "getdata"])
 def test_an_iterator_that_changes_its_batches_is_asked_for_them(way):
     class Brighter(mx.io.NDArrayIter):
@@ -369,17 +320,13 @@ def test_batches_are_views_of_the_iterators_array():
 
 
 def test_binary_pixels_are_drawn_with_the_probability_of_their_grey():
-    grey = mx.nd.array([[0.0, 0.2, 0.7, 1.0]] * 20_000)
-    drawn = sample_pixels(grey).asnumpy()
+    grey = mx.nd.array([[0.0, 0.2, 0.7, 1.0]] * 20_000, ctx=mx.cpu(1), dtype=np.float64)
+    drawn = sample_pixels(grey)
+    assert (drawn.context, drawn.dtype) == (mx.cpu(1), np.float64)
+    drawn = drawn.asnumpy()
     assert set(np.unique(drawn)) == {0, 1}
     # Four standard errors of 20,000 draws.
     np.testing.assert_allclose(drawn.mean(axis=0), [0, 0.2, 0.7, 1], atol=0.013)
-
-
-def test_binary_pixels_are_where_the_grey_ones_are():
-    drawn = sample_pixels(mx.nd.array([0.5], ctx=mx.cpu(1), dtype=np.float64))
-    assert drawn.context == mx.cpu(1)
-    assert drawn.dtype == np.float64
 
 
 @pytest.mark.parametrize("uniform", [0.0, 1.0])

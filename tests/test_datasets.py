@@ -8,10 +8,7 @@ from vae_gluon.command import cli
 from vae_gluon.data import datasets
 from vae_gluon.data.datasets import DATASETS, load_dataset, name_of
 
-
-@pytest.fixture(autouse=True)
-def _few_digits(monkeypatch, digits):
-    monkeypatch.setattr(datasets, "make_digits", lambda: digits)
+pytestmark = pytest.mark.usefixtures("few_digits")
 
 
 @pytest.fixture
@@ -28,14 +25,12 @@ def keras_file(folder, digits):
     return folder
 
 
-def test_digits_are_drawn(digits):
-    dataset = load_dataset("digits")
-    assert dataset[:3] == ("digits", None, digits)
-
-
-def test_files_of_mnist_are_mnist_if_they_have_its_images(digits_folder, monkeypatch, mnist):
+def test_files_of_mnist_are_mnist_if_they_have_its_images(
+    digits_folder, digits, tmp_path, monkeypatch, mnist
+):
     assert load_dataset(path=digits_folder)[:2] == ("mnist", digits_folder)
     assert load_dataset("mnist", digits_folder).name == "mnist"
+    assert load_dataset("mnist", keras_file(tmp_path / "keras", digits)).name == "mnist"
     monkeypatch.setenv("VAE_GLUON_DATA", str(digits_folder))
     assert load_dataset()[:2] == load_dataset("mnist")[:2] == ("mnist", digits_folder)
 
@@ -47,36 +42,22 @@ def test_other_images_are_named_after_their_folder(digits_folder, monkeypatch):
     assert load_dataset().name == "own_mnist"
     with pytest.raises(ValueError, match=r"--dataset mnist: expected its .*, got others"):
         load_dataset("mnist")
+    with pytest.raises(ValueError, match=r"--dataset digits: expected its .*, got others"):
+        load_dataset("digits", digits_folder)
 
 
-@pytest.mark.parametrize("name", ["mnist", "digits"])
-def test_a_name_and_other_images_contradict_each_other(digits_folder, name):
-    with pytest.raises(
-        ValueError, match=f"--dataset {name}: expected its images in .*, got others"
-    ):
-        load_dataset(name, digits_folder)
-
-
-def test_a_folder_of_keras_is_a_data_set_of_its_own_name(tmp_path, digits, monkeypatch):
+def test_a_folder_of_keras_is_a_data_set_of_its_own_name(
+    tmp_path, digits, monkeypatch, no_pictures
+):
     folder = keras_file(tmp_path / "shapes", digits)
-    assert load_dataset(path=folder)[:2] == ("shapes", folder)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path in (folder, "~/shapes"):
+        assert load_dataset(path=path).name == "shapes"
     monkeypatch.chdir(tmp_path)
     words = ["train", "--data-dir", "shapes", "--n-hidden", "8", "--n-layers", "1"]
     assert cli.main([*words, "--epochs", "1"]) == 0
     assert cli.main([*words, "--epochs", "2", "--resume"]) == 0
     assert len(list((tmp_path / "runs").iterdir())) == 1
-
-
-def test_mnist_of_keras_is_mnist(tmp_path, digits, mnist):
-    assert load_dataset("mnist", keras_file(tmp_path / "shapes", digits)).name == "mnist"
-
-
-def test_a_tilde_is_the_home_folder(tmp_path, digits, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert (
-        load_dataset(path=keras_file(tmp_path / "k", digits)).crc32
-        == load_dataset(path="~/k").crc32
-    )
 
 
 def test_without_mnist_the_digits_stand_in_and_that_is_said(capsys):
@@ -128,13 +109,8 @@ def test_pictures_are_read_as_asked_for(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (
-            ["--dataset", "mnist", "--data-dir", "own"],
-            "--dataset mnist: expected its images in own",
-        ),
-        (["--dataset", "digits", "--size", "8x8"], "--size and --invert are for pictures"),
+        (["--dataset", "mnist", "--data-dir", "own"], "mnist: expected its images in own"),
         (["--data-dir", "own", "--size", "0x8"], "expected a height and a width such as 48x32"),
-        (["--data-dir", "nowhere"], "nowhere: expected pictures (.png"),
     ],
 )
 def test_words_that_do_not_fit_the_images_are_refused(

@@ -3,8 +3,8 @@
 import mxnet as mx
 import numpy as np
 import pytest
-from mxnet import autograd, gluon, nd
-from plain_nets import Constant, Watched, parameters
+from mxnet import nd
+from plain_nets import Constant, Watched
 
 from vae_gluon import evaluate, mnist_iterators, train
 from vae_gluon.training import epoch
@@ -14,21 +14,6 @@ from vae_gluon.training.history import Loss
 def test_binarized_pixels_are_evaluated_when_asked_for(net, digits):
     _, test_iter = mnist_iterators(digits)
     assert evaluate(net, test_iter, binarize=True) != pytest.approx(evaluate(net, test_iter), 1e-4)
-
-
-def test_a_step_is_on_the_mean_of_the_batch_and_not_on_its_sum(net):
-    """Adam hardly knows the difference, plain gradient descent does."""
-    x = nd.random.uniform(shape=(8, 784))
-    mx.random.seed(9)
-    with autograd.record():
-        loss = net(x).mean()
-    loss.backward()
-    weight = net.encoder[0].weight
-    expected = weight.data().asnumpy() - 0.01 * weight.grad().asnumpy()
-    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.01})
-    mx.random.seed(9)
-    epoch.train_epoch(net, trainer, mx.io.NDArrayIter(x, batch_size=8), epoch.LossQueue())
-    np.testing.assert_allclose(weight.data().asnumpy(), expected, rtol=1e-5, atol=1e-7)
 
 
 class Labelled(Constant):
@@ -51,7 +36,7 @@ def test_a_net_that_takes_labels_is_given_those_of_its_images(digits, contexts):
     assert history.train == history.val == pytest.approx([0, 0], abs=1e-6)
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 100, 200, 512])
+@pytest.mark.parametrize("batch_size", [7, 200, 512])
 def test_evaluation_counts_each_image_once_whatever_the_batch_size(digits, batch_size):
     digits = dict(digits, test_data=digits["test_data"].copy())
     digits["test_data"][:, 0, 0, 0] = np.linspace(0, 1, 200) ** 3
@@ -91,13 +76,6 @@ def test_queue_is_bounded_in_images(monkeypatch, batch_size, waits):
         losses.add([Loss(nd.zeros((batch_size,)))])
     losses.means()
     assert waited == [batch_size] * waits
-
-
-def test_validation_leaves_the_weights_alone(net, digits):
-    before = parameters(net)
-    evaluate(net, mnist_iterators(digits)[1])
-    for one, other in zip(before, parameters(net)):
-        np.testing.assert_array_equal(one, other)
 
 
 def test_evaluation_refuses_wrong_pixels(net):

@@ -16,7 +16,6 @@ from PIL import Image
 import vae_gluon
 from vae_gluon import VAE, Decoder, decode, encode, plotting
 from vae_gluon.command import cli
-from vae_gluon.data import datasets
 from vae_gluon.explorer import explore
 
 CHROMIUM = next(
@@ -125,13 +124,6 @@ def test_classes_have_the_colours_that_they_have_in_other_pictures(digits, monke
     assert data["colours"] == [to_hex(each.get_facecolor()[0]) for each in scatter]
 
 
-def test_the_page_of_the_tutorials_net_is_small(digits):
-    net = VAE(400, 2, 2)
-    net.initialize()
-    noise = np.random.default_rng(0).integers(0, 2, (2000, 784)).astype(np.float32)
-    assert len(explore(net, noise).page) < 4e6
-
-
 def test_a_notebook_shows_the_page_in_a_frame(digits, tmp_path):
     explorer = explore(make_net(), digits["test_data"], title='"quoted"')
     frame = explorer._repr_html_()
@@ -154,31 +146,11 @@ def test_a_notebook_that_is_not_trusted_shows_a_still_picture_of_the_plane(digit
 
 
 def test_one_image_is_enough(digits):
-    image = digits["test_data"][:1]
-    pages = [
-        explore(make_net(n_latent), one, title=None).page
-        for n_latent in (1, 2, 5)
-        for one in (image, image[0], image[0, 0], image.ravel())
-    ]
-    assert {data_of(page)["title"] for page in pages} == {"Latent space"}
-    assert {len(numbers(data_of(page)["mu"])) for page in pages} == {1, 2, 5}
-
-
-def test_a_net_in_double_precision_has_the_same_page(digits):
-    net = make_net()
-    page = explore(net, digits["test_data"]).page
-    net.cast("float64")
-    double = data_of(explore(net, digits["test_data"]).page)
-    assert double["decoder"] == data_of(page)["decoder"]
-    np.testing.assert_allclose(numbers(double["mu"]), numbers(data_of(page)["mu"]), atol=1e-5)
-
-
-def test_shared_parameters_are_in_the_page_twice(digits):
-    layer = nn.Dense(32, in_units=32)
-    shared = nn.Dense(32, in_units=32, params=layer.params)
-    encoder = sequence(nn.Dense(32, in_units=784), layer, shared, nn.Dense(4, in_units=32))
-    described = data_of(explore(make_net(encoder=encoder), digits["test_data"]).page)["encoder"]
-    assert described[1] == described[2]
+    image = digits["test_data"][0]
+    for n_latent, one in ((1, image), (2, image[0]), (5, image.ravel())):
+        data = data_of(explore(make_net(n_latent), one, title=None).page)
+        assert data["title"] == "Latent space"
+        assert len(numbers(data["mu"])) == n_latent
 
 
 def test_the_random_generator_of_mxnet_is_left_as_it_was(digits):
@@ -205,30 +177,13 @@ class Between(HybridBlock):
         return self.join(F, self, x)
 
 
-class TwoHeads(HybridBlock):
-    def __init__(self):
-        super().__init__()
-        with self.name_scope():
-            self.mu, self.lv = nn.Dense(2, in_units=784), nn.Dense(2, in_units=784)
-
-    def hybrid_forward(self, F, x):
-        return F.concat(self.mu(x), self.lv(x), dim=1)
-
-
-class OwnLogits(Decoder):
-    def logits(self, z):
-        return 2 * super().logits(z)
-
-
 @pytest.mark.parametrize(
     "parts",
     [
         {"encoder": Between(lambda F, net, x: net.last(F.relu(net.first(x))))},
         {"encoder": Between(lambda F, net, x: net.last(x + net.first(x)))},
-        {"encoder": TwoHeads()},
-        {"decoder": sequence(nn.Dense(784, in_units=2), kind=OwnLogits)},
     ],
-    ids=["a function between layers", "a skip connection", "two heads", "logits of its own"],
+    ids=["a function between layers", "a skip connection"],
 )
 def test_a_net_that_is_more_than_its_layers_is_refused(digits, parts):
     with pytest.raises(ValueError, match="expected layers one after the other, got a"):
@@ -253,15 +208,13 @@ def test_what_cannot_be_shown_is_refused(digits):
         explore(initialized(VAE(4, n_output=90)), np.zeros((5, 90)))
 
 
-def test_the_command_writes_the_page_into_the_run(tmp_path, monkeypatch, digits, capsys):
-    monkeypatch.setattr(datasets, "make_digits", lambda: digits)
-    words = ["train", "--dataset", "digits", "--n-hidden", "8", "--epochs", "1"]
-    assert cli.main([*words, "--out", str(tmp_path)]) == 0
-    assert cli.main(["explore", str(tmp_path)]) == 0
-    assert capsys.readouterr().out.endswith(f"{tmp_path / 'explorer.html'}\n")
-    data = data_of((tmp_path / "explorer.html").read_text())
+def test_the_command_writes_the_page_into_the_run(tmp_path, few_digits, finished, capsys):
+    folder = shutil.copytree(finished, tmp_path / "run")
+    assert cli.main(["explore", str(folder)]) == 0
+    assert capsys.readouterr().out == f"{folder / 'explorer.html'}\n"
+    data = data_of((folder / "explorer.html").read_text())
     assert data["title"] == "Latent space of digits"
-    assert data["subtitle"] == "vae_gluon_2d2l8h, digits"
+    assert data["subtitle"] == "vae_gluon_2d1l16h, digits"
     assert data["classes"] == [str(digit) for digit in range(10)]
     assert cli.main(["explore", str(tmp_path / "nowhere")]) == 2
 
@@ -291,6 +244,7 @@ def shown(browser, tmp_path_factory):
     path = tmp_path_factory.mktemp("explorer") / "page.html"
     explorer.save(path)
     page = browser.new_page(locale="en-US", reduced_motion="reduce")
+    page.set_default_timeout(10 * 60 * 1000)  # for a page that is broken, not for a busy machine
     said, asked = [], []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -362,7 +316,7 @@ def in_view(page, *ids):
     ]
 
 
-def test_a_browser_decodes_and_encodes_as_the_net_does(page, shown):
+def test_a_browser_decodes_and_encodes_as_the_net_does_with_axes_for_its_codes(page, shown):
     net, images, *_ = shown
     z = np.random.default_rng(0).normal(size=(10, 3))
     decoded = page.evaluate("rows => rows.map((z) => Array.from(explorer.decode(z)))", z.tolist())
@@ -370,8 +324,25 @@ def test_a_browser_decodes_and_encodes_as_the_net_does(page, shown):
     assert np.ptp(decoded) > 0.1
     rows = images.reshape(60, -1)[:5].tolist()
     encoded = page.evaluate("rows => rows.map((x) => Array.from(explorer.encode(x)))", rows)
-    mu, _ = encode(net, images[:5])
-    np.testing.assert_allclose(encoded, mu, atol=TOLERANCE * abs(mu).max())
+    mu, _ = encode(net, images)
+    np.testing.assert_allclose(encoded, mu[:5], atol=TOLERANCE * abs(mu[:5]).max())
+    # Axes and sliders are as long as the codes are large.
+    assert abs(mu).max() > 15
+    projections = np.array(page.evaluate("() => POINTS"))
+    for axis in (0, 1):
+        ticks = [value for value, _ in page.evaluate(f"() => ticks({axis})")]
+        assert 4 <= len(ticks) <= 12
+        step = ticks[1] - ticks[0]
+        assert ticks[0] - step < projections[:, axis].min()
+        assert ticks[-1] + step > projections[:, axis].max()
+    sliders = page.evaluate(
+        "() => Array.from(document.querySelectorAll('#sliders input'),"
+        " (s) => [Number(s.dataset.dimension), Number(s.max)])"
+    )
+    assert [i for i, _ in sliders] == np.argsort(-mu.var(axis=0)).tolist()
+    assert [most for _, most in sliders] == [
+        max(4, np.ceil(abs(mu[:, i]).max())) for i, _ in sliders
+    ]
 
 
 def test_a_drawing_is_encoded_as_the_net_encodes_it(page, shown):
@@ -416,8 +387,7 @@ def test_a_picture_is_encoded_whether_chosen_dropped_or_pasted(page, shown):
     choose(page, picture(1 - image))  # dark on white
     np.testing.assert_allclose(ink_and_code(page)[0], image.ravel(), atol=1e-6)
 
-
-def test_a_large_picture_is_fitted_and_centred(page):
+    # A large one is fitted and centred.
     paper = np.full((300, 400), 0.9)  # grey paper, with a black bar in a corner
     paper[20:140, 30:50] = 0
     choose(page, picture(paper))
@@ -427,8 +397,7 @@ def test_a_large_picture_is_fitted_and_centred(page):
     mass = [(ink.sum(axis=1 - axis) @ (np.arange(side) + 0.5)) for axis, side in enumerate(SHAPE)]
     np.testing.assert_allclose(np.array(mass) / ink.sum(), (6, 4), atol=0.6)
 
-
-def test_a_file_that_is_no_picture_is_named(page):
+    # A file that is none is named.
     page.locator("#file").set_input_files(
         {"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"}
     )
@@ -437,7 +406,7 @@ def test_a_file_that_is_no_picture_is_named(page):
     )
 
 
-def test_the_keys_move_the_point(page):
+def test_keys_move_the_point_and_a_passing_mouse_leaves_it(page):
     page.focus("#plane")
     before = np.array(page.evaluate(STATE))
     for key in ("ArrowRight", "Shift+ArrowUp"):
@@ -445,8 +414,6 @@ def test_the_keys_move_the_point(page):
     moved = np.linalg.norm(np.array(page.evaluate(STATE)) - before)
     assert moved == pytest.approx(np.hypot(0.5, 2.5), abs=1e-3)  # longer steps for larger codes
 
-
-def test_a_mouse_that_passes_leaves_the_point_where_it_was_put(page):
     box = page.locator("#plane").bounding_box()
     page.mouse.click(box["x"] + 100, box["y"] + 150)
     put = page.evaluate(STATE)
@@ -454,27 +421,6 @@ def test_a_mouse_that_passes_leaves_the_point_where_it_was_put(page):
     assert page.evaluate(STATE) != put
     page.mouse.move(box["x"] + 300, box["y"] - 20)
     assert page.evaluate(STATE) == put
-
-
-def test_axes_and_sliders_follow_the_codes(page, shown):
-    net, images, *_ = shown
-    mu, _ = encode(net, images)
-    assert abs(mu).max() > 15
-    projections = np.array(page.evaluate("() => POINTS"))
-    for axis in (0, 1):
-        ticks = [value for value, _ in page.evaluate(f"() => ticks({axis})")]
-        assert 4 <= len(ticks) <= 12
-        step = ticks[1] - ticks[0]
-        assert ticks[0] - step < projections[:, axis].min()
-        assert ticks[-1] + step > projections[:, axis].max()
-    sliders = page.evaluate(
-        "() => Array.from(document.querySelectorAll('#sliders input'),"
-        " (s) => [Number(s.dataset.dimension), Number(s.max)])"
-    )
-    assert [i for i, _ in sliders] == np.argsort(-mu.var(axis=0)).tolist()
-    assert [most for _, most in sliders] == [
-        max(4, np.ceil(abs(mu[:, i]).max())) for i, _ in sliders
-    ]
 
 
 def test_a_link_shows_the_same_point_and_view(page, shown):
@@ -497,15 +443,13 @@ def test_a_link_shows_the_same_point_and_view(page, shown):
         assert page.evaluate("() => explorer.state.z.every(Number.isFinite)")
 
 
-def test_surprise_me_draws_a_code_and_reset_returns(page):
+def test_surprise_me_draws_a_code_reset_returns_and_a_walk_moves_by_itself(page):
     origin = page.evaluate(STATE)
     page.click("#surprise")
     page.wait_for_function("z => explorer.state.z.every((v, i) => v !== z[i])", arg=origin)
     page.click("#reset")
     assert page.evaluate(STATE) == origin
 
-
-def test_a_walk_moves_by_itself(page):
     box = page.locator("#plane").bounding_box()
     page.click("#walk")
     for share in (0.3, 0.6):
@@ -527,7 +471,7 @@ def test_a_line_explains_the_page_until_it_is_touched(page):
     assert "vae_gluon" in page.inner_text("footer")
 
 
-def test_a_phone_shows_the_plane_with_what_it_decodes_and_the_pad_with_the_plane(page):
+def test_a_phone_shows_all_that_belongs_together_with_targets_large_enough(page):
     page.set_viewport_size({"width": 390, "height": 664})
     assert in_view(page, "#plane", "#decoded", "#nearest") == []
     assert page.locator("#plane").bounding_box()["width"] > 300
@@ -543,8 +487,7 @@ def test_a_phone_shows_the_plane_with_what_it_decodes_and_the_pad_with_the_plane
         page.click(mode)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 320
 
-
-def test_targets_are_large_enough(page):
+    # Targets are large enough.
     for width, mode in ((1280, None), (390, "#explore"), (390, "#draw")):
         page.set_viewport_size({"width": width, "height": 664})
         if mode:
@@ -558,19 +501,16 @@ def test_targets_are_large_enough(page):
         assert min(min(box["width"], box["height"]) for box in boxes) >= 24
 
 
-def test_the_dark_scheme_has_no_white_boxes(page):
-    page.emulate_media(color_scheme="dark")
-    page.click("#images")  # which are grey, of a net without training
-    page.wait_for_function("() => colours.ink === '236' && dots && !state.images")
-    grey = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("L"))
-    assert grey.mean() < 80
-    assert (grey > 200).mean() < 0.05
+def test_the_page_speaks_the_browsers_chinese_in_a_notebooks_frame_offline(page, browser, shown):
+    scripts = page.evaluate("() => document.scripts[1].text")
+    phrases = set(re.findall(r'phrase\(\s*"([^"]+)"', scripts))
+    assert len(phrases) > 7
+    assert phrases <= set(page.evaluate("() => Object.keys(CHINESE)"))
 
-
-def test_the_page_speaks_the_browsers_chinese_in_a_notebooks_frame_offline(browser, shown):
     _, _, explorer, *_ = shown
     context = browser.new_context(locale="zh-CN", offline=True)
     page, said = context.new_page(), []
+    page.set_default_timeout(10 * 60 * 1000)
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.set_content(explorer._repr_html_())
@@ -585,11 +525,3 @@ def test_the_page_speaks_the_browsers_chinese_in_a_notebooks_frame_offline(brows
     assert frame.locator("html").get_attribute("lang") == "zh"
     assert said == []
     context.close()
-
-
-def test_every_phrase_has_its_chinese(page):
-    # Those of the page are translated in the test above, those of the scripts are found here.
-    scripts = page.evaluate("() => document.scripts[1].text")
-    phrases = set(re.findall(r'phrase\(\s*"([^"]+)"', scripts))
-    assert len(phrases) > 7
-    assert phrases <= set(page.evaluate("() => Object.keys(CHINESE)"))

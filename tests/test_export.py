@@ -2,6 +2,7 @@
 
 import errno
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -25,14 +26,13 @@ from vae_gluon import (
     seed,
 )
 from vae_gluon.command import cli
-from vae_gluon.data import datasets
-from vae_gluon.inference import export
 from vae_gluon.inference.export import PARTS
 from vae_gluon.plotting import tile
 
 onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
 
+AXES = ("mean", "max", "norm")  # operators over axes
 CLOSE = 1e-5  # single precision, in other orders of addition
 
 
@@ -70,8 +70,13 @@ def given(net, part, n):
     return {"x": x, "eps": noise}, {"mu": mu, "lv": lv, "y": y}
 
 
+# MXNet's own, of every graph that is imported.
+imports_warns = pytest.mark.filterwarnings("ignore:Cannot decide type:UserWarning")
+
+
+@imports_warns
 @pytest.mark.parametrize("part", PARTS)
-def test_onnxruntime_gives_what_gluon_gives(net, part, tmp_path, capfd):
+def test_onnxruntime_and_a_symbol_block_give_what_gluon_gives(net, part, tmp_path, capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # of mxnet, too
         exported = export_onnx(net, tmp_path / "a.onnx", part)
@@ -80,43 +85,29 @@ def test_onnxruntime_gives_what_gluon_gives(net, part, tmp_path, capfd):
     )
     assert {value.name: tuple(value.shape) for value in session.get_inputs()} == exported.inputs
     assert {value.name: tuple(value.shape) for value in session.get_outputs()} == exported.outputs
-    for n in (1, 7, 100):
+    files, names, outputs = export_symbol(net, tmp_path / "a", part)
+    assert (names, outputs) == exported[1:]
+    blocks = {
+        ctx: gluon.SymbolBlock.imports(str(files[0]), list(names), str(files[1]), ctx=ctx)
+        for ctx in (mx.cpu(0), mx.cpu(1))
+    }
+    for n in (1, 7):
         inputs, expected = given(net, part, n)
-        for name, result in zip(exported.outputs, session.run(None, inputs)):
-            assert result.shape == (n, exported.outputs[name][1])
+        for name, result in zip(outputs, session.run(None, inputs)):
+            assert result.shape == (n, outputs[name][1])
             np.testing.assert_allclose(result, expected[name].asnumpy(), rtol=CLOSE, atol=CLOSE)
-    assert capfd.readouterr() == ("", "")
-
-
-# MXNet's own, of every graph that is imported.
-imports_warns = pytest.mark.filterwarnings("ignore:Cannot decide type:UserWarning")
-
-
-@imports_warns
-@pytest.mark.parametrize("part", PARTS)
-def test_a_symbol_block_gives_what_gluon_gives(net, part, tmp_path, capfd):
-    files, inputs, outputs = export_symbol(net, tmp_path / "a", part)
-    for ctx in (mx.cpu(0), mx.cpu(1)):
-        block = gluon.SymbolBlock.imports(str(files[0]), list(inputs), str(files[1]), ctx=ctx)
-        for n in (1, 7):
-            arrays, expected = given(net, part, n)
-            results = block(*(nd.array(arrays[name], ctx=ctx) for name in inputs))
+        for ctx, block in blocks.items():
+            results = block(*(nd.array(inputs[name], ctx=ctx) for name in names))
             for name, result in zip(outputs, results if len(outputs) > 1 else [results]):
                 assert result.context == ctx
                 np.testing.assert_array_equal(result.asnumpy(), expected[name].asnumpy())
     assert capfd.readouterr() == ("", "")
 
-
-def test_the_file_says_what_is_in_it(tmp_path):
-    net = dense()
-    net.initialize()
-    export_onnx(net, tmp_path / "a.onnx")
     model = onnx.load(str(tmp_path / "a.onnx"))
     onnx.checker.check_model(model, full_check=True)
     assert [entry.version for entry in model.opset_import] == [13]
     assert model.ir_version == 7  # that of ONNX 1.8, which brought opset 13
     assert model.producer_name == "vae_gluon"
-    assert len(model.graph.input) == 2
     used = {name for node in model.graph.node for name in node.input}
     assert {value.name for value in model.graph.initializer} <= used
 
@@ -179,13 +170,6 @@ def linear_net():
     return net
 
 
-def test_a_file_that_onnx_refuses_is_not_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "_tidy", lambda onnx, model, graph: model.graph.ClearField("name"))
-    with pytest.raises(ValueError, match=r"this net as ONNX: .*'name' of 'graph'"):
-        export_onnx(linear_net(), tmp_path / "a.onnx")
-    assert not list(tmp_path.iterdir())
-
-
 class Shifted(gluon.HybridBlock):
     """An encoder with a parameter of any name."""
 
@@ -199,7 +183,7 @@ class Shifted(gluon.HybridBlock):
 
 
 @imports_warns
-@pytest.mark.parametrize("name", ["x", "eps", "z", "mu", "lv", "y"])
+@pytest.mark.parametrize("name", ["x", "mu"])
 def test_a_parameter_may_have_the_name_of_an_input_or_output(name, tmp_path):
     net = VAE(n_latent=2, encoder=Shifted(name))
     net.initialize(mx.init.Xavier())
@@ -212,27 +196,6 @@ def test_a_parameter_may_have_the_name_of_an_input_or_output(name, tmp_path):
     for results in (session.run(list(expected), inputs), symbols):
         for result, array in zip(results, expected.values()):
             np.testing.assert_allclose(result, array.asnumpy(), rtol=CLOSE, atol=CLOSE)
-
-
-def test_shared_parameters_are_exported_once(tmp_path):
-    layer = gluon.nn.Dense(8, in_units=8)
-    net = with_layers(layer, gluon.nn.Dense(8, in_units=8, params=layer.params))
-    inputs, expected = given(net, "encoder", 3)
-    files = export_symbol(net, tmp_path / "a", "encoder").files
-    assert len(nd.load(str(files[1]))) == 6
-    export_onnx(net, tmp_path / "a.onnx", "encoder")
-    session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"))
-    np.testing.assert_allclose(session.run(["mu"], inputs)[0], expected["mu"].asnumpy(), atol=CLOSE)
-
-
-def test_a_net_in_double_precision_is_exported_in_it(tmp_path):
-    net = linear_net()
-    net.cast("float64")
-    export_onnx(net, tmp_path / "a.onnx", "encoder")
-    session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"))
-    x = np.random.default_rng(1).random((3, 784))
-    expected = net.encode(nd.array(x, dtype="float64"))[0].asnumpy()
-    np.testing.assert_allclose(session.run(["mu"], {"x": x})[0], expected, rtol=1e-12)
 
 
 def with_layers(*layers):
@@ -252,15 +215,8 @@ def less(name, **options):
 
 @pytest.mark.parametrize(
     "layer",
-    [
-        gluon.nn.LayerNorm(in_channels=8),
-        less("mean", axis=1, keepdims=True),
-        less("sum", axis=1, keepdims=True),
-        less("max", axis=1, keepdims=True),
-        less("min", axis=1, keepdims=True),
-        less("norm", axis=1, keepdims=True),
-    ],
-    ids=["LayerNorm", "mean", "sum", "max", "min", "norm"],
+    [gluon.nn.LayerNorm(in_channels=8), *(less(name, axis=1, keepdims=True) for name in AXES)],
+    ids=["LayerNorm", *AXES],
 )
 def test_layers_over_axes_are_exported(layer, tmp_path):
     """Their operators take the axes as an attribute up to opset 13, and as an input since."""
@@ -271,20 +227,13 @@ def test_layers_over_axes_are_exported(layer, tmp_path):
     np.testing.assert_allclose(session.run(["lv"], inputs)[0], expected["lv"].asnumpy(), atol=CLOSE)
 
 
-def test_an_operator_that_onnx_does_not_have_is_named(tmp_path):
-    net = with_layers(gluon.nn.HybridLambda(lambda F, h: F.gamma(h)))
-    with pytest.raises(
-        ValueError, match="as ONNX: No conversion function registered for op type gamma"
-    ):
-        export_onnx(net, tmp_path / "a.onnx")
-    assert not list(tmp_path.iterdir())
-
-
 def test_onnx_is_left_as_it_was(tmp_path):
     before = dict(vars(onnx)), dict(vars(onnx.checker))
     export_onnx(with_layers(), tmp_path / "a.onnx")
-    with pytest.raises(ValueError, match=r"MXNet cannot write this net as ONNX.*gamma"):
-        export_onnx(with_layers(gluon.nn.HybridLambda("gamma")), tmp_path / "a.onnx")
+    message = "this net as ONNX: No conversion function registered for op type gamma"
+    with pytest.raises(ValueError, match=message):
+        export_onnx(with_layers(gluon.nn.HybridLambda("gamma")), tmp_path / "b.onnx")
+    assert not (tmp_path / "b.onnx").exists()
     nets = [with_layers() for _ in range(4)]
     paths = [tmp_path / f"{i}.onnx" for i in range(4)]
     with ThreadPoolExecutor(4) as pool:
@@ -292,17 +241,8 @@ def test_onnx_is_left_as_it_was(tmp_path):
     assert (dict(vars(onnx)), dict(vars(onnx.checker))) == before
 
 
-@pytest.fixture
-def run(tmp_path, digits, monkeypatch):
-    """The folder of a run."""
-    monkeypatch.setattr(datasets, "make_digits", lambda: digits)
-    words = ["train", "--dataset", "digits", "--n-hidden", "16", "--epochs", "1"]
-    assert cli.main([*words, "--out", str(tmp_path / "run")]) == 0
-    return tmp_path / "run"
-
-
-def test_the_command_exports_a_run(run, tmp_path, capsys):
-    capsys.readouterr()
+def test_the_command_exports_a_run(finished, tmp_path, capsys, monkeypatch):
+    run = shutil.copytree(finished, tmp_path / "run")
     assert cli.main(["export", str(run)]) == 0
     assert cli.main(["export", str(run), "--part", "decoder", "--out", str(tmp_path / "a/b")]) == 0
     assert cli.main(["export", str(run), "--format", "symbol", "--part", "encoder"]) == 0
@@ -313,12 +253,6 @@ def test_the_command_exports_a_run(run, tmp_path, capsys):
         f"{run / 'encoder-0000.params'}\n",
         "",
     )
-
-
-def test_the_command_says_what_is_missing(run, tmp_path, capsys, monkeypatch):
-    capsys.readouterr()
-    assert cli.main(["export", str(tmp_path)]) == 2
-    assert f"{tmp_path} holds no run with checkpoint.npz" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "onnx", None)
     assert cli.main(["export", str(run)]) == 2
     error = capsys.readouterr().err

@@ -2,9 +2,8 @@
 
 import errno
 import os
+import resource
 import stat
-import subprocess
-import sys
 import zipfile
 from contextlib import nullcontext
 
@@ -24,12 +23,20 @@ def old(tmp_path):
     return path
 
 
-def test_new_content_takes_the_place_of_the_old(old):
-    with replacing(old) as partial:
+def test_new_content_takes_the_place_of_the_old_with_the_usual_permissions_also_by_a_link(old):
+    link = old.parent.parent / "link.txt"
+    link.symlink_to(old)
+    with replacing(link) as partial:
         partial.write_text("new")
-        assert old.read_text() == "old"
+        with replacing(old) as other:  # another process, say, which writes to a file of its own
+            other.write_text("other")
+        assert old.read_text() == "other"
     assert old.read_text() == "new"
     assert list(old.parent.iterdir()) == [old]
+    assert link.is_symlink()
+    before = os.umask(0o022)
+    os.umask(before)
+    assert stat.S_IMODE(old.stat().st_mode) == 0o666 & ~before
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, PermissionError])
@@ -39,15 +46,6 @@ def test_after_an_error_the_old_content_is_there_and_nothing_else(old, error):
         raise error
     assert old.read_text() == "old"
     assert list(old.parent.iterdir()) == [old]
-
-
-def test_processes_that_write_the_same_file_write_to_files_of_their_own(old):
-    with replacing(old) as partial:
-        partial.write_text("first")
-        with replacing(old) as other:
-            other.write_text("second")
-        assert old.read_text() == "second"
-        assert partial.read_text() == "first"
 
 
 def test_content_is_on_the_disk_before_it_gets_its_name(old, monkeypatch):
@@ -61,39 +59,33 @@ def test_content_is_on_the_disk_before_it_gets_its_name(old, monkeypatch):
     assert calls == ["fsync", "replace", "fsync"]  # at last the folder's
 
 
-@pytest.mark.parametrize("folder", ["nowhere", "folder/file.txt"])
-def test_an_error_names_the_file_and_not_the_one_beside_it(old, folder):
-    path = old.parent.parent / folder / "new.txt"
-    with pytest.raises(OSError, match=f"directory: '{path}'$"), replacing(path) as partial:
-        partial.write_text("new")
-
-
-def test_a_full_disk_leaves_the_old_content(old):
-    code = (
-        "import resource, sys; from pathlib import Path; from vae_gluon._files import replacing\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "with replacing(Path(sys.argv[1])) as partial: partial.write_bytes(bytes(5000))"
-    )
-    done = subprocess.run([sys.executable, "-c", code, old], capture_output=True, text=True)
-    assert done.stderr.endswith(f"OSError: [Errno 27] File too large: '{old}'\n")
+def test_a_full_disk_leaves_the_old_content_and_is_named_with_the_file(old):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as error, replacing(old) as partial:
+            partial.write_bytes(bytes(5000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert error.value.filename == str(old)
     assert old.read_text() == "old"
     assert list(old.parent.iterdir()) == [old]
 
 
-def test_a_killed_process_leaves_the_old_content_and_a_partial_that_can_be_removed(old):
-    code = (
-        "import os, signal, sys; from pathlib import Path; from vae_gluon._files import replacing\n"
-        "with replacing(Path(sys.argv[1])) as partial:\n"
-        "    partial.write_text('ne'); os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    assert subprocess.run([sys.executable, "-c", code, old]).returncode == -9
-    assert old.read_text() == "old"
-    assert len(list(old.parent.iterdir())) == 2
-    with replacing(old) as partial:  # by a process that lives
+def test_what_a_killed_process_has_left_can_be_removed_and_not_what_others_write(old):
+    left = old.with_name(f".vae-gluon-{'0123456789abcdef'}.txt")
+    left.write_text("ne")  # locked by no process
+    with replacing(old) as partial:
         partial.write_text("new")
         remove_partials(old.parent)
         assert set(old.parent.iterdir()) == {old, partial}
     assert list(old.parent.iterdir()) == [old]
+
+
+def test_a_folder_has_one_owner_until_it_is_closed(old):
+    with lock(old.parent):
+        assert lock(old.parent) is None
+    lock(old.parent).close()
 
 
 def test_what_others_have_named_alike_stays_and_stops_nothing(old):
@@ -104,31 +96,6 @@ def test_what_others_have_named_alike_stays_and_stops_nothing(old):
     remove_partials(old.parent)
     assert [path.read_text() for path in strangers] == ["precious"] * 2
     assert old.read_text() == "old"
-
-
-def test_a_file_is_not_written_through_a_link_that_somebody_has_put_there(old, monkeypatch):
-    monkeypatch.setattr(files.secrets, "token_hex", lambda n: "0" * 16)
-    (old.parent / f".vae-gluon-{'0' * 16}.txt").symlink_to(old)
-    with pytest.raises(FileExistsError), replacing(old.with_name("other.txt")):
-        pass
-    assert old.read_text() == "old"
-
-
-def test_a_link_is_followed(old):
-    link = old.parent.parent / "link.txt"
-    link.symlink_to(old)
-    with replacing(link) as partial:
-        partial.write_text("new")
-    assert link.is_symlink()
-    assert old.read_text() == "new"
-
-
-def test_a_new_file_has_the_usual_permissions(old):
-    with replacing(old) as partial:
-        partial.write_text("new")
-    before = os.umask(0o022)
-    os.umask(before)
-    assert stat.S_IMODE(old.stat().st_mode) == 0o666 & ~before
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
@@ -145,21 +112,6 @@ def test_a_file_system_that_cannot_flush_is_no_error_and_one_that_fails_is(
     assert old.read_text() == ("old" if number == errno.EIO else "new")
 
 
-def test_a_folder_has_one_owner_until_it_is_closed_or_ends(old):
-    code = (
-        "import sys, time; from pathlib import Path; from vae_gluon._files import lock\n"
-        "held = lock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
-    )
-    words = [sys.executable, "-c", code, old.parent]
-    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"held\n"
-        assert lock(old.parent) is None
-        process.kill()
-    with lock(old.parent):
-        assert lock(old.parent) is None
-    lock(old.parent).close()
-
-
 def test_where_there_are_no_locks_there_are_no_owners(old, monkeypatch):
     def refuse(*args):
         raise OSError(errno.ENOLCK, "no locks available")
@@ -168,13 +120,6 @@ def test_where_there_are_no_locks_there_are_no_owners(old, monkeypatch):
     with lock(old.parent), lock(old.parent), replacing(old) as partial:
         partial.write_text("new")
     assert old.read_text() == "new"
-
-
-def test_a_lock_is_not_looked_for_behind_a_link(old):
-    (old.parent / ".lock").symlink_to(old)
-    with pytest.raises(OSError, match="symbolic links"):
-        lock(old.parent)
-    assert old.read_text() == "old"
 
 
 def test_only_files_are_read(old):
@@ -256,13 +201,13 @@ def test_any_damage_is_a_value_error_that_names_the_file(archive, tmp_path):
     whole = archive(a=npy(HEADER % b"2", bytes(8))).read_bytes()
     path = tmp_path / "damaged.npz"
     messages = []
-    for at in range(len(whole)):
+    for at in range(0, len(whole), 2):
         for damaged in (whole[:at], whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :]):
             path.write_bytes(damaged)
             try:
                 read_npz(path)
             except ValueError as error:
                 messages.append(str(error))
-    assert len(messages) > len(whole)
+    assert len(messages) > len(whole) / 2
     assert all(text.startswith(f"{path}: expected an .npz file") for text in messages)
     assert max(map(len, messages)) < len(str(path)) + 300

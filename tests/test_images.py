@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from vae_gluon import (
     conv_encoder,
     load_images,
     load_run,
-    make_digits,
     reconstruct,
 )
 from vae_gluon.command import cli
@@ -40,9 +38,10 @@ def read_one(folder, **options):
     return load_images(folder, **options)["train_data"][0, 0]
 
 
-def test_white_is_paper_and_black_is_ink(tmp_path):
+def test_white_is_paper_and_black_is_ink(tmp_path, monkeypatch):
     folder = draw(tmp_path, "a.png", "b.png")
-    image = read_one(folder)
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    image = read_one(f"~/{tmp_path.name}")
     assert image.dtype == np.float32
     np.testing.assert_allclose(image, 1 - GREYS / 255, atol=1e-7)
     assert (image[0, 0], image[-1, -1]) == (1, 0)
@@ -87,28 +86,22 @@ def layout(folder, *names):
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        (["train/a", "train/b", "test/a", "test/b"], (4, 4, ["a", "b"], ["a", "b"])),
         (["train/a", "train/b", "valid/a", "valid/b"], (4, 4, ["a", "b"], ["a", "b"])),
         (["Training/a", "Training/b", "Testing/a"], (4, 2, ["a", "b"], ["a"])),
-        (["TRAIN/a", "TRAIN/b", "Validation/a"], (4, 2, ["a", "b"], ["a"])),
-        (["training_set/a", "training_set/b", "test_set/b"], (4, 2, ["a", "b"], ["b"])),
-        (["seg_train/a", "seg_train/b", "seg_test/a", "seg_pred"], (4, 2, ["a", "b"], ["a"])),
-        (["seg_train/seg_train/a", "seg_train/seg_train/b", "seg_test/seg_test/a",
-          "seg_test/seg_test/b"], (4, 4, ["a", "b"], ["a", "b"])),
+        (["seg_train/seg_train/a", "seg_train/seg_train/b", "seg_test/seg_test/a", "seg_pred"],
+         (4, 2, ["a", "b"], ["a"])),
         (["train/a", "train/b", "val/a", "val/b", "test/a"], (4, 6, ["a", "b"], ["a", "b"])),
         (["train/a", "train/b", "dev/a", "unlabeled"], (4, 2, ["a", "b"], ["a"])),
         (["train/a", "train/b", "test"], (4, 2, ["a", "b"], [])),
         (["train/images", "valid/images"], (2, 2, [], [])),
         (["archive/data/train/a", "archive/data/train/b", "archive/data/val/a"],
          (4, 2, ["a", "b"], ["a"])),
-        (["train", "test"], (2, 2, [], [])),
         (["train"], (1, 1, [], [])),
         (["train/a", "train/b"], (3, 1, ["a", "b"], ["a"])),
         (["valid/a", "test/a", "test/b"], (5, 1, ["a", "b"], ["a"])),
         (["car", "train"], (3, 1, ["car", "train"], ["train"])),  # a class may be called so
         (["freight_train", "night_train"], (3, 1, ["freight_train", "night_train"],
                                             ["night_train"])),
-        (["images"], (1, 1, [], [])),
         (["a/x/y", "b/z"], (3, 1, ["a", "b"], ["a"])),
     ],
 )  # fmt: skip
@@ -155,19 +148,6 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     assert all(name in text for name in ("1 all (a link)", "1 current (a link)", "1 *.png"))
 
 
-def test_a_folder_that_may_not_be_entered_is_left_out(tmp_path, monkeypatch):
-    def scandir(path):
-        if str(path).endswith("secret"):
-            raise PermissionError(13, "Permission denied", path)
-        return real(path)
-
-    real = os.scandir
-    monkeypatch.setattr(os, "scandir", scandir)
-    draw(tmp_path, "a.png", "b.png", "secret/c.png")
-    with pytest.warns(UserWarning, match=r"left out: 1 secret \(Permission denied\)"):
-        assert len(load_images(tmp_path)["train_data"]) == 1
-
-
 @pytest.mark.parametrize("name", ["readme.txt", ".hidden.png", "c.gif"])
 def test_a_folder_without_pictures_is_refused(tmp_path, name):
     (tmp_path / name).write_bytes(b"text")
@@ -202,12 +182,12 @@ def of_mode(mode):
 @pytest.mark.parametrize(
     ("mode", "suffix", "expected"),
     [
-        *((mode, "png", [1, 0] if mode == "1" else [0.8, 0.2]) for mode in ("1", "L", "P", "RGB")),
-        *((mode, suffix, [0.4, 0.2]) for mode in ("LA", "RGBA") for suffix in ("png", "tif")),
+        ("1", "png", [1, 0]),
+        ("P", "png", [0.8, 0.2]),
+        *(("RGBA", suffix, [0.4, 0.2]) for suffix in ("png", "tif", "webp")),
+        ("LA", "png", [0.4, 0.2]),
         *(("I;16", suffix, [0.8, 0.2]) for suffix in ("png", "tiff")),
         *((mode, "tif", [0.8, 0.2]) for mode in ("I;16B", "RGB", "CMYK")),
-        ("RGB", "webp", [0.8, 0.2]),
-        ("RGBA", "webp", [0.4, 0.2]),
     ],
 )
 def test_pictures_of_every_kind_become_grey(tmp_path, mode, suffix, expected):
@@ -215,14 +195,6 @@ def test_pictures_of_every_kind_become_grey(tmp_path, mode, suffix, expected):
         lossless = {"lossless": True} if suffix == "webp" else {}
         of_mode(mode).save(tmp_path / f"{name}.{suffix}", **lossless)
     np.testing.assert_allclose(read_one(tmp_path), [expected], atol=0.005)
-
-
-def test_a_picture_in_the_colours_of_print_becomes_grey(tmp_path):
-    pixels = np.full((8, 8, 4), 0, np.uint8)
-    pixels[:, :, 3] = 255  # black ink
-    for name in "ab":
-        Image.fromarray(pixels, "CMYK").save(tmp_path / f"{name}.jpg")
-    assert (read_one(tmp_path) > 0.95).all()
 
 
 def test_a_photograph_is_turned_as_the_camera_was_held(tmp_path):
@@ -237,12 +209,6 @@ def encoded(pixels, kind="PNG", **options):
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, kind, **options)
     return file.getvalue()
-
-
-def test_a_picture_is_read_by_its_content_not_by_its_name(tmp_path):
-    for name in ("a.jpg", "b.webp"):
-        (tmp_path / name).write_bytes(encoded(GREYS))
-    np.testing.assert_allclose(read_one(tmp_path), 1 - GREYS / 255, atol=1e-7)
 
 
 FRAMES = {"save_all": True, "append_images": [Image.fromarray(255 - GREYS)]}
@@ -269,7 +235,7 @@ def test_a_bad_picture_gets_its_reason(tmp_path, name, content, message):
         load_images(tmp_path)
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(data=st.data(), kind=st.sampled_from(["PNG", "JPEG", "TIFF", "WEBP"]))
 def test_a_damaged_picture_gives_an_image_or_its_reason(tmp_path_factory, data, kind):
     folder = tmp_path_factory.getbasetemp() / "damaged_picture"
@@ -286,17 +252,9 @@ def test_pictures_of_all_sizes_are_brought_to_one(tmp_path, size, expected):
     images = load_images(tmp_path, size=size)
     assert images["train_data"].shape == images["test_data"].shape == (1, 1, *expected)
     assert 0 <= images["train_data"].min() < images["train_data"].max() <= 1
-
-
-@pytest.mark.parametrize("size", [0, (0, 8), (8, 8, 8), "8x8", 7.5])
-def test_a_size_is_one_number_or_two(tmp_path, size):
-    with pytest.raises(ValueError, match="size"):
-        load_images(draw(tmp_path, "a.png", "b.png"), size=size)
-
-
-def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(draw(tmp_path, "p/a.png", "p/b.png")))
-    assert read_one("~/p").shape == (6, 4)
+    for wrong in (0, (0, 8), (8, 8, 8), "8x8", 7.5):
+        with pytest.raises(ValueError, match="size"):
+            load_images(tmp_path, size=wrong)
 
 
 # Files of arrays
@@ -311,20 +269,20 @@ def test_an_npz_file_of_the_same_images_gives_the_same_bits(tmp_path, compress):
     for name, array in again.items():
         assert dataset[name].dtype == array.dtype
         np.testing.assert_array_equal(dataset[name], array)
+    for options in ({"size": 8}, {"invert": True}):
+        with pytest.raises(ValueError, match=r"images.npz: size and invert are for folders"):
+            load_images(tmp_path / "images.npz", **options)
 
 
-@pytest.mark.parametrize("path", ["mnist.npz", "."])
-def test_a_file_of_keras_is_read(tmp_path, path):
-    digits = make_digits(30, 10)
-    arrays = {
-        theirs: np.rint(255 * digits[ours][:, 0]).astype(np.uint8)
-        for ours, theirs in (("train_data", "x_train"), ("test_data", "x_test"))
-    }
-    np.savez(tmp_path / "mnist.npz", y_train=digits["train_label"][:, None], **arrays)
-    dataset = load_images(tmp_path / path)
-    assert set(dataset) == {"train_data", "train_label", "test_data"}
-    np.testing.assert_array_equal(dataset["train_data"][:, 0], arrays["x_train"] / np.float32(255))
-    np.testing.assert_array_equal(dataset["train_label"], digits["train_label"])
+def test_a_file_of_keras_is_read_in_bytes_or_greys_of_any_layout(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (4, 5, 5)).astype(np.uint8)
+    for x in (images, images.reshape(4, 25), images[:, None], images[..., None], images / 255):
+        np.savez(tmp_path / "mnist.npz", x_train=x, x_test=x[:1], y_train=np.arange(4))
+        for path in ("mnist.npz", "."):
+            dataset = load_images(tmp_path / path)
+            assert set(dataset) == {"train_data", "train_label", "test_data"}
+            np.testing.assert_allclose(dataset["train_data"][:, 0], images / 255, rtol=1e-6)
+            np.testing.assert_array_equal(dataset["train_label"], np.arange(4))
 
 
 BYTES = np.zeros((4, 5, 5), np.uint8)
@@ -336,14 +294,10 @@ BYTES = np.zeros((4, 5, 5), np.uint8)
         ({"images": BYTES}, r"expected arrays named train_data, .*, got \['images'\]"),
         ({"x_train": np.zeros((3, 5))}, r"train_data: .* \(N, height, width\), got \(3, 5\)"),
         ({"x_train": np.zeros((3, 2, 4, 4))}, r"got \(3, 2, 4, 4\)"),
-        ({"x_train": np.zeros((0, 4, 4))}, r"train_data: expected images, got none"),
         ({"x_train": BYTES.astype("U")}, r"train_data: expected pixels .* got an array of <U"),
-        ({"x_train": BYTES.astype(complex)}, r"train_data: expected pixels .* of complex128"),
         ({"x_train": np.array([{}])}, r"expected an .npz file of arrays, got: .*Object arrays"),
         ({"x_train": BYTES + 255.0}, r"train_data: expected pixels in \[0, 1\], got from 255"),
-        ({"x_train": BYTES * np.nan}, r"train_data: expected pixels in \[0, 1\], got NaN"),
         ({"x_train": BYTES, "x_test": BYTES[:, 1:]}, r"test_data: expected .*\(1, 5, 5\).* 4, 5\)"),
-        ({"x_train": BYTES, "y_train": np.array(5)}, r"train_label: expected 4 .* shape \(\)"),
         ({"x_train": BYTES, "y_train": np.arange(5)}, r"train_label: expected 4 labels"),
     ],
 )
@@ -353,7 +307,7 @@ def test_arrays_that_are_no_data_set_are_refused(tmp_path, arrays, message):
         load_images(tmp_path / "a.npz")
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(data=st.data(), compressed=st.booleans())
 def test_a_damaged_npz_file_gives_images_or_its_reason(tmp_path_factory, data, compressed):
     path = tmp_path_factory.getbasetemp() / "damaged.npz"
@@ -362,13 +316,6 @@ def test_a_damaged_npz_file_gives_images_or_its_reason(tmp_path_factory, data, c
     path.write_bytes(data.draw(damaged(content.getvalue())))
     with contextlib.suppress(ValueError):
         assert load_images(path)["train_data"].ndim == 4
-
-
-def test_options_for_pictures_are_refused_for_arrays(tmp_path):
-    np.savez(tmp_path / "a.npz", x_train=BYTES)
-    for options in ({"size": 8}, {"invert": True}):
-        with pytest.raises(ValueError, match=r"a.npz: size and invert are for folders"):
-            load_images(tmp_path / "a.npz", **options)
 
 
 # Nets and runs of any size
@@ -384,22 +331,20 @@ def test_convolutions_take_any_size_of_fours_and_name_the_next():
             build(shape=(27, 8))
 
 
-@pytest.mark.parametrize("arch", [["--n-layers", "1"], ["--arch", "conv"]])
-def test_pictures_become_a_run_with_all_its_figures(tmp_path, monkeypatch, capsys, arch):
+def test_pictures_become_a_run(tmp_path, monkeypatch, capsys, no_pictures):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     for kind in ("circles", "crosses"):
         for i in range(15):
             pixels = rng.integers(0, 255, (12, 8)).astype(np.uint8)
             draw(tmp_path, f"my shapes/{kind}/{i}.png", pixels=pixels)
-    words = ["train", "--data-dir", "my shapes", "--epochs", "1", "--n-hidden", "16", *arch]
+    words = ["train", "--data-dir", "my shapes", "--epochs", "1", "--n-hidden", "16"]
+    words += ["--arch", "conv"]
     assert cli.main(words) == 0
     out = capsys.readouterr().out
     assert "Training on 27 images of my_shapes (12 x 8), validating on 3" in out
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder.name.startswith("my_shapes_vae_gluon_2d")
-    assert len(list(folder.glob("*.png"))) == 8
     assert cli.main([*words, "--resume", "--epochs", "2"]) == 0
     assert cli.main(["evaluate", str(folder), "--k", "5"]) == 0
-    assert cli.main(["export", str(folder), "--format", "symbol"]) == 0
     assert load_run(folder).net.n_output == 96

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from after_epoch import AfterEpoch
 from mxnet import gluon, nd
+from plain_nets import Constant
 
 from vae_gluon import (
     VAE,
@@ -98,10 +99,8 @@ def test_what_is_no_weight_is_refused(digits, weight):
 
 
 def test_a_net_without_a_kl_term_cannot_have_it_weighed(digits):
-    net = gluon.nn.HybridSequential()
-    net.add(gluon.nn.Dense(1, in_units=784), gluon.nn.HybridLambda(lambda F, x: F.mean(x, axis=1)))
     with pytest.raises(ValueError, match="expected a net with kl_loss, to be weighed by 2, got"):
-        trained(digits, net=net, kl_weight=2)
+        trained(digits, net=Constant(), kl_weight=2)
 
 
 # The learning rate and the optimizer
@@ -110,9 +109,7 @@ def test_a_net_without_a_kl_term_cannot_have_it_weighed(digits):
 @pytest.mark.parametrize(
     "schedule",
     [
-        mx.lr_scheduler.FactorScheduler(4, 0.5, base_lr=0.004),
         mx.lr_scheduler.MultiFactorScheduler([3, 9], 0.1, base_lr=0.004),
-        mx.lr_scheduler.PolyScheduler(8, base_lr=0.004),
         mx.lr_scheduler.CosineScheduler(8, base_lr=0.004, final_lr=0.0001, warmup_steps=3),
     ],
     ids=lambda schedule: type(schedule).__name__,
@@ -120,14 +117,12 @@ def test_a_net_without_a_kl_term_cannot_have_it_weighed(digits):
 def test_each_training_follows_a_schedule_from_its_beginning(digits, tmp_path, schedule):
     """A schedule changes when it is asked, and may answer wrongly if it is first asked late."""
     options = {"learning_rate": schedule, "seed": 1}
-    whole, _ = trained(digits, 4, **options)
-    again, _ = trained(digits, 4, **options)
-    assert equal(whole, again)
-    for done in (1, 3):  # six steps an epoch: within the schedule, and beyond its end
+    whole, _ = trained(digits, 3, **options)
+    for done in (1, 2):  # six steps an epoch: within the schedule, and beyond its end
         trained(digits, done, **options, callbacks=[Checkpoint(tmp_path / "c")])
         resumed = VAE(n_hidden=16)
         state, _ = load_checkpoint(tmp_path / "c", resumed)
-        trained(digits, 4, resumed, **options, start=state)
+        trained(digits, 3, resumed, **options, start=state)
         assert equal(whole, resumed)
 
 
@@ -147,29 +142,15 @@ def test_a_function_of_the_step_is_a_schedule_and_its_first_step_is_0(digits, tm
     assert equal(halved, expected)
 
 
-def test_an_optimizer_and_a_warmup_are_used_twice(digits):
-    for options in (
-        {"optimizer": mx.optimizer.Adam(learning_rate=0.01)},
-        {
-            "optimizer": mx.optimizer.SGD(learning_rate=0.001, momentum=0.9),
-            "kl_weight": kl_warmup(9),
-        },
-    ):
-        one, other = (trained(digits, 2, **options)[0] for _ in range(2))
-        assert equal(one, other)
-
-
-def test_an_optimizer_is_taken_as_a_trainer_takes_it(digits):
+def test_an_optimizer_is_taken_as_a_trainer_takes_it_and_left_as_it_was(digits):
     ours, _ = trained(digits)
-    adam, _ = trained(digits, optimizer="adam")
-    instance, _ = trained(digits, optimizer=mx.optimizer.Adam(learning_rate=0.001))
-    sgd, _ = trained(digits, optimizer="sgd")
-    assert equal(ours, adam)
-    assert equal(ours, instance)
-    assert not equal(ours, sgd)
+    adam = mx.optimizer.Adam(learning_rate=0.001)
+    for optimizer in ("adam", adam, adam):
+        assert equal(ours, trained(digits, optimizer=optimizer)[0])
     states = []
     keep = AfterEpoch(lambda training: states.append(training.state))
-    trained(digits, optimizer="sgd", callbacks=[keep])
+    sgd, _ = trained(digits, optimizer="sgd", callbacks=[keep])
+    assert not equal(ours, sgd)
     assert states[0].moments == {}
     with pytest.raises(ValueError, match="expected no optimizer with start, which is of Adam, got"):
         trained(digits, optimizer="sgd", start=states[0])
@@ -178,6 +159,7 @@ def test_an_optimizer_is_taken_as_a_trainer_takes_it(digits):
 # When to stop
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_run_with_patience_keeps_its_best_epoch_and_goes_on_counting(
     tmp_path, monkeypatch, digits, capsys
 ):
@@ -199,8 +181,8 @@ def test_a_run_with_patience_keeps_its_best_epoch_and_goes_on_counting(
     assert json.loads((tmp_path / "run/history.json").read_text())["val"] == history
 
 
-def test_a_run_without_patience_has_no_best(tmp_path, monkeypatch, digits, capsys):
-    monkeypatch.setattr(datasets, "make_digits", lambda: digits)
+@pytest.mark.usefixtures("few_digits", "no_pictures")
+def test_a_run_without_patience_has_no_best(tmp_path, monkeypatch, capsys):
     words = ["train", "--dataset", "digits", "--n-hidden", "16", "--epochs", "1"]
     words += ["--kl-weight", "4", "--kl-warmup", "2", "--lr-decay", "0.9"]
     monkeypatch.chdir(tmp_path)

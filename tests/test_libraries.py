@@ -5,13 +5,10 @@ import os
 import platform
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from vae_gluon.mxnet_today import libraries
-
-linux = pytest.mark.skipif(platform.system() != "Linux", reason="is of Linux")
 
 
 @pytest.fixture
@@ -38,22 +35,17 @@ def machine(monkeypatch):
         ({"libc": "musl"}, "this is Linux on x86_64 with musl"),
         ({"processor": "riscv64"}, "this is Linux on riscv64 with glibc"),
         ({"system": "Darwin", "processor": "arm64", "libc": ""}, "this is Darwin on arm64"),
-        ({"system": "Windows", "processor": "AMD64", "libc": ""}, "this is Windows on AMD64"),
+        ({"system": "Darwin", "libc": ""}, ""),
+        ({"processor": "aarch64"}, ""),
+        ({}, ""),
     ],
 )
 def test_a_machine_without_a_wheel_is_named(machine, kind, told):
     machine(**kind)
-    assert libraries.no_wheel().endswith(told)
-    assert libraries.main() == libraries.no_wheel()
-
-
-@pytest.mark.parametrize(
-    ("system", "processor", "libc"),
-    [("Linux", "x86_64", "glibc"), ("Linux", "aarch64", "glibc"), ("Darwin", "x86_64", "")],
-)
-def test_machines_with_a_wheel_are_taken(machine, system, processor, libc):
-    machine(system, processor, libc)
-    assert libraries.no_wheel() == ""
+    message = libraries.no_wheel()
+    assert message.endswith(told)
+    assert bool(message) == bool(told)
+    assert not told or libraries.main() == message
 
 
 BARE = ("libstdc++.so.6", "libz.so.1")  # what Debian has at its barest
@@ -74,15 +66,8 @@ def test_missing_libraries_are_named_with_the_commands_that_install_them(
     assert told.startswith(f"MXNet 1.9.1 needs libgomp.so.1 and {missing}")
     assert "libstdc++.so.6" not in told
     assert command in told
-
-
-def test_only_what_is_missing_is_named(machine):
-    machine(has=(*BARE, "libgomp.so.1"))
-    assert "needs libquadmath.so.0, which" in libraries.missing_libraries()
-
-
-def test_a_machine_that_has_all_gets_no_message():
-    assert libraries.main() is None
+    machine(processor=processor, has=(*BARE, "libgomp.so.1"))
+    assert f"needs {missing}, which" in libraries.missing_libraries() or processor == "aarch64"
 
 
 @pytest.fixture
@@ -114,45 +99,32 @@ def test_on_arm_links_are_made_only_when_all_libraries_are_there(arm, machine):
     assert not list(arm.iterdir())
 
 
-@linux
-def test_the_path_of_a_library_is_that_of_its_file():
-    path = Path(libraries._path_of("libm.so.6"))
-    assert path.name == "libm.so.6"
-    assert path.is_file()
-
-
 # In a fresh process: what an import says.
 
 FAIL = """
 import sys
-from importlib.abc import MetaPathFinder
-class Missing(MetaPathFinder):
-    def find_spec(self, name, *_):
+class Missing:
+    def find_spec(name, path=None, target=None):
         if name == "mxnet":
-            raise {error}
-sys.meta_path.insert(0, Missing())
-import vae_gluon
+            raise errors.pop()
+sys.meta_path.insert(0, Missing)
+errors = [OSError("libfoo.so: no such file"), ModuleNotFoundError("No module", name="mxnet")]
+while errors:
+    try:
+        import vae_gluon
+    except ImportError as error:
+        print(error)
 """
 
 
-@pytest.mark.parametrize(
-    ("error", "told"),
-    [
-        (
-            'ModuleNotFoundError("No module named \'mxnet\'", name="mxnet")',
-            "MXNet is not installed, and is not installed along with vae_gluon, because its "
-            "metadata would take NumPy back below 2. Install it by: "
-            "python -m pip install --no-deps mxnet==1.9.1",
-        ),
-        ('OSError("libfoo.so: no such file")', "libfoo.so: no such file"),
-    ],
-)
-def test_an_import_without_mxnet_says_how_to_get_it(error, told):
-    done = subprocess.run(
-        [sys.executable, "-c", FAIL.format(error=error)], capture_output=True, text=True
-    )
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == f"ImportError: {told}"
+def test_an_import_without_mxnet_says_how_to_get_it():
+    done = subprocess.run([sys.executable, "-c", FAIL], capture_output=True, text=True)
+    assert done.stdout.splitlines() == [
+        "MXNet is not installed, and is not installed along with vae_gluon, because its metadata "
+        "would take NumPy back below 2. Install it by: "
+        "python -m pip install --no-deps mxnet==1.9.1",
+        "libfoo.so: no such file",
+    ], done.stderr
 
 
 def test_mxnet_can_be_imported_without_docstrings():

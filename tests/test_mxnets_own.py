@@ -2,6 +2,7 @@
 
 import sys
 
+import pytest
 from mxnets_own import run_file
 
 TESTS = """
@@ -29,6 +30,7 @@ def test_is_skipped():
 """
 
 
+@pytest.mark.slow
 def test_each_test_has_its_outcome(tmp_path):
     path = tmp_path / "test_file.py"
     path.write_text(TESTS)

@@ -6,7 +6,6 @@ import mxnet as mx
 import numpy as np
 import pytest
 from after_epoch import AfterEpoch
-from mxnet import gluon
 
 from vae_gluon import VAE, load_checkpoint, mnist_iterators, save_checkpoint, seed, train
 from vae_gluon.training import adam, adam_loop
@@ -56,13 +55,26 @@ def denormals(array):
 
 @pytest.mark.parametrize(
     "settings",
-    [*SETTINGS, {"clip_gradient": 0.5}, {"lazy_update": False}],
+    [*SETTINGS, {"clip_gradient": 0.5}, {"lazy_update": False}, {"multi_precision": True}],
     ids=str,
 )
 def test_weights_are_those_of_mxnets_adam_to_the_last_bit(settings):
-    ours, _ = run(Adam(**settings), steps=40)
-    theirs, _ = run(mx.optimizer.Adam(**settings), steps=40)
+    dtype = "float16" if "multi_precision" in settings else "float32"
+    ours, _ = run(Adam(**settings), 40, dtype=dtype)
+    theirs, _ = run(mx.optimizer.Adam(**settings), 40, dtype=dtype)
     assert (ours == theirs).all()
+
+
+@pytest.mark.parametrize("name", adam.DEFAULTS)
+def test_defaults_that_are_left_out_are_the_operators(name):
+    results = []
+    for settings in ({}, {name: adam.DEFAULTS[name]}):
+        weight, mean, variance = mx.nd.array([3.0]), mx.nd.array([0.5]), mx.nd.array([1e-9])
+        mx.nd.adam_update(
+            weight, mx.nd.array([5.0]), mean, variance, out=weight, lr=0.1, **settings
+        )
+        results.append([array.asscalar() for array in (weight, mean, variance)])
+    assert results[0] == results[1]
 
 
 def test_weights_stay_the_same_after_moments_have_faded():
@@ -71,16 +83,6 @@ def test_weights_stay_the_same_after_moments_have_faded():
     assert (ours == theirs).all()
     assert denormals(their_states[0]) == 600  # or there would be nothing to prevent
     assert denormals(states[0]) == 0
-
-
-def test_no_moment_is_ever_denormal():
-    adam = Adam(beta2=0.9)
-    weight = mx.nd.ones((1,))
-    updater = mx.optimizer.get_updater(adam)
-    updater(0, mx.nd.ones((1,)), weight)
-    for _ in range(8 * SWEEP_EVERY):
-        updater(0, mx.nd.zeros((1,)), weight)
-        assert denormals(updater.states[0][0]) == 0
 
 
 def test_second_moments_are_swept_too():
@@ -94,39 +96,6 @@ def test_second_moments_are_swept_too():
     ours, theirs = variances
     assert 1.2e-38 < theirs[0] < 2e-38 < theirs[1]  # the limit is between the two
     assert ours.tolist() == [0, theirs[1]]
-
-
-def test_half_precision_keeps_its_master_weights():
-    settings = {"multi_precision": True}
-    ours, _ = run(Adam(**settings), steps=200, dtype="float16")
-    theirs, _ = run(mx.optimizer.Adam(**settings), steps=200, dtype="float16")
-    assert (ours == theirs).all()
-
-
-def test_trainer_takes_it_and_keeps_its_state(tmp_path):
-    def make():
-        mx.random.seed(1)
-        net = gluon.nn.Dense(3, in_units=4)
-        net.initialize()
-        return net, gluon.Trainer(net.collect_params(), Adam(learning_rate=0.01))
-
-    def step(net, trainer, times):
-        for _ in range(times):
-            with mx.autograd.record():
-                loss = net(mx.nd.ones((5, 4))).square().sum()
-            loss.backward()
-            trainer.step(5)
-
-    net, trainer = make()
-    step(net, trainer, 3)
-    trainer.save_states(str(tmp_path / "states"))
-    net.save_parameters(str(tmp_path / "params"))
-    step(net, trainer, 3)
-    again, its_trainer = make()
-    again.load_parameters(str(tmp_path / "params"))
-    its_trainer.load_states(str(tmp_path / "states"))
-    step(again, its_trainer, 3)
-    assert (again.weight.data() == net.weight.data()).asnumpy().all()
 
 
 # The compiled loop
@@ -192,30 +161,24 @@ def test_numbers_that_are_not_finite_are_the_operators_too(calls, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("settings", "shape", "dtype"),
+    ("settings", "shape", "dtype", "stype"),
     [
-        ({"clip_gradient": 0.5}, (4, 3), "float32"),
-        ({}, (4, 3), "float64"),
-        ({}, (4, 3, 2, 2), "float32"),
+        ({"clip_gradient": 0.5}, (4, 3), "float32", "default"),
+        ({}, (4, 3), "float64", "default"),
+        ({}, (4, 3, 2, 2), "float32", "default"),
+        ({}, (4, 3), "float32", "row_sparse"),
     ],
 )
-def test_other_updates_are_left_to_the_operator(calls, settings, shape, dtype):
+def test_other_updates_are_left_to_the_operator(calls, settings, shape, dtype, stype):
     updater = mx.optimizer.get_updater(Adam(begin_num_update=COMPILE_AFTER, **settings))
     weight = mx.nd.ones(shape, dtype=dtype)
-    updater(0, mx.nd.ones(shape, dtype=dtype), weight)
+    updater(0, mx.nd.ones(shape, dtype=dtype).tostype(stype), weight)
     assert calls == []
     np.testing.assert_allclose(
         weight.asnumpy(),
         1 - 0.001 * (1 - 0.999**101) ** 0.5 / (1 - 0.9**101) * 0.1 / 0.001**0.5,
         rtol=1e-3,
     )
-
-
-def test_sparse_gradients_are_left_to_the_operator(calls):
-    updater = mx.optimizer.get_updater(Adam(begin_num_update=COMPILE_AFTER))
-    weight = mx.nd.ones((4, 3))
-    updater(0, mx.nd.ones((4, 3)).tostype("row_sparse"), weight)
-    assert calls == []
 
 
 def test_it_is_not_compiled_for_a_short_run(monkeypatch):
@@ -228,7 +191,8 @@ def test_it_is_not_compiled_for_a_short_run(monkeypatch):
 
 
 def test_a_training_gives_the_same_bits_with_and_without_it(tmp_path, digits, calls, monkeypatch):
-    """Also one that is begun with it and goes on without it, and the other way round."""
+    """Also one that is begun with it and goes on without it."""
+    few = {name: array[:80] for name, array in digits.items()}
 
     def run(first, second):
         """Train for an epoch, and another one resumed; return the bytes of the checkpoint."""
@@ -244,7 +208,7 @@ def test_a_training_gives_the_same_bits_with_and_without_it(tmp_path, digits, ca
                 if not loop:
                     without_loop(patch)
                 seed(1)
-                iterators = mnist_iterators(digits, batch_size=4)
+                iterators = mnist_iterators(few, batch_size=1)
                 start = load_checkpoint(path, net)[0] if epochs == 2 else None
                 options = {"progress": False, "seed": 1, "start": start}
                 train(net, *iterators, epochs, **options, callbacks=[keep])
@@ -255,22 +219,16 @@ def test_a_training_gives_the_same_bits_with_and_without_it(tmp_path, digits, ca
             return {name: arrays[name].tobytes() for name in arrays if "seconds" not in name}
 
     whole = run(True, True)
-    assert len(calls) == (300 - COMPILE_AFTER) * 8
-    for first, second in ((True, False), (False, True), (False, False)):
+    assert len(calls) == (160 - COMPILE_AFTER) * 8
+    for first, second in ((True, False), (False, False)):
         assert run(first, second) == whole
 
 
-def test_an_adam_that_uses_it_can_be_pickled(calls):
-    optimizer = Adam(begin_num_update=COMPILE_AFTER)
-    mx.optimizer.get_updater(optimizer)(0, mx.nd.ones((2, 2)), mx.nd.ones((2, 2)))
-    assert len(calls) == 1
-    assert pickle.loads(pickle.dumps(optimizer)).beta1 == optimizer.beta1
-
-
-def test_arrays_that_are_replaced_are_followed(calls):
+def test_arrays_that_are_replaced_are_followed_and_the_optimizer_can_be_pickled(calls):
     updater = mx.optimizer.get_updater(Adam(begin_num_update=COMPILE_AFTER))
     weights = [mx.nd.ones((2, 2)) for _ in range(2)]
     for weight in weights:
         updater(0, mx.nd.ones((2, 2)), weight)
         assert (weight < 1).asnumpy().all()
     assert len(calls) == 2
+    assert pickle.loads(pickle.dumps(updater.optimizer)).beta1 == updater.optimizer.beta1

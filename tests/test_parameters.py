@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mxnet import gluon, nd
 
-from vae_gluon import VAE, Checkpoint, load_checkpoint, mnist_iterators, seed, train
+from vae_gluon import VAE
 from vae_gluon.model import (
     check_arrays,
     check_parameters,
@@ -127,49 +127,7 @@ def test_a_damaged_file_is_refused_or_read_as_mxnet_reads_it(tmp_path_factory, d
         np.testing.assert_array_equal(array, loaded[name].asnumpy())
 
 
-@given(content=st.binary(max_size=300))
-def test_any_bytes_are_refused(tmp_path_factory, content):
-    path = tmp_path_factory.getbasetemp() / "any.params"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match="not a parameter file"):
-        read_parameters(path)
-
-
-def test_what_was_saved_loads(net, saved):
-    other = VAE(n_hidden=32)
-    other.load_parameters(saved)
-    for name, value in values(other).items():
-        np.testing.assert_array_equal(value, values(net)[name])
-
-
-def refuse(saved, arrays, message):
-    """See that a net refuses arrays in a file and stays as it was."""
-    nd.save(str(saved), arrays)
-    net = VAE(n_hidden=32)
-    net.initialize(mx.init.Xavier())
-    before = values(net)
-    with pytest.raises(ValueError, match=message) as error:
-        net.load_parameters(saved)
-    assert str(saved) in str(error.value)
-    for name, value in values(net).items():
-        np.testing.assert_array_equal(value, before[name])
-
-
 LAST = "decoder.1.bias"  # what loads last
-
-
-def test_another_width_is_named_in_the_error(saved):
-    other = VAE(n_hidden=33)
-    other.initialize()
-    arrays = {name: nd.array(value) for name, value in values(other).items()}
-    message = r"encoder.0.weight: expected \(32, 784\) float32, got \(33, 784\) float32"
-    refuse(saved, arrays, message)
-
-
-def test_a_single_unit_is_not_any_number_of_them(saved):
-    net = VAE(n_hidden=1)
-    with pytest.raises(ValueError, match=r"expected \(1, 784\) float32, got \(32, 784\)"):
-        net.load_parameters(saved)
 
 
 def test_names_are_listed_up_to_three():
@@ -216,69 +174,45 @@ def test_shared_parameters_are_written_once_and_set_everywhere(tmp_path):
     np.testing.assert_array_equal(third(x).asnumpy(), expected)
 
 
-def test_a_checkpoint_of_shared_parameters_is_resumed(tmp_path, digits):
-    def make():
-        encoder = gluon.nn.HybridSequential()
-        first = gluon.nn.Dense(8, in_units=8)
-        encoder.add(gluon.nn.Dense(8, in_units=784), first, gluon.nn.Dense(8, params=first.params))
-        encoder.add(gluon.nn.Dense(4, in_units=8))
-        return VAE(n_hidden=8, encoder=encoder)
-
-    def fit(epochs, start=None, net=None):
-        seed(1)
-        net = net or make()
-        callbacks = [Checkpoint(tmp_path / "run.npz")]
-        options = {"progress": False, "seed": 1, "start": start, "callbacks": callbacks}
-        return net, train(net, *mnist_iterators(digits), epochs, **options)
-
-    whole, history = fit(2)
-    fit(1)
-    net = make()
-    start, _ = load_checkpoint(tmp_path / "run.npz", net)
-    _, resumed = fit(2, start, net)
-    assert resumed.val == history.val
-    for name, array in parameter_arrays(net).items():
-        np.testing.assert_array_equal(array, parameter_arrays(whole)[name])
-
-
-def with_number(array, number):
-    array[5] = number
-    return array
-
-
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("changes", "message"),
     [
+        ({LAST: np.zeros((784, 1), "f4")}, r"expected \(784,\) float32, got \(784, 1\) float32"),
+        ({LAST: np.zeros(784)}, r"expected \(784,\) float32, got \(784,\) float64"),
+        ({LAST: np.full(784, np.nan, "f4")}, "expected finite numbers, got nan"),
+        ({LAST: np.full(784, -np.inf, "f4")}, "expected finite numbers, got -inf"),
         (
-            lambda bias: bias.reshape((784, 1)),
-            r"expected \(784,\) float32, got \(784, 1\) float32",
+            {LAST: None, "decoder.1.bisa": np.zeros(784)},
+            "expected decoder.1.bias, got ",
         ),
-        (lambda bias: bias.astype("float64"), r"expected \(784,\) float32, got \(784,\) float64"),
-        (lambda bias: with_number(bias, np.nan), "expected finite numbers, got nan"),
-        (lambda bias: with_number(bias, np.inf), "expected finite numbers, got inf"),
-        (lambda bias: with_number(bias, -np.inf), "expected finite numbers, got -inf"),
     ],
-    ids=["longer shape", "type", "nan", "inf", "-inf"],
+    ids=["longer shape", "type", "nan", "-inf", "name"],
 )
-def test_an_array_that_does_not_fit_is_named_in_the_error(saved, change, message):
-    arrays = nd.load(str(saved))
-    arrays[LAST] = change(arrays[LAST])
-    refuse(saved, arrays, f"decoder.1.bias: {message}")
-
-
-def test_missing_and_extra_names_are_named_in_the_error(saved):
-    arrays = nd.load(str(saved))
-    arrays["decoder.1.bisa"] = arrays.pop(LAST)
-    refuse(saved, arrays, "expected decoder.1.bias, got 'decoder.1.bisa'")
+def test_arrays_that_do_not_fit_are_named_in_the_error_and_the_net_stays(saved, changes, message):
+    arrays = {**nd.load(str(saved))}
+    for name, array in changes.items():
+        arrays[name] = None if array is None else nd.array(array, dtype=array.dtype)
+    nd.save(str(saved), {name: array for name, array in arrays.items() if array is not None})
+    net = VAE(n_hidden=32)
+    net.initialize(mx.init.Xavier())
+    before = values(net)
+    with pytest.raises(ValueError, match=f"{saved}: .*{message}"):
+        net.load_parameters(saved)
+    for name, value in values(net).items():
+        np.testing.assert_array_equal(value, before[name])
 
 
 def test_gluons_own_allowances_are_made(net, saved):
+    with pytest.raises(ValueError, match=r"expected \(1, 784\) float32, got \(32, 784\)"):
+        VAE(n_hidden=1).load_parameters(saved)  # and not any number of units
     arrays = nd.load(str(saved))
     del arrays[LAST]
     arrays["more.weight"] = nd.ones((3,))
     arrays["encoder.0.bias"] = arrays["encoder.0.bias"].astype("float64") + 1
     nd.save(str(saved), arrays)
     before = values(net)
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.params"):
+        net.load_parameters("nowhere.params")
     net.load_parameters(saved, allow_missing=True, ignore_extra=True, cast_dtype=True)
     np.testing.assert_array_equal(values(net)[LAST], before[LAST])
     assert values(net)["encoder.0.bias"].mean() == 1
@@ -294,8 +228,3 @@ def test_the_tutorials_names_are_known(net, tmp_path):
     VAE(n_hidden=32).load_parameters(path)  # as mx.model.load_checkpoint names them
     with pytest.raises(ValueError, match=r"dense0_weight: expected \(31, .*, got \(32, 784\)"):
         VAE(n_hidden=31).load_parameters(path)
-
-
-def test_a_missing_file_is_named_in_the_error(net):
-    with pytest.raises(FileNotFoundError, match=r"nowhere\.params"):
-        net.load_parameters("nowhere.params")

@@ -5,14 +5,11 @@ import json
 import math
 from pathlib import Path
 
-import mxnet as mx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vae_gluon import encode
 from vae_gluon.training.run_config import (
-    ARCHITECTURES,
     OPTIONS,
     RunConfig,
     integer,
@@ -30,26 +27,26 @@ def changed(**values):
 # Readers, of words and of JSON
 
 
-@pytest.mark.parametrize("value", ["3", 9])
-def test_integers_are_read_from_the_least_to_the_most(value):
-    assert integer(3, 9)(value) == int(value)
-
-
 @pytest.mark.parametrize("value", [2, 10, 3.0, True, None, [3], "", 10**400])
-def test_everything_else_is_no_such_integer(value):
+def test_integers_are_read_from_the_least_to_the_most(value):
+    assert [integer(3, 9)(value) for value in ("3", 9)] == [3, 9]
     with pytest.raises(ValueError, match="expected an integer of at least 3 and at most 9, got "):
         integer(3, 9)(value)
 
 
-@pytest.mark.parametrize("value", [1e-300, 1, "2.5"])
-def test_numbers_above_zero_are_read(value):
-    assert positive(value) == float(value)
-
-
 @pytest.mark.parametrize("value", [0, -1.0, math.nan, math.inf, 10**400, True, None])
-def test_everything_else_is_no_such_number(value):
+def test_numbers_above_zero_are_read(value):
+    assert [positive(value) for value in (1e-300, 1, "2.5")] == [1e-300, 1, 2.5]
     with pytest.raises(ValueError, match="expected a number above 0, got "):
         positive(value)
+
+
+@pytest.mark.parametrize("word", ["0", "1.1", "nan"])
+def test_a_decay_is_above_zero_and_at_most_one(word):
+    read = OPTIONS["lr_decay"].metadata["read"]
+    assert [read(word) for word in ("0.5", 1)] == [0.5, 1]
+    with pytest.raises(ValueError, match="expected a number above 0 and up to 1, got "):
+        read(word)
 
 
 @pytest.mark.parametrize(("word", "value"), [("48x32", (48, 32)), ("64", (64, 64)), (None, None)])
@@ -57,21 +54,13 @@ def test_a_size_is_a_height_and_a_width_or_both_in_one(word, value):
     assert picture_size(word and OPTIONS["size"].metadata["read"](word)) == value
 
 
-def test_each_option_reads_its_default():
-    for name in OPTIONS.keys() - {"dataset", "size", "patience"}:
-        assert OPTIONS[name].metadata["read"](OPTIONS[name].default) == OPTIONS[name].default
-
-
 def test_a_config_goes_through_json():
     config = changed(lr=0.5, shuffle=True, data_dir="/somewhere", n_workers=2)
     assert RunConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
-    max_leaves=8,
-)
+PLAIN_JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+JSON = PLAIN_JSON | st.lists(PLAIN_JSON, max_size=2) | st.dictionaries(st.text(), PLAIN_JSON)
 
 
 @settings(max_examples=100)
@@ -107,24 +96,14 @@ def test_options_are_in_the_name_of_the_default_folder():
 # The net
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
-def test_each_net_has_the_latent_space_of_its_config(arch, digits):
-    net = changed(arch=arch, n_latent=3, n_hidden=16).make_net()
-    net.initialize(mx.init.Xavier())
-    mu, lv = encode(net, digits["test_data"])
-    assert mu.shape == lv.shape == (200, 3)
-
-
 def test_dense_layers_are_as_many_and_as_wide_as_the_config_says():
     net = changed(n_hidden=16, n_latent=3, n_layers=3).make_net()
     assert [layer.weight.shape for layer in net.encoder] == [(16, 784), (16, 16), (16, 16), (6, 16)]
     assert [layer.weight.shape for layer in net.decoder] == [(16, 3), (16, 16), (16, 16), (784, 16)]
-
-
-def test_convolutions_have_a_hidden_layer_as_wide_as_the_config_says():
     net = changed(arch="conv", n_hidden=16, n_latent=3).make_net()
     assert net.encoder[-1].weight.shape == (6, 16)
     assert net.decoder[0].weight.shape == (16, 3)
+    assert net.n_latent == 3
 
 
 def test_names_are_those_of_the_tutorials_files():

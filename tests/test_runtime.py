@@ -14,30 +14,21 @@ def test_context_is_the_gpu_if_there_is_one():
 
 
 def test_gpu_that_cannot_be_used_does_not_count(monkeypatch):
-    def fail(*args, **kwargs):
-        raise mx.base.MXNetError("CUDA: no kernel image is available")
-
-    monkeypatch.setattr(mx.context, "num_gpus", lambda: 1)
-    monkeypatch.setattr(mx.nd, "zeros", fail)
-    assert not gpu_exists()
-    monkeypatch.setattr(mx.context, "num_gpus", fail)
-    assert default_context() == mx.cpu()
-
-
-def test_gpu_that_fails_when_its_result_is_awaited_does_not_count(monkeypatch):
     class Late:
         def wait_to_read(self):
             raise mx.base.MXNetError("CUDA: out of memory")
 
-    monkeypatch.setattr(mx.context, "num_gpus", lambda: 1)
-    monkeypatch.setattr(mx.nd, "zeros", lambda shape, ctx: Late())
-    assert not gpu_exists()
+    def fail(*args, **kwargs):
+        raise mx.base.MXNetError("CUDA: no kernel image is available")
 
-
-def test_gpu_that_can_be_used_is_used(monkeypatch):
     monkeypatch.setattr(mx.context, "num_gpus", lambda: 1)
+    for zeros in (fail, lambda shape, ctx: Late()):  # at once, or when its result is awaited
+        monkeypatch.setattr(mx.nd, "zeros", zeros)
+        assert not gpu_exists()
     monkeypatch.setattr(mx.nd, "zeros", lambda shape, ctx: {mx.gpu(0): mx.nd.ones(shape)}[ctx])
     assert default_context() == mx.gpu(0)
+    monkeypatch.setattr(mx.context, "num_gpus", fail)
+    assert default_context() == mx.cpu()
 
 
 def test_context_of_a_net_is_where_its_parameters_are(net):

@@ -1,9 +1,9 @@
 """MXNet computes on every core that the process may use, unless told otherwise."""
 
 import os
+import re
 import subprocess
 import sys
-from functools import cache
 
 import numpy as np
 import pytest
@@ -25,17 +25,13 @@ def machine(monkeypatch):
     return files, allowed
 
 
-def test_hardware_threads_of_one_core_count_once(machine):
+def test_hardware_threads_of_one_core_that_the_process_may_use_count_once(machine):
+    files, allowed = machine
     assert threads.usable_cores() == 2
-
-
-def test_only_processors_that_the_process_may_use_count(machine):
-    machine[1].difference_update({1, 3})
+    allowed.difference_update({1, 3})
     assert threads.usable_cores() == 1
-
-
-def test_processors_are_cores_where_nothing_tells_their_siblings(machine):
-    machine[0].clear()
+    allowed.update({1, 3})
+    files.clear()  # nothing tells which are siblings
     assert threads.usable_cores() == 4
 
 
@@ -46,22 +42,15 @@ def test_processors_are_cores_where_nothing_tells_their_siblings(machine):
         ({"/sys/fs/cgroup/cpu.max": "250000 100000"}, 2),
         ({"/sys/fs/cgroup/cpu.max": "50000 100000"}, 1),
         ({"/sys/fs/cgroup/cpu.max": "max 100000"}, 4),
-        ({"/sys/fs/cgroup/a/b/cpu.max": "200000 100000"}, 2),
-        ({"/sys/fs/cgroup/a/cpu.max": "200000 100000", "/sys/fs/cgroup/cpu.max": "max 100000"}, 2),
+        ({"/sys/fs/cgroup/a:/b/cpu.max": "200000 100000"}, 2),
+        ({"/sys/fs/cgroup/a:/cpu.max": "200000 100000", "/sys/fs/cgroup/cpu.max": "max 100000"}, 2),
     ],
 )
 def test_quota_of_a_control_group_and_of_those_above_it_limits(machine, files, cores):
     machine[0].clear()
     machine[0].update(files)
-    machine[0]["/proc/self/cgroup"] = "0::/a/b"
+    machine[0]["/proc/self/cgroup"] = "0::/a:/b"
     assert threads.usable_cores() == cores
-
-
-def test_a_group_may_have_a_colon_in_its_name(machine):
-    machine[0].clear()
-    machine[0]["/proc/self/cgroup"] = "0::/a:b"
-    machine[0]["/sys/fs/cgroup/a:b/cpu.max"] = "200000 100000"
-    assert threads.usable_cores() == 2
 
 
 @pytest.mark.parametrize(("quota", "cores"), [("200000", 2), ("-1", 4)])
@@ -80,86 +69,48 @@ def test_system_that_does_not_tell_is_left_to_mxnet(monkeypatch):
     assert load_mxnet() is None
 
 
-@linux
-def test_affinity_of_this_process_counts():
-    assert 1 <= threads.usable_cores() <= len(os.sched_getaffinity(0))
-
-
-# What becomes of it in a fresh process: how many threads it has after it has computed. All but
-# those of OpenMP are there in each case.
+# What becomes of it in a fresh process: how many threads it has after it has computed, which of
+# all but those of OpenMP are there in each case, and what libgomp, which has them, says of itself.
 
 COUNT = """
 import os, mxnet as mx, numpy as np
 x = mx.nd.array(np.ones((1000, 1000), np.float32))
 mx.nd.FullyConnected(x, x, num_hidden=1000, no_bias=True).wait_to_read()
-print(len(os.listdir("/proc/self/task")), os.environ.get("MXNET_OMP_MAX_THREADS"))
+names = ("MXNET_OMP_MAX_THREADS", "GOMP_SPINCOUNT")
+print(len(os.listdir("/proc/self/task")), *map(os.environ.get, names))
 """
 
 
-@cache
-def count(first, **environment):
-    code = first + COUNT
-    keep = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "MXNET_"))}
-    output = subprocess.run(
-        [sys.executable, "-c", code],
-        env=keep | {"OPENBLAS_NUM_THREADS": "1"} | environment,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    number, setting = output.split()
-    return int(number), setting
-
-
-@linux
-# On one core MXNet's own number is the right one: there is nothing to tell apart.
-@pytest.mark.skipif((threads.usable_cores() or 1) < 2, reason="needs two cores")
-def test_mxnet_computes_on_every_core_in_one_team():
-    single, _ = count("import vae_gluon;", OMP_NUM_THREADS="1")
-    every, _ = count("import vae_gluon;")
-    # One team: a second one, of the thread that copies x, would be as many again.
-    assert every - single == threads.usable_cores() - 1
-
-
-@linux
-def test_no_setting_is_left_behind_for_other_programs():
-    _, setting = count("import vae_gluon;")
-    assert setting == "None"
-
-
-def libgomp_settings(**environment):
-    """What libgomp, which computes MXNet's threads, says of itself when the package loads it."""
-    keep = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_"))}
-    return subprocess.run(
-        [sys.executable, "-c", "import vae_gluon, os; print(os.environ.get('GOMP_SPINCOUNT'))"],
-        env=keep | {"OMP_DISPLAY_ENV": "verbose"} | environment,
+def count(first="import vae_gluon;", **environment):
+    """Return the threads, the settings that are left behind, and how many turns libgomp spins."""
+    keep = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_", "MXNET_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", first + COUNT],
+        env=keep | {"OPENBLAS_NUM_THREADS": "1", "OMP_DISPLAY_ENV": "verbose"} | environment,
         check=True,
         capture_output=True,
         text=True,
     )
+    number, *settings = done.stdout.split()
+    return int(number), settings, re.search("GOMP_SPINCOUNT = '(.*)'", done.stderr)[1]
 
 
 @linux
-def test_threads_that_wait_go_to_sleep():
-    told = libgomp_settings()
-    assert f"GOMP_SPINCOUNT = '{threads.SPINS}'" in told.stderr
-    assert told.stdout == "None\n"
+def test_mxnet_computes_on_every_core_in_one_team_that_sleeps_unless_told_otherwise():
+    every, settings, spins = count()
+    assert (settings, spins) == (["None", "None"], str(threads.SPINS))
+    single, settings, spins = count(OMP_NUM_THREADS="1", GOMP_SPINCOUNT="77")
+    assert (settings, spins) == (["None", "77"], "77")
+    # One team: a second one, of the thread that copies x, would be as many again.
+    assert every - single == threads.usable_cores() - 1
 
 
+@pytest.mark.slow
 @linux
-def test_how_to_wait_is_up_to_the_user():
-    told = libgomp_settings(GOMP_SPINCOUNT="77")
-    assert "GOMP_SPINCOUNT = '77'" in told.stderr
-    assert told.stdout == "77\n"
-    told = libgomp_settings(OMP_WAIT_POLICY="PASSIVE")
-    assert "GOMP_SPINCOUNT = '0'" in told.stderr
-    assert told.stdout == "None\n"
-
-
-@linux
-def test_number_set_by_the_user_stands():
-    single, _ = count("import vae_gluon;", OMP_NUM_THREADS="1")
-    assert count("import vae_gluon;", MXNET_OMP_MAX_THREADS="1") == (single, "1")
+def test_mxnets_own_number_and_a_policy_of_waiting_stand():
+    single, *_ = count(OMP_NUM_THREADS="1")
+    told = count(MXNET_OMP_MAX_THREADS="1", OMP_WAIT_POLICY="PASSIVE")
+    assert told == (single, ["1", "None"], "0")
 
 
 @linux

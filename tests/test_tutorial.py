@@ -97,8 +97,7 @@ plt.legend(['train', 'valid'])
 net2 = VAE(n_hidden=n_hidden, n_latent=n_latent, n_layers=n_layers, n_output=n_output,
            batch_size=batch_size)
 net2.load_params(model_prefix, ctx=model_ctx)
-if hybridize:
-    net2.hybridize()
+net2.hybridize()
 """,
     """
 test_iter.reset()
@@ -172,19 +171,12 @@ plt.savefig('2d_latent_space_scan_for_generation.png')
 ]
 
 
-@pytest.fixture(params=[False, True], ids=["plain", "hybridized"])
-def notebook(request, tmp_path, digits_folder, monkeypatch):
-    """The namespace after the last cell, ``net2`` hybridized or not."""
+def test_every_cell_runs_and_gives_what_the_tutorial_shows(tmp_path, digits_folder, monkeypatch):
     monkeypatch.setenv("VAE_GLUON_DATA", str(digits_folder))
     monkeypatch.chdir(tmp_path)
-    namespace = {"hybridize": request.param}
+    notebook = {}
     for cell in CELLS:
-        exec(cell, namespace)
-    yield namespace
-    plt.close("all")
-
-
-def test_every_cell_runs_and_gives_what_the_tutorial_shows(notebook, tmp_path):
+        exec(cell, notebook)
     assert notebook["training_loss"][-1] < notebook["training_loss"][0]
     assert all(np.isfinite(notebook["training_loss"] + notebook["validation_loss"]))
     assert notebook["original"].shape == notebook["net2"].output.shape == (100, 784)
@@ -197,9 +189,8 @@ def test_every_cell_runs_and_gives_what_the_tutorial_shows(notebook, tmp_path):
         "generated_samples_with_2D_latent_space.png",
         "2d_latent_space_scan_for_generation.png",
     }
-
-
-def test_our_scan_is_the_tutorials(notebook):
+    # Our scan is the tutorial's.
     z = ndtri_grid(20)
     ax = plotting.plot_scan(decode(notebook["net2"], z), z)
     np.testing.assert_allclose(ax.images[0].get_array(), notebook["canvas"], atol=1e-5)
+    plt.close("all")

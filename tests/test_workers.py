@@ -1,7 +1,6 @@
 """What each of several workers takes of the data, and how it notices that the others have gone."""
 
-import subprocess
-import sys
+import threading
 import time
 
 import mxnet as mx
@@ -9,10 +8,9 @@ import numpy as np
 import pytest
 from mxnet import nd
 
-from vae_gluon import VAE, History, TrainingState, mnist_iterators, seed, train
+from vae_gluon import VAE, mnist_iterators, seed, train
 from vae_gluon.distributed import Workers, workers
-from vae_gluon.distributed.workers import Watchdog, check_agreement, shard, total
-from vae_gluon.training import loop
+from vae_gluon.distributed.workers import Watchdog, check_agreement, shard
 
 
 def numbered(n_train, n_test):
@@ -130,17 +128,6 @@ def test_a_step_is_on_the_mean_over_the_batches_of_all_workers(net, digits, monk
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
 
 
-def test_workers_of_one_seed_have_noise_of_their_own_when_resumed_too(net, digits, monkeypatch):
-    seeded = []
-    monkeypatch.setattr(loop, "seed_epoch", lambda *numbers: seeded.append(numbers))
-    moments = {
-        name: [np.zeros(p.shape)] * 2 for name, p in net._collect_params_with_prefix().items()
-    }
-    start = TrainingState(History(*[[1.0]] * 6), 6, moments)
-    loop.train(net, *mnist_iterators(digits), 2, progress=False, seed=(7, 1), start=start)
-    assert seeded == [(7, 1, 0), (7, 1, 1)]
-
-
 def test_workers_with_the_same_config_agree_and_others_do_not(monkeypatch):
     halves = []
     monkeypatch.setattr(
@@ -151,14 +138,6 @@ def test_workers_with_the_same_config_agree_and_others_do_not(monkeypatch):
     check_agreement(Together(halves[0]), {"seed": 1, "lr": 0.1})
     with pytest.raises(ValueError, match="worker 0 has other options, images, checkp"):
         check_agreement(Together(halves[0]), {"seed": 2, "lr": 0.1})
-
-
-def test_totals_of_one_store_have_keys_of_their_own():
-    keys = []
-    store = Together([1.0])
-    store.init = lambda key, value: keys.append(key)
-    assert [total(store, [number])[0] for number in (1, 2, 3)] == [2, 3, 4]
-    assert len(set(keys)) == 3
 
 
 def test_beats_that_come_in_time_keep_a_process_alive(monkeypatch):
@@ -179,9 +158,25 @@ def test_beats_that_come_in_time_keep_a_process_alive(monkeypatch):
     assert not ended
 
 
-def test_a_process_that_comes_to_no_batch_ends():
-    code = "import time; from vae_gluon.distributed import Watchdog\n"
-    code += "Watchdog(1).start(); time.sleep(30)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 1  # and not 0, after the sleep
-    assert "no batch for 1 seconds" in done.stderr
+def test_a_process_that_comes_to_no_batch_ends(monkeypatch, capsys):
+    ended, codes = threading.Event(), []
+    monkeypatch.setattr(workers.os, "_exit", lambda code: codes.append(code) or ended.set())
+    watchdog = Watchdog(0.1)
+    watchdog.start()
+    ended.wait()
+    watchdog.stop()
+    assert set(codes) == {1}
+    assert "no batch for 0.1 seconds" in capsys.readouterr().err
+
+
+def test_workers_that_never_come_are_waited_for_so_long(monkeypatch, capsys):
+    ended, codes = threading.Event(), []
+    monkeypatch.setattr(workers.os, "_exit", lambda code: codes.append(code) or ended.set())
+    monkeypatch.setattr(workers.mx.kv, "create", lambda name: ended.wait())  # as MXNet waits
+    variables = {"NUM_WORKER": "2", "NUM_SERVER": "1", "PS_ROOT_PORT": "9091"}
+    for name, value in {**variables, "PS_ROOT_URI": "10.0.0.1"}.items():
+        monkeypatch.setenv(f"DMLC_{name}", value)
+    workers.join("dist_sync", timeout=0.05)
+    assert set(codes) == {1}
+    message = "after 0.5 seconds not all have joined at 10.0.0.1:9091 (workers: 2, servers: 1)"
+    assert message in capsys.readouterr().err
