@@ -192,6 +192,9 @@ def test_a_net_that_cannot_be_trained_is_refused(digits, net):
         with pytest.raises(ValueError, match=message):
             train(net, *mnist_iterators(digits), epochs=1, progress=False)
 
+    net.encoder[0].bias.data()[3] = np.inf
+    refuse("encoder.0.bias: expected finite numbers, got inf")
+    net.encoder[0].bias.data()[3] = 0
     net.decoder[0].weight.grad_req = "add"
     refuse(r"grad_req='add' for decoder\.0\.weight")
     net.collect_params().setattr("grad_req", "null")
