@@ -78,7 +78,7 @@ class _Parser(argparse.ArgumentParser):
         return namespace, unknown
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: error: {message} ({self.prog} --help for details)\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
