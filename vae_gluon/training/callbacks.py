@@ -289,7 +289,7 @@ class CollapseReport(Callback):
     """Report the first epoch after which no latent unit is active.
 
     A unit's KL divergence is at least half the variance of its mean over the images. So if the sum
-    over units is below half of 0.01, the variance of an active unit (Burda et al.,
+    over units is below half of 0.01, the least variance of an active unit (Burda et al.,
     arXiv:1509.00519), none is active. ``train`` adds it unless ``progress`` is False.
     """
 
