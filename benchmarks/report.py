@@ -1,4 +1,4 @@
-"""Results -> tables to read and a plot to look at."""
+"""Results -> tables and a plot."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 MANY_CORES = Path(__file__).with_name("many_cores.md")  # from another machine
 BASE = "package"
-RIVALS = {  # the columns of the race: a short name for each
+RIVALS = {  # columns of the race: short names
     "tutorial": "tutorial",
     "package without numba": "without numba",
     "PyTorch eager": "PyTorch eager",
@@ -32,7 +32,7 @@ def text(results: dict) -> str:
         parts.append(f"\n## By {what}: time of an image, in the package's\n\n")
         parts.append(sweep_table(what, sweep))
     if "busy" in results:
-        parts.append("\n## Beside other programs: milliseconds a step, validation included\n\n")
+        parts.append("\n## On busy cores: milliseconds a step, validation included\n\n")
         parts.append(busy_table(results["busy"]))
     if "startup" in results:
         rows = [[name, f"{taken:.2f}"] for name, taken in results["startup"].items()]
@@ -60,7 +60,7 @@ def ratios(mine: list[float], theirs: list[float]) -> tuple[float, float, float]
 
 
 def race_table(race: list[dict]) -> str:
-    """Lay out what share of each rival's time each contender takes."""
+    """Lay out each contender's time as a share of each rival's."""
     by_name = {result["name"]: result for result in race}
     rivals = {name: short for name, short in RIVALS.items() if name in by_name}
     rows = []
@@ -89,7 +89,7 @@ def sweep_table(what: str, sweep: dict[str, dict[str, float]]) -> str:
 
 
 def busy_table(busy: dict[str, dict[str, float]]) -> str:
-    """Lay out the time of a step beside each number of busy loops."""
+    """Lay out the time of a step for each number of busy loops."""
     names = list(next(iter(busy.values())))
     rows = [
         [*point.split(", "), *(f"{taken.get(name, float('nan')):.1f}" for name in names)]
@@ -112,7 +112,7 @@ def endurance(lasting: dict) -> str:
 
 
 def plot(results: dict, path: Path) -> None:
-    """Draw the race's rounds, the sweeps' times of an image, and the long run."""
+    """Draw the race's rounds, the sweeps' times per image, and the long run."""
     figure = Figure(figsize=(13, 7.5), layout="constrained")
     axes = iter(figure.subplots(2, 3).flat)
     if "race" in results:

@@ -15,20 +15,20 @@ model             ``VAE`` with ``Decoder``, ``GaussianSampler``, ``GaussianKL``,
 training          ``train`` -> ``History``; ``kl_warmup``; ``evaluate``; ``seed``,
                   ``gpu_exists``, ``default_context``
 callbacks         ``Checkpoint``, ``EarlyStopping``, ``CSVLogger``; ``LivePictures`` in a notebook,
-                  ``Film``; ``Callback`` for your own, which is handed the ``Training``
+                  ``Film``; ``Callback`` for your own, which gets the ``Training``
 resuming          ``save_checkpoint``, ``load_checkpoint`` -> ``TrainingState``;
-                  ``load_run`` -> ``LoadedRun``, of the command's folder
+                  ``load_run`` -> ``LoadedRun``, from the command's folder
 a trained net     ``encode``, ``decode``, ``reconstruct``, ``sample_prior``, ``ndtri_grid``,
                   ``interpolate``, ``traversals``, ``principal_components``: NumPy arrays
-how good it is    ``elbo``, ``log_likelihood``, ``active_units``
+evaluation        ``elbo``, ``log_likelihood``, ``active_units``
 export            ``export_onnx``, ``export_symbol`` -> ``Exported``
 pictures          ``plotting``: from arrays to matplotlib's axes
 interactive page  ``explore``: the latent plane, in a notebook or a file
 ================  =============================================================================
 
 Images are (N, n_output) with pixels in [0, 1], losses negative ELBOs in nats per image. Import this
-package before ``mxnet``, so that MXNet computes on every core (and, with NumPy 1.24 or newer, so
-that it can be imported).
+package before ``mxnet``, so that MXNet uses every core and, with NumPy 1.24 or newer, can be
+imported.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-# Before the others: mxnet itself, with what it needs on today's machines.
+# First: mxnet itself, with its fixes for current machines.
 from vae_gluon import mxnet_today  # noqa: F401
 
 # isort: split
-# "As" is how a package says to type checkers that a name is public.
+# "As" marks a name as public for type checkers.
 from vae_gluon.data import MNISTUnavailableError as MNISTUnavailableError
 from vae_gluon.data import load_images as load_images
 from vae_gluon.data import load_mnist as load_mnist
@@ -100,10 +100,10 @@ if TYPE_CHECKING:
     from vae_gluon.explorer import explore as explore
     from vae_gluon.live import Film as Film
     from vae_gluon.live import LivePictures as LivePictures
-else:  # a type checker would take any name for one that __getattr__ knows
+else:  # with __getattr__ a type checker would accept any name
 
     def __getattr__(name: str) -> Any:
-        """Import what draws when it is first used: matplotlib takes its time."""
+        """Import what draws on first use: matplotlib loads slowly."""
         if name == "plotting":
             return importlib.import_module("vae_gluon.plotting")
         if name in _DRAWING:
@@ -114,4 +114,4 @@ else:  # a type checker would take any name for one that __getattr__ knows
         return sorted({*globals(), "plotting", *_DRAWING})
 
 
-_serve()  # where DMLC_ROLE makes this process a server, it is one from here on
+_serve()  # if DMLC_ROLE makes this process a server, it serves and exits

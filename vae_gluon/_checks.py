@@ -1,4 +1,4 @@
-"""Checks of input where it enters the package, and its conversion to NumPy arrays."""
+"""Check input where it enters the package; convert it to NumPy arrays."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numbers import Integral
 import mxnet as mx
 import numpy as np
 
-LIMIT = 2**31  # MXNet takes integers of 32 bits, with a sign
+LIMIT = 2**31  # MXNet takes signed 32-bit integers
 MAX_QUOTED = 80  # characters
 
 
 def as_array(values: object) -> np.ndarray:
-    """Return ``values``, of any shape, MXNet's, sparse or a list, as a dense NumPy array."""
+    """Return ``values`` (MXNet's, sparse, a list), of any shape, as a dense NumPy array."""
     for convert in ("asnumpy", "toarray"):
         if hasattr(values, convert):
             values = getattr(values, convert)()
@@ -23,7 +23,7 @@ def as_array(values: object) -> np.ndarray:
 
 
 def checksum(*arrays: np.ndarray) -> int:
-    """Return the CRC-32 of the numbers of all arrays, of any shapes, one after the other."""
+    """Return the CRC-32 of the concatenated content of arrays, of any shapes."""
     crc = 0
     for array in arrays:
         crc = zlib.crc32(np.ascontiguousarray(array).data, crc)
@@ -42,7 +42,7 @@ def check_integer(name: str, value: int, least: int = 1) -> None:
 
 
 def quoted(value: object) -> str:
-    """Return what came from a file or a user as text for a message: short, and of one line."""
+    """Return a value from a file or a user as text for a message: short, on one line."""
     try:
         text = repr(value)
     except ValueError:  # Python does not write integers of more than 4,300 digits
@@ -67,16 +67,16 @@ def check_shape(name: str, array: np.ndarray, *shape: int | str) -> None:
 
 
 def check_pixels(name: str, images: np.ndarray | mx.nd.NDArray) -> None:
-    """Raise a ValueError unless images, (N, ...), are there and all pixels are in [0, 1]."""
+    """Raise a ValueError unless there are images, (N, ...), with all pixels in [0, 1]."""
     if 0 in images.shape:
         raise ValueError(f"{name}: expected images, got none: the shape is {images.shape}")
     if np.dtype(images.dtype).kind not in "biufO":
         raise ValueError(f"{name}: expected pixels in [0, 1], got an array of {images.dtype}")
-    # Comparisons with NaN are false, so the test below is for what is good, not for what is bad.
+    # Comparisons with NaN are false, so test for good values, not for bad ones.
     low, high = (as_array(end).item() for end in (images.min(), images.max()))
     if not (low >= 0 and high <= 1):
         nan = math.isnan(low) or math.isnan(high)
-        # With all digits of single precision, in which 1.0000001 is too much.
+        # With all digits of single precision: 1.0000001 is too large.
         with np.errstate(over="ignore"):
             low, high = (str(np.float32(end)).removesuffix(".0") for end in (low, high))
         found = "NaN" if nan else f"from {low} to {high}"
@@ -94,7 +94,7 @@ def check_finite(
 
 
 def check_classic_arrays() -> None:
-    """Raise a ValueError if MXNet is to make its arrays like NumPy's, which the net cannot take."""
+    """Raise a ValueError if MXNet has NumPy semantics, which the net does not support."""
     if mx.util.is_np_array() or mx.util.is_np_shape():
         raise ValueError(
             "expected MXNet's classic arrays, but mx.npx.set_np() is on: call mx.npx.reset_np()"

@@ -1,4 +1,4 @@
-"""Files: read if they are what they seem, written whole or not at all, folders with one owner."""
+"""Files: checked when read, written atomically; locks for folders."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ import numpy as np
 
 from vae_gluon._checks import quoted
 
-PREFIX, N_HEX = ".vae-gluon-", 16  # of a file that is not whole yet, before its suffix
+PREFIX, N_HEX = ".vae-gluon-", 16  # of a file being written, before its suffix
 LOCK = ".lock"
-MAX_BYTES = 2**30  # to which a compressed file may be unpacked
-MAX_HEADER = 10_000  # bytes of an array's header in an .npz file; NumPy writes some 120
+MAX_BYTES = 2**30  # to which a file may decompress
+MAX_HEADER = 10_000  # bytes of an array's header in an .npz file; NumPy writes about 120
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -42,7 +42,7 @@ def _open_regular(path: str, flags: int) -> int:
 def read_npz(path: Path, compressed: bool = False) -> dict[str, np.ndarray]:
     """Read the arrays of an ``.npz`` file by name, without pickle.
 
-    A ValueError names the file if it is damaged, or its arrays are larger than the file, up to
+    A ValueError names the file if it is damaged, or its arrays are larger than the file, or than
     MAX_BYTES if they may be compressed.
     """
     with open_file(path) as file:
@@ -50,7 +50,7 @@ def read_npz(path: Path, compressed: bool = False) -> dict[str, np.ndarray]:
             _check_members(file, MAX_BYTES if compressed else 0)
             with np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
-        except Exception as error:  # whatever the parsers raise, memory and recursion included
+        except Exception as error:  # any of the parsers' errors, memory and recursion included
             text = str(error) or type(error).__name__
             if not text.isprintable() or len(text) > 200:  # it quotes the file
                 text = quoted(text)
@@ -78,21 +78,21 @@ def _check_members(file: BinaryIO, limit: int) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path to write to, then rename it to ``path``, or to what that links to.
+    """Yield a temporary path to write to, then rename it to ``path``, or to its link's target.
 
-    The file is flushed to the disk before it is renamed, so that ``path`` always has either the
-    old content or the new: after an error, a kill or a power cut.
+    The file is flushed to disk before it is renamed, so that ``path`` has either the old content or
+    the new, even after a crash or a power cut.
 
     Raises
     ------
     OSError
-        If the system refuses (a full disk, a read-only folder). The error names ``path``, which
-        is unchanged.
+        If writing fails (a full disk, a read-only folder). The error names ``path``, which is
+        unchanged.
     """
     path = Path(os.path.realpath(path))
     partial = path.with_name(f"{PREFIX}{secrets.token_hex(N_HEX // 2)}{path.suffix}")
     try:
-        # Exclusive: not a link that somebody has put there. Locked while this process lives.
+        # Exclusive, so that no link is followed. Locked while this process lives.
         descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             _try_lock(descriptor)
@@ -110,25 +110,25 @@ def replacing(path: Path) -> Iterator[Path]:
             finally:
                 os.close(folder)
     except OSError as error:
-        if error.errno is None:  # not of the system
+        if error.errno is None:  # not a system error
             raise
-        # OSError itself chooses the subclass, by the number.
+        # OSError chooses the subclass by the number.
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all; errors are those of ``replacing``."""
+    """Write a file atomically; errors as for ``replacing``."""
     with replacing(path) as partial:
         partial.write_bytes(content)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write what fits into JSON to a file, whole or not at all."""
+    """Write a mapping to a JSON file, atomically."""
     write_bytes(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove what processes have left in ``folder`` that were killed while writing."""
+    """Remove files left in ``folder`` by processes killed while writing."""
     for partial in folder.glob(f"{PREFIX}{'[0-9a-f]' * N_HEX}*"):
         with contextlib.suppress(OSError):
             descriptor = os.open(partial, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -140,12 +140,12 @@ def remove_partials(folder: Path) -> None:
 
 
 def lock(folder: Path) -> BinaryIO | None:
-    """Make this process the owner of ``folder``, until it closes what is returned, or ends.
+    """Lock ``folder`` until the returned file is closed or this process ends.
 
     Returns
     -------
     file or None
-        None if another process is the owner.
+        None if another process has locked it.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
     file = os.fdopen(os.open(folder / LOCK, flags, 0o666), "rb")
@@ -167,7 +167,7 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _flush(descriptor: int) -> None:
-    """Wait until a file is on the disk."""
+    """Wait until a file is on disk."""
     try:
         os.fsync(descriptor)
     except OSError as error:

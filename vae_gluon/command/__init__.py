@@ -1,1 +1,1 @@
-"""Words on the command line -> a run's folder."""
+"""Command-line arguments -> a run's folder."""

@@ -1,4 +1,4 @@
-"""The command ``vae-gluon``: words on the command line -> a command and its options."""
+"""The command ``vae-gluon``: command-line arguments -> a command and its options."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from vae_gluon.model import read_contexts
 from vae_gluon.training import OPTIONS, ending_by_signals
 from vae_gluon.training.run_config import integer, positive, positive_int
 
-MAX_K = 10**6  # samples of each image; with MNIST's 10,000 that takes a day
+MAX_K = 10**6  # samples per image; on MNIST's 10,000 that takes a day
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with ``argv``, or with the words of the command line.
+    """Run the command with ``argv``, or with the command line's arguments.
 
     Returns
     -------
     int
-        The exit code: 0 for success, 1 if the system refused something or the run diverged, 2 for
-        bad input, 128 plus its number after a signal: 130 after Ctrl-C.
+        The exit code: 0 for success, 1 after a system error or if the run diverged, 2 for bad
+        input, 128 plus the number of a signal: 130 after Ctrl-C.
     """
     with lenient_output(), ending_by_signals():
         return _run(argv)
@@ -62,14 +62,14 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports errors in one line, without the usage above it."""
+    """Reports errors in one line, without the usage."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("allow_abbrev", False)
         super().__init__(*args, **kwargs)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        # A command refuses what it does not know itself, so that the error names its own --help.
+        # Each command rejects unknown arguments itself, so that the error names its --help.
         namespace, unknown = super().parse_known_args(args, namespace)
         if unknown:
             close = difflib.get_close_matches(unknown[0], self._option_string_actions, n=1)
@@ -78,7 +78,7 @@ class _Parser(argparse.ArgumentParser):
         return namespace, unknown
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} ({self.prog} --help says more)\n")
+        self.exit(2, f"{self.prog}: error: {message} ({self.prog} --help for details)\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -114,7 +114,7 @@ def _add_data_dir(add: Callable[..., Any], default: str) -> None:
         "--data-dir",
         type=Path,
         metavar="DIR",
-        help="folder of the four files of MNIST, plain or .gz, or of your own pictures; or an .npz "
+        help="folder of MNIST's four files, plain or .gz, or of your own pictures; or an .npz "
         f"file (default: {default})",
     )
 
@@ -124,14 +124,14 @@ def _add_folder(add: Callable[..., Any]) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        help="folder of the run (default: one in runs, named after data set, net, seed and every "
-        "other option that is not at its default)",
+        help="folder of the run (default: one in runs, named after data set, net, seed and the "
+        "other options that are not defaults)",
     )
     add(
         "--resume",
         action="store_true",
-        help="continue the run in that folder from its last checkpoint, with its options; more "
-        "--epochs make it longer",
+        help="resume the run in that folder from its last checkpoint, with its options; a larger "
+        "--epochs extends it",
     )
 
 
@@ -140,8 +140,8 @@ def _add_devices(add: Callable[..., Any]) -> None:
         "--ctx",
         type=_type(read_contexts),
         metavar="CONTEXTS",
-        help="devices to train on, such as gpu(0),gpu(1), each with a part of every batch "
-        "(default: a GPU if there is one)",
+        help="devices to train on, such as gpu(0),gpu(1), which share each batch "
+        "(default: a GPU if available)",
     )
     add(
         "--kvstore",
@@ -155,7 +155,7 @@ def _add_devices(add: Callable[..., Any]) -> None:
         default=TIMEOUT,
         metavar="SECONDS",
         help="with --kvstore, the time without a batch after which the other workers count as dead "
-        f"(default: {TIMEOUT:g}); to join they have {TO_JOIN} times as long",
+        f"(default: {TIMEOUT:g}); joining may take {TO_JOIN} times as long",
     )
 
 
@@ -178,14 +178,14 @@ def _add_option(
 
 
 def _add_figures(commands: Any) -> None:
-    text = "draw the figures of a run again; of several runs, their curves in one figure"
+    text = "redraw the figures of a run, or draw the curves of several runs in one"
     add = _add_command(commands, "figures", run_figures, text)
     _add_run(add, nargs="+")
-    _add_data_dir(add, "where the run found them")
+    _add_data_dir(add, "as in training")
 
 
 def _add_evaluate(commands: Any) -> None:
-    text = "measure the likelihood of a run on its validation images"
+    text = "estimate the likelihood of a run's validation images"
     add = _add_command(commands, "evaluate", run_evaluate, text)
     _add_run(add)
     add(
@@ -201,36 +201,36 @@ def _add_evaluate(commands: Any) -> None:
         metavar="N",
         help="evaluate only the first N images (default: all of them)",
     )
-    _add_data_dir(add, "where the run found them")
+    _add_data_dir(add, "as in training")
 
 
 def _add_explore(commands: Any) -> None:
-    text = "write the interactive page of the latent space of a run: explorer.html"
+    text = "write an interactive page of a run's latent space: explorer.html"
     add = _add_command(commands, "explore", run_explore, text)
     _add_run(add)
-    _add_data_dir(add, "where the run found them")
+    _add_data_dir(add, "as in training")
 
 
 def _add_outputs(commands: Any) -> None:
     add = _add_command(commands, "sample", run_sample, "decode codes drawn from the prior")
     _add_run(add)
     add("--n", type=_type(positive_int), default=64, help="number of codes (default: 64)")
-    add("--seed", type=_type(integer(0)), metavar="N", help="of the codes (default: the run's)")
-    text = "one sheet, such as x.png; x.npz; or a folder for a file each (default: RUN/samples.png)"
+    add("--seed", type=_type(integer(0)), metavar="N", help="for the codes (default: the run's)")
+    text = "a sheet (x.png), arrays (x.npz) or a folder of images (default: RUN/samples.png)"
     add("--out", type=Path, metavar="PATH", help=text)
-    text = "write a table of the codes of all images, those of training included"
+    text = "write a table of the codes of all images, including training images"
     add = _add_command(commands, "encode", run_encode, text)
     _add_run(add)
     add("--out", type=Path, metavar="FILE", help=".csv or .npz (default: RUN/codes.csv)")
-    _add_data_dir(add, "where the run found them")
-    text = "sweep each latent dimension, and draw a row for each: traversals.png"
+    _add_data_dir(add, "as in training")
+    text = "draw a sweep of each latent dimension in a row: traversals.png"
     _add_run(_add_command(commands, "traverse", run_traverse, text))
     text = "walk from image to image through the latent space: interpolation.gif"
     add = _add_command(commands, "interpolate", run_interpolate, text)
     _add_run(add)
-    text = "numbers of validation images, from 0, such as 3,7,1 (default: the first ten)"
+    text = "validation images, counted from 0, such as 3,7,1 (default: the first ten)"
     add("--images", type=_type(_integers), metavar="N,N", help=text)
-    _add_data_dir(add, "where the run found them")
+    _add_data_dir(add, "as in training")
 
 
 def _add_export(commands: Any) -> None:
@@ -253,15 +253,15 @@ def _add_export(commands: Any) -> None:
 
 
 def _add_cluster(commands: Any) -> None:
-    text = "train by several processes: starts a scheduler, a server and workers here"
+    text = "train with several processes: start a scheduler, a server and workers here"
     add = _add_command(commands, "cluster", run_cluster_command, text)
     add(
         "--roles",
         type=_type(_roles),
         default=LOOPBACK,
         metavar="ROLES",
-        help="which to start on this machine, of the workers and servers that DMLC_NUM_WORKER and "
-        f"DMLC_NUM_SERVER count on all machines (default: {','.join(LOOPBACK)})",
+        help="processes to start on this machine; DMLC_NUM_WORKER and DMLC_NUM_SERVER count those "
+        f"on all machines (default: {','.join(LOOPBACK)})",
     )
     add(
         "words",
@@ -275,7 +275,7 @@ def _add_command(
     commands: Any, name: str, run: Callable[[argparse.Namespace], int | None], text: str
 ) -> Callable[..., Any]:
     """Add a command; return the function that adds its options."""
-    # Not capitalize(), which would write ONNX and MXNet small.
+    # Not capitalize(), which would lower-case ONNX and MXNet.
     command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
     command.set_defaults(run=run)
     return command.add_argument
@@ -287,17 +287,17 @@ def _add_run(add: Callable[..., Any], nargs: str | None = None) -> None:
         "--which",
         choices=["last", "best"],
         default="last",
-        help="parameters of the last epoch, or, of a run with --patience, of the best "
+        help="parameters of the last epoch or, in a run with --patience, of the best "
         "(default: last)",
     )
 
 
 def run_cluster_command(args: argparse.Namespace) -> int:
-    """Train by several processes on this machine."""
+    """Train with several processes on this machine."""
     if args.words[:1] != ["train"]:
         raise ValueError(f"expected train and its options, got {' '.join(args.words) or 'nothing'}")
     words = ["train", "--kvstore", "dist_sync", *args.words[1:]]
-    build_parser().parse_args(words)  # so that errors come once, and before anything is started
+    build_parser().parse_args(words)  # so that errors come once, before anything starts
     return run_cluster(args.roles, [sys.executable, "-m", "vae_gluon", *words])
 
 
@@ -313,7 +313,7 @@ def _integers(words: str) -> list[int]:
 
 
 def _type(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return a type of argparse's, which prints the message of a ValueError."""
+    """Return an argparse type that prints the message of a ValueError."""
 
     def parse(word: str) -> Any:
         try:

@@ -42,22 +42,22 @@ def draw_figures(
     ----------
     net : Block
         A trained net with ``n_latent``, ``encode`` and ``decode``. The two pictures of the latent
-        plane need an ``n_latent`` of 2: if it is larger, one of the first two principal components
-        takes their place, if it is 1, none.
+        plane need an ``n_latent`` of 2; if it is larger, the first two principal components replace
+        them; if it is 1, nothing does.
     dataset : dict
-        What ``load_mnist`` returns.
+        As ``load_mnist`` returns it.
     history : History
         Losses and KL divergence of each epoch.
     seed : int
-        Determines which images are shown and which codes are drawn, so that the pictures can be
-        drawn again. MXNet's generator is seeded with it.
+        Selects the images and the codes, so that the pictures are reproducible. MXNet's generator
+        is seeded with it.
     folder : Path
         Where to write.
 
     Returns
     -------
     list of Path
-        The files, under the tutorial's names, and ``overview.png``, which has them all.
+        The files, under the tutorial's names, and ``overview.png``, with all of them.
     """
     mx.random.seed(seed)
     rng = np.random.default_rng(seed)
@@ -69,18 +69,18 @@ def draw_figures(
 
 
 def draw_samples(dataset: Mapping[str, np.ndarray], seed: int, folder: Path) -> Path:
-    """Draw the picture that needs no net, so that it is there before the training.
+    """Draw the picture that needs no net, before training.
 
-    The data set is what ``load_mnist`` returns.
+    The data set is as ``load_mnist`` returns it.
     """
     return _write(_samples(dataset, np.random.default_rng(seed)), folder)
 
 
 def draw_curves(groups: Mapping[str, Sequence[History]], folder: Path, plane: bool) -> Path:
-    """Draw the curves of several runs into ``folder``, with ``plane`` their terms at the end too.
+    """Draw the curves of several runs into ``folder``, with ``plane`` their final terms too.
 
-    The runs of a group, by what the legend calls it, differ in their seed alone, and are one line,
-    as long as the shortest of them.
+    Groups are keyed by their name in the legend. Their runs differ only in the seed, and become one
+    line, as long as the shortest run.
     """
 
     def curves(ax: Axes) -> None:
@@ -109,10 +109,10 @@ def draw_traversals(steps: np.ndarray, folder: Path) -> Path:
 
 
 def _write(picture: Picture, folder: Path) -> Path:
-    """Draw a picture into a file of its name."""
+    """Draw a picture into the file of its name."""
     path = folder / f"{picture.name}.png"
     with _standard_style(), replacing(path) as partial_path:
-        # A figure that pyplot does not manage, so that it need not be closed.
+        # pyplot does not manage this figure, so it need not be closed.
         figure = Figure(figsize=(picture.width, picture.height), layout="constrained")
         picture.draw(figure)
         figure.savefig(partial_path, dpi=DPI, format="png")
@@ -120,7 +120,7 @@ def _write(picture: Picture, folder: Path) -> Path:
 
 
 def _standard_style() -> AbstractContextManager[None]:
-    """Draw as on every machine, but with this one's fonts, which may have other scripts."""
+    """Use matplotlib's default style, but this machine's fonts, for other scripts."""
     fonts: dict[Any, Any] = {name: matplotlib.rcParams[name] for name in FONTS}
     return matplotlib.style.context(["default", fonts])
 
@@ -138,7 +138,7 @@ def _pictures(
     history: History,
     rng: np.random.Generator,
 ) -> Iterator[Picture]:
-    """Yield the other pictures, in the order in which they are on the overview."""
+    """Yield the other pictures, in the overview's order."""
     images, labels = dataset["test_data"], dataset.get("test_label")
     shape = images.shape[2:]
 
@@ -203,14 +203,14 @@ def _images(
     images: np.ndarray,
     plot: Callable[..., Axes],
 ) -> Picture:
-    """Make a picture of rows of images, (N, 1, height, width), as high as they need."""
+    """Return a picture of rows of images, (N, 1, height, width), as high as needed."""
     height, image_width = images.shape[2:]
     rows_height = width * n_rows * height / (n_columns * image_width)
     return _panels(name, width, rows_height + MARGIN, lambda ax: plot(ax=ax).set_title(title))
 
 
 def _panels(name: str, width: float, height: float, *plots: Callable[..., Any]) -> Picture:
-    """Make a picture of plots side by side, which are functions of ``ax``."""
+    """Return a picture of plots, functions of ``ax``, side by side."""
 
     def draw(figure: FigureBase) -> None:
         for ax, plot in zip(figure.subplots(1, len(plots), squeeze=False).flat, plots):

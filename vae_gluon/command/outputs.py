@@ -1,4 +1,4 @@
-"""``vae-gluon sample``, ``encode``, ``traverse`` and ``interpolate``: files out of a run."""
+"""``vae-gluon sample``, ``encode``, ``traverse`` and ``interpolate``: files from a run."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from vae_gluon.command.trained import load_data, read_trained
 from vae_gluon.data.arrays import PARTS
 from vae_gluon.inference import decode, encode, interpolate, sample_prior, traversals
 
-SIDE = 280  # pixels that a walk has at most, where it is enlarged
+SIDE = 280  # pixels of an enlarged walk, at most
 N_STOPS, N_STEPS = 10, 20  # images on a walk, and steps from one to the next
 
 
 def run_sample(args: Namespace) -> None:
-    """Decode codes of the prior: into one sheet, an ``.npz`` file or a folder of pictures."""
-    from vae_gluon.plotting import tile  # here, because matplotlib takes its time
+    """Decode samples of the prior into a sheet, an ``.npz`` file or a folder of pictures."""
+    from vae_gluon.plotting import tile  # here, because matplotlib loads slowly
 
     config, net, _ = read_trained(args.folder, args.which)
     z = sample_prior(args.n, net.n_latent, config.seed if args.seed is None else args.seed)
@@ -45,7 +45,7 @@ def run_sample(args: Namespace) -> None:
 
 
 def run_encode(args: Namespace) -> None:
-    """Write the codes of all images into a table, with a row for each."""
+    """Write a table of codes, with a row for each image."""
     config, net, _ = read_trained(args.folder, args.which)
     arrays = load_data(config, args.data_dir).arrays
     table: dict[str, Any] = {"part": [], "number": []}
@@ -104,5 +104,5 @@ def _write_table(path: Path, table: dict[str, Any]) -> None:
 
 
 def _picture(image: np.ndarray, invert: bool) -> Image.Image:
-    """Return an image, (height, width), as the data of the run are: 1 is black, unless inverted."""
+    """Return an image, (height, width), as in the run's data: 1 is black, unless inverted."""
     return Image.fromarray(np.rint(255 * (image if invert else 1 - image)).astype(np.uint8))

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from matplotlib.figure import FigureBase
 
 WIDTH = 16  # of the sheet, in inches
-FULL_ROW = 3.4  # a row is as wide, at least, in units of its height
+FULL_ROW = 3.4  # minimum width of a row, in units of its height
 
 
 class Picture(NamedTuple):
-    """A picture that can be drawn on a figure of its own and on a part of another."""
+    """A picture that can be drawn on a figure or on a part of one."""
 
     name: str
     width: float  # in inches
@@ -21,7 +21,7 @@ class Picture(NamedTuple):
 
 
 def overview(pictures: Sequence[Picture]) -> Picture:
-    """Put pictures into rows in their order, each as wide as the sheet, with text of one size."""
+    """Put pictures in order into rows as wide as the sheet, with the same text size."""
     rows: list[list[Picture]] = [[]]
     for picture in pictures:
         if _ratio(rows[-1]) >= FULL_ROW:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 
 class _Lenient:
-    """A stream that drops what it cannot write, to a closed pipe, a full disk, a lost terminal."""
+    """A stream that drops output to a closed pipe, a full disk or a lost terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -20,7 +20,7 @@ class _Lenient:
             return self._stream.write(text)
         except OSError:
             self._give_up()
-        except UnicodeEncodeError:  # a folder's name, where output is ASCII
+        except UnicodeEncodeError:  # a folder's name, if output is ASCII
             encoding = self._stream.encoding
             self.write(text.encode(encoding, "backslashreplace").decode(encoding))
         return len(text)
@@ -44,7 +44,7 @@ class _Lenient:
 
 @contextmanager
 def lenient_output() -> Iterator[None]:
-    """Let nothing that is printed within the block raise an error."""
+    """Keep printing within the block from raising errors."""
     before = sys.stdout, sys.stderr
     # A stream that was closed when Python started is None.
     sys.stdout, sys.stderr = (_Lenient(s or open(os.devnull, "w")) for s in before)  # noqa: SIM115

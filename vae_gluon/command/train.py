@@ -1,4 +1,4 @@
-"""``vae-gluon train``: words -> ``vae_gluon.train`` with its callbacks -> a run's folder."""
+"""``vae-gluon train``: options -> ``vae_gluon.train`` with its callbacks -> a run's folder."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from vae_gluon.training import (
 
 
 def run_train(args: Namespace) -> int:
-    """Train a net, or resume its training; write all the files of the run; return the exit code."""
+    """Train a net, or resume training; write the files of the run; return the exit code."""
     if args.kvstore and os.environ.get("DMLC_ROLE") != "worker":
         raise ValueError(
             f"--kvstore {args.kvstore} needs a scheduler, servers and workers, with their roles in "
@@ -52,17 +52,17 @@ def run_train(args: Namespace) -> int:
         )
     folder, config, data, net, start = _resumed_run(args) if args.resume else _new_run(args)
     with _workers(args, config, net, start) as (config, kvstore):
-        writes = kvstore is None or kvstore.rank == 0  # the others train only
+        writes = kvstore is None or kvstore.rank == 0  # the others only train
         with _owned(folder, args.resume) if writes else nullcontext():
             if writes:
                 _announce(folder, config, data, start, args.resume)
                 _draw_samples(folder, config, data)
             callbacks: list[Callback] = [RunFiles(folder, config)] if writes else []
             if writes and config.film:
-                from vae_gluon.live import Film  # here, because matplotlib takes its time
+                from vae_gluon.live import Film  # here, because matplotlib loads slowly
 
                 images, labels = data.arrays["test_data"], data.arrays.get("test_label")
-                # First: no epoch is in the checkpoint that the film lacks.
+                # First, so that the film has every epoch in the checkpoint.
                 callbacks.insert(0, Film(folder / "film.gif", images, labels))
             with _ended_early(folder, config, writes):
                 history = _train(config, data.arrays, net, start, kvstore, args.timeout, callbacks)
@@ -71,7 +71,7 @@ def run_train(args: Namespace) -> int:
             return _draw(folder, config, data, net, history) if writes else 0
 
 
-# Which run
+# Choosing the run
 
 
 def _new_run(args: Namespace) -> tuple[Path, RunConfig, Dataset, VAE, None]:
@@ -79,7 +79,7 @@ def _new_run(args: Namespace) -> tuple[Path, RunConfig, Dataset, VAE, None]:
     given = _given(args)
     _check_architecture(given)
     if args.out:
-        _check_no_run(args.out)  # before the data, which may take a download
+        _check_no_run(args.out)  # before a download of the data
     name = given.pop("dataset", None)
     size = picture_size(given.get("size"))
     data = load_dataset(name, args.data_dir, size, given.get("invert", False))
@@ -92,7 +92,7 @@ def _new_run(args: Namespace) -> tuple[Path, RunConfig, Dataset, VAE, None]:
 def _resumed_run(
     args: Namespace,
 ) -> tuple[Path, RunConfig, Dataset, VAE, TrainingState | None]:
-    """Do the same for an existing run; return its state too, None before its first epoch."""
+    """Do the same for an existing run, with its state, None before its first epoch."""
     given = _given(args)
     folder = args.out or _find_folder(given, args.data_dir)
     config, net, start = read_run(folder)
@@ -101,7 +101,7 @@ def _resumed_run(
         if name in fixed and value != fixed[name]:
             raise ValueError(
                 f"{_option(name)}: the run in {folder} has {fixed[name]}, got {value}: leave it "
-                "out, or begin another run with --out"
+                "out, or start another run with --out"
             )
     done, epochs = len(start.history.train) if start else 0, config.epochs
     if given.get("epochs", done) < done:
@@ -109,9 +109,9 @@ def _resumed_run(
     if done and config.lr_schedule == "cosine" and given.get("epochs", epochs) != epochs:
         raise ValueError(
             f"--epochs: the learning rate of the run in {folder} falls until epoch {epochs}, got "
-            f"{given['epochs']}: leave it out, or begin another run with --out"
+            f"{given['epochs']}: leave it out, or start another run with --out"
         )
-    # Where the data were, unless they have moved.
+    # The run's path, unless another is given.
     path = args.data_dir or config.data_dir
     data = load_dataset(config.dataset, path, picture_size(config.size), config.invert)
     if data.crc32 != config.data_crc32:
@@ -127,7 +127,7 @@ def _given(args: Namespace) -> dict[str, Any]:
 
 
 def _check_architecture(given: Mapping[str, Any]) -> None:
-    """Raise a ValueError if an option is for another architecture than that of a new run."""
+    """Raise a ValueError if an option does not apply to the architecture of a new run."""
     arch = given.get("arch", OPTIONS["arch"].default)
     for other, architecture in ARCHITECTURES.items():
         for name in set(architecture.options) - set(ARCHITECTURES[arch].options):
@@ -136,7 +136,7 @@ def _check_architecture(given: Mapping[str, Any]) -> None:
 
 
 def _check_schedule(config: RunConfig) -> None:
-    """Raise a ValueError if a cosine is to decay twice, or to fall before it has risen."""
+    """Raise a ValueError if a cosine is combined with a decay or too long a warm-up."""
     if config.lr_schedule == "cosine":
         if config.lr_decay != 1:
             raise ValueError("--lr-decay is for --lr-schedule constant, not for cosine")
@@ -152,7 +152,7 @@ def _option(name: str) -> str:
 
 
 def _whereabouts(args: Namespace, data: Dataset) -> dict[str, Any]:
-    """Return where and by what the run is trained, which may change when it is resumed."""
+    """Return the data's path, devices and version, which may change on resuming."""
     return {
         "data_dir": None if data.path is None else str(data.path.resolve()),
         "context": ",".join(map(str, args.ctx or [default_context()])),
@@ -181,7 +181,7 @@ def _find_folder(given: Mapping[str, Any], data_dir: Path | None) -> Path:
 def _check_no_run(folder: Path) -> None:
     """Raise a ValueError if ``folder`` holds a run with an epoch."""
     path = folder / LAST
-    # A link to nothing is there too: a disk may not be mounted.
+    # A dangling link counts too: a disk may not be mounted.
     if os.path.lexists(path) and (not path.exists() or read_run(folder)[2]):
         raise ValueError(
             f"{folder} already holds a run: resume it with --resume, remove it, or name another "
@@ -191,7 +191,7 @@ def _check_no_run(folder: Path) -> None:
 
 @contextmanager
 def _owned(folder: Path, resumed: bool) -> Iterator[None]:
-    """Make the folder of a run and let no other process train in it within the block."""
+    """Make the folder of a run, locked against other processes within the block."""
     folder.mkdir(parents=True, exist_ok=True)
     owned = lock(folder)
     if owned is None:
@@ -201,7 +201,7 @@ def _owned(folder: Path, resumed: bool) -> Iterator[None]:
         )
     with owned:
         if not resumed:
-            _check_no_run(folder)  # again, now that no other process trains in it
+            _check_no_run(folder)  # again, now that it is locked
         remove_partials(folder)
         yield
 
@@ -210,8 +210,7 @@ class RunFiles(Checkpoint):
     """Writes the files of a run.
 
     A run is loaded from its checkpoints. The other files are for people and other programs:
-    ``config.json``, ``history.json``, ``history.csv``, and the
-    parameters as the tutorial names them.
+    ``config.json``, ``history.json``, ``history.csv``, and parameters named as in the tutorial.
     """
 
     def __init__(self, folder: Path, config: RunConfig) -> None:
@@ -221,13 +220,13 @@ class RunFiles(Checkpoint):
         self.net_name = config.net_name
 
     def before_training(self, training: Training) -> None:
-        """Keep the config, so that the run can be resumed before its first epoch is complete."""
+        """Save the config, so that the run can be resumed before its first epoch is complete."""
         write_json(self.folder / "config.json", self.config or {})
         if training.epoch == 0:
             super().write(self.path, {}, training.state)
 
     def write(self, path: Path, parameters: Mapping[str, np.ndarray], state: TrainingState) -> None:
-        """Write the other files, and then the checkpoint: where that is whole, so are they."""
+        """Write the checkpoint last: if it is complete, the other files are too."""
         if path == self.best:
             write_parameters(self.folder / f"{self.net_name}_best.params", parameters)
         else:
@@ -244,14 +243,14 @@ class RunFiles(Checkpoint):
 def _workers(
     args: Namespace, config: RunConfig, net: VAE, start: TrainingState | None
 ) -> Iterator[tuple[RunConfig, mx.kv.KVStore | None]]:
-    """Join the other workers of a distributed training, if there are any; add them to the config.
+    """Join the other workers of a distributed run, if any; add their number to the config.
 
-    Within the block this process ends if they have died.
+    Within the block, this process exits if they have died.
     """
     kvstore, watchdog = None, Watchdog(args.timeout)
     if args.kvstore:
-        # The store waits for the others once more when it is collected. Kept in args it outlives
-        # an error, so that main can report the error and end the process first.
+        # The store waits for the others again when garbage-collected. args keeps it alive after an
+        # error, so that main can first report the error and exit.
         kvstore = args.connected = join(args.kvstore, args.timeout)
         watchdog.start()
     try:
@@ -280,7 +279,7 @@ def _agreed(config: RunConfig, net: VAE, start: TrainingState | None) -> dict[st
     return agreed
 
 
-# The training
+# Training
 
 
 def _train(
@@ -292,7 +291,7 @@ def _train(
     timeout: float,
     callbacks: list[Callback],
 ) -> History:
-    """Train as the config says."""
+    """Train according to the config."""
     if kvstore:
         dataset = shard(dataset, kvstore.rank, kvstore.num_workers, config.batch_size)
         callbacks = [Workers(kvstore, timeout), *callbacks]
@@ -317,7 +316,7 @@ def _train(
 
 
 def _learning_rate(config: RunConfig, steps: int) -> float | mx.lr_scheduler.LRScheduler:
-    """Return the learning rate of a run whose epochs have so many steps."""
+    """Return the learning rate of a run with so many steps per epoch."""
     if config.lr_schedule == "constant" and config.lr_decay == 1 and not config.lr_warmup:
         return config.lr
     settings = {"base_lr": config.lr, "warmup_steps": config.lr_warmup * steps}
@@ -328,7 +327,7 @@ def _learning_rate(config: RunConfig, steps: int) -> float | mx.lr_scheduler.LRS
 
 @contextmanager
 def _ended_early(folder: Path, config: RunConfig, writes: bool) -> Iterator[None]:
-    """Say in the error that ends a training how it is resumed, or what is from before."""
+    """Add to an error how to resume the run, or which checkpoint is left."""
     try:
         yield
     except KeyboardInterrupt as error:
@@ -360,23 +359,23 @@ def _announce(
     print(printable(text))
     done, epochs = len(start.history.train) if start else 0, config.epochs
     if done == epochs:
-        more = ": a larger --epochs makes it longer" if config.lr_schedule == "constant" else ""
+        more = ": a larger --epochs extends the run" if config.lr_schedule == "constant" else ""
         print(f"All of its {epochs} epochs are trained already{more}")
     elif resumed:
         print(f"Resuming after {done} of {epochs} epochs")
 
 
 def _draw_samples(folder: Path, config: RunConfig, data: Dataset) -> None:
-    """Draw the picture that needs no net; what stops it is reported after the training."""
+    """Draw the picture that needs no net; errors are reported after training."""
     with suppress(Exception):
-        # Imported here, so that an error in the options need not wait for matplotlib.
+        # Here, so that errors in options need not wait for matplotlib.
         from vae_gluon.command.figures import draw_samples
 
         draw_samples(data.arrays, config.seed, folder)
 
 
 def _draw(folder: Path, config: RunConfig, data: Dataset, net: VAE, history: History) -> int:
-    """Draw the figures of a run whose other files are written; return the exit code."""
+    """Draw the figures of a finished run; return the exit code."""
     try:
         from vae_gluon.command.figures import draw_figures
 

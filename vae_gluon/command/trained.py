@@ -1,4 +1,4 @@
-"""``vae-gluon figures``, ``evaluate``, ``explore`` and ``export``: what is done with a run."""
+"""``vae-gluon figures``, ``evaluate``, ``explore`` and ``export``: commands on a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vae_gluon.inference import active_units, elbo, export_onnx, export_symbol, 
 from vae_gluon.model import VAE
 from vae_gluon.training import History, RunConfig, picture_size, read_run, seed
 
-# Of the interactive page, by data set, in words that it also has in Chinese.
+# Titles of the interactive page by data set; it has them in Chinese too.
 TITLES = {
     "mnist": "Latent space of handwritten digits",
     "digits": "Latent space of digits",
@@ -25,7 +25,7 @@ TITLES = {
 
 
 class TrainedRun(NamedTuple):
-    """A run with an epoch at least."""
+    """A run with at least one epoch."""
 
     config: RunConfig
     net: VAE
@@ -33,8 +33,8 @@ class TrainedRun(NamedTuple):
 
 
 def run_figures(args: Namespace) -> None:
-    """Draw the figures of a run again, or the curves of several."""
-    from vae_gluon.command import figures  # here, because matplotlib takes its time
+    """Redraw the figures of a run, or draw the curves of several."""
+    from vae_gluon.command import figures  # here, because matplotlib loads slowly
 
     if len(args.folder) > 1:
         runs = {str(folder): read_trained(folder, args.which) for folder in args.folder}
@@ -50,9 +50,9 @@ def run_figures(args: Namespace) -> None:
 
 
 def _group(runs: Mapping[str, TrainedRun]) -> tuple[dict[str, list[History]], list[str]]:
-    """Return the histories of runs that differ in their seed alone as groups, and what else varies.
+    """Group the histories of runs that differ only in their seed; return what else varies too.
 
-    A group is called by that. Two runs that only their folders tell apart are called by those.
+    Groups are named after what varies; if two runs would coincide, all after their folders.
     """
     configs = [{**run.config.fixed(), "epochs": run.config.epochs} for run in runs.values()]
     varying = [name for name in configs[0] if len({config[name] for config in configs}) > 1]
@@ -69,7 +69,7 @@ def _group(runs: Mapping[str, TrainedRun]) -> tuple[dict[str, list[History]], li
 
 
 def run_evaluate(args: Namespace) -> None:
-    """Measure the likelihood of the validation images of a run; print and write it."""
+    """Estimate the likelihood of a run's validation images; print and save it."""
     run = read_trained(args.folder, args.which)
     data = load_data(run.config, args.data_dir)
     images = data.arrays["test_data"][: args.images]
@@ -93,8 +93,8 @@ def run_evaluate(args: Namespace) -> None:
 
 
 def run_explore(args: Namespace) -> None:
-    """Write the interactive page of the latent space of a run."""
-    from vae_gluon.explorer import explore  # here, because matplotlib takes its time
+    """Write an interactive page of a run's latent space."""
+    from vae_gluon.explorer import explore  # here, because matplotlib loads slowly
 
     run = read_trained(args.folder, args.which)
     data = load_data(run.config, args.data_dir)
@@ -124,7 +124,7 @@ def run_export(args: Namespace) -> None:
 
 
 def read_trained(folder: Path, which: str) -> TrainedRun:
-    """Read a run; say so if it has not finished."""
+    """Read a run; print a note if it is unfinished."""
     config, net, state = read_run(folder, which)
     if state is None:
         raise ValueError(f"{folder}: expected a run with an epoch, got one whose first is not over")
@@ -135,7 +135,7 @@ def read_trained(folder: Path, which: str) -> TrainedRun:
 
 
 def load_data(config: RunConfig, data_dir: Path | None) -> Dataset:
-    """Load the data set of a run, or another from ``data_dir``; say if its images are others."""
+    """Load a run's data set, or another from ``data_dir``; print a note if images differ."""
     name = None if data_dir else config.dataset
     path = data_dir or config.data_dir
     data = load_dataset(name, path, picture_size(config.size), config.invert)
@@ -145,7 +145,7 @@ def load_data(config: RunConfig, data_dir: Path | None) -> Dataset:
 
 
 def _measure(net: VAE, images: np.ndarray, k: int) -> dict[str, Any]:
-    """Measure the likelihood of images, (N, ...), and how many dimensions their codes use."""
+    """Estimate the likelihood of images, (N, ...), and count active latent units."""
     terms = elbo(net, images)
     bound = log_likelihood(net, images, k)
     active, variances = active_units(net, images)

@@ -1,6 +1,6 @@
-// What the reader does, with mouse, finger, keys, buttons, sliders and the address.
+// Input by mouse, finger, keys, buttons, sliders and the address.
 
-/** Return where on an element an event is, in shares of its width and height. */
+/** Return an event's position on an element, in fractions of its size. */
 function placeOn(element, event) {
   const box = element.getBoundingClientRect();
   return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
@@ -75,7 +75,7 @@ byId("reset").addEventListener("click", () => {
   clearPad();
 });
 
-// On a narrow window the plane is explored, or drawn beside.
+// A narrow window has a mode to explore and one to draw.
 
 function setMode(mode) {
   document.body.dataset.mode = mode;
@@ -86,8 +86,8 @@ function setMode(mode) {
 
 for (const mode of ["explore", "draw"]) byId(mode).addEventListener("click", () => setMode(mode));
 
-// The point and the view are kept in the address: a link shows the same. A page that a notebook holds
-// has no address of its own.
+// The address keeps the point and the view, so that a link shows the same. In a notebook the page has
+// no address.
 
 let writing = null;
 
@@ -100,7 +100,7 @@ function address() {
   return parts.length ? "#" + parts.join("&") : "";
 }
 
-/** Write the address when nothing has changed for a while: browsers limit how often. */
+/** Write the address after a pause: browsers limit how often. */
 function writeAddress() {
   clearTimeout(writing);
   if (location.protocol === "about:") return;
@@ -120,10 +120,10 @@ function readAddress() {
   show(state.kept);
 }
 
-// Sliders, one for each dimension where there are more than two, sorted by use: by the variance of
-// the codes along them, which is near zero for a dimension that the net has given up.
+// Sliders, one for each of more than two dimensions, sorted by use: by the variance of the codes along
+// them, which is near zero for a dimension that the net ignores.
 
-const N_SLIDERS = 12; // the others have to be asked for
+const N_SLIDERS = 12; // the others are folded
 
 function makeSliders() {
   const dimensions = Array.from(ORIGIN.keys(), (i) => {
@@ -163,7 +163,7 @@ function makeSliders() {
   }
 }
 
-/** List the labels that have a colour of their own, and count the others. */
+/** List the labels with separate colours, and count the others. */
 function makeLegend() {
   const entries = new Map(); // colour -> names
   DATA.classes.forEach((name, i) => {
@@ -185,7 +185,7 @@ function fit() {
   redraw();
 }
 
-/** Fill the page in, once. */
+/** Fill in the page, once. */
 function start() {
   document.documentElement.lang = LANGUAGE;
   for (const element of document.querySelectorAll("header, main, footer")) translate(element);

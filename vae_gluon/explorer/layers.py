@@ -14,8 +14,8 @@ from mxnet.gluon import nn
 from vae_gluon.model import VAE, context_of, dtype_of, numbers_of
 
 N_PROBES = 4  # inputs on which the layers are compared with the net
-TOLERANCE = 1e-4  # of that comparison, as a share of the largest result
-STEPS = 2**15 - 1  # a weight is stored as an integer; the largest of its row is this one
+TOLERANCE = 1e-4  # of that comparison, relative to the largest result
+STEPS = 2**15 - 1  # weights are stored as integers; the largest of a row is this one
 KINDS = {
     nn.Dense: "dense",
     nn.Conv2D: "conv",
@@ -26,12 +26,12 @@ SETTINGS = ("kernel", "stride", "pad", "dilate", "num_group")  # of a convolutio
 
 
 def describe_layers(net: VAE) -> dict[str, Any]:
-    """Describe the layers of the encoder and the decoder of a net.
+    """Describe the layers of a net's encoder and decoder.
 
     Raises
     ------
     ValueError
-        If one of them has a layer of another kind, or computes something else than its layers.
+        If one of them has a layer of another kind, or computes more than its layers.
     """
     rng = np.random.default_rng(0)
     kind = {"ctx": context_of(net), "dtype": dtype_of(net)}
@@ -49,10 +49,10 @@ def _network(
     expected: mx.nd.NDArray,
     finish: Callable[[mx.nd.NDArray], mx.nd.NDArray],
 ) -> list[dict[str, Any]]:
-    """Describe the layers of a block, if with ``finish`` they map x, (N, _), to what is expected.
+    """Describe the layers of a block, if with ``finish`` they map x, (N, _), to ``expected``.
 
-    A block's layers do not tell what else its forward pass does, such as a skip connection. It
-    shows in the results, or in layers that do not fit each other.
+    Layers do not reveal what else the forward pass does, such as a skip connection. It shows in
+    the results, or in layers that do not fit each other.
     """
     with contextlib.suppress(mx.base.MXNetError):
         layers, y = _layers(block, x)
@@ -66,7 +66,7 @@ def _network(
 
 
 def _layers(block: mx.gluon.Block, x: mx.nd.NDArray) -> tuple[list[dict[str, Any]], mx.nd.NDArray]:
-    """Describe the layers of a block; return them, and what they map x, (N, ...), to."""
+    """Describe the layers of a block; return them and their output for x, (N, ...)."""
     layers = []
     for layer in block._children.values():
         if type(layer) not in KINDS and layer._children:

@@ -1,8 +1,8 @@
 "use strict";
 
-// The net: functions on flat Float32Arrays, from the layers that the page holds.
+// The net: functions on flat Float32Arrays, from the layers in the page.
 
-/** Return the bytes that a text in base64 stands for. */
+/** Return the bytes of a base64 text. */
 function bytes(text) {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer;
 }
@@ -50,9 +50,9 @@ function dense(layer, weights, bias) {
 /**
  * Return a convolution, or a transposed one: (channels, height, width) -> (channels, height, width).
  *
- * Both connect a small side to a large one: the pixel s of the small side and the element e of the
- * kernel belong to the pixel s * stride - pad + e * dilate of the large one. A convolution gathers
- * its input, the large side; a transposed one scatters its input, the small side.
+ * Both connect a small side to a large one: pixel s of the small side and element e of the kernel
+ * belong to pixel s * stride - pad + e * dilate of the large side. A convolution gathers its input,
+ * the large side; a transposed one scatters its input, the small side.
  */
 function convolution(layer, weights, bias) {
   const transposed = layer.kind === "deconv";
@@ -66,12 +66,12 @@ function convolution(layer, weights, bias) {
   const smallInGroup = nSmall / layer.num_group;
   const largeInGroup = nLarge / layer.num_group;
 
-  // The first small pixel, and the one after the last, whose large pixel is inside.
+  // The first small pixel with its large pixel inside, and the one after the last.
   const first = (offset, stride) => Math.max(0, Math.ceil(-offset / stride));
   const end = (offset, stride, nSmallPixels, nLargePixels) =>
     Math.min(nSmallPixels, Math.ceil((nLargePixels - offset) / stride));
 
-  /** Add to y what one weight contributes between a small and a large channel. */
+  /** Add to y one weight's contribution between a small and a large channel. */
   function connect(x, y, weight, small, large, offsetY, offsetX) {
     const lastRow = end(offsetY, strideY, smallHeight, largeHeight);
     const firstColumn = first(offsetX, strideX);
@@ -114,7 +114,7 @@ function convolution(layer, weights, bias) {
   };
 }
 
-/** Return the function that layers, one after the other, compute. */
+/** Return the function that layers compute in sequence. */
 function network(layers) {
   const functions = layers.map((layer) => {
     const activate = ACTIVATIONS[layer.activation];

@@ -1,13 +1,13 @@
-// The pad: a box to draw in, and pictures that come in its place. Either is encoded at once.
+// The pad: drawings, or pictures instead. Both are encoded at once.
 
 const pad = byId("pad");
 const PEN = (0.85 * Math.min(WIDTH, HEIGHT)) / 28; // standard deviation of its tip, in pixels
 const MARGIN = 4 / 28; // around MNIST's digits
 let ink = new Float32Array(WIDTH * HEIGHT); // as drawn
 let image = ink; // as encoded
-let last = null; // where the stroke that is being drawn has come to
+let last = null; // the end of the current stroke
 
-/** Put the pen down at pixels of the image. */
+/** Put the pen down at a point of the image. */
 function dab(x, y) {
   for (let row = 0; row < HEIGHT; row++) {
     for (let column = 0; column < WIDTH; column++) {
@@ -19,7 +19,7 @@ function dab(x, y) {
   }
 }
 
-/** Draw from where the stroke has come to, to where an event is. */
+/** Extend the stroke to an event's position. */
 function draw(event) {
   const [u, v] = placeOn(pad, event);
   const [x, y] = [u * WIDTH, v * HEIGHT];
@@ -30,7 +30,7 @@ function draw(event) {
   recode(centred(ink));
 }
 
-/** Return an image with its centre of mass in the middle, as MNIST's digits have it. */
+/** Return an image with its centre of mass in the middle, like MNIST's digits. */
 function centred(pixels) {
   let [mass, x, y] = [0, 0, 0];
   pixels.forEach((v, i) => {
@@ -50,7 +50,7 @@ function centred(pixels) {
   return moved;
 }
 
-/** Encode an image in place of the drawing, and show its code and its reconstruction. */
+/** Encode an image as the drawing; show its code and its reconstruction. */
 function recode(pixels) {
   image = pixels;
   state.drawn = encode(image);
@@ -94,10 +94,10 @@ byId("clear").addEventListener("click", clearPad);
 
 // Pictures: chosen, dropped or pasted. The ink is what differs from the background, dark or light.
 
-/** Return a picture's shares of ink, from 0 to 1, at a width and height. */
+/** Return a picture's ink, from 0 to 1, at a width and height. */
 function inkOf(picture, width, height) {
   const canvas = newCanvas(width, height).getContext("2d");
-  canvas.fillStyle = "white"; // behind what is transparent
+  canvas.fillStyle = "white"; // behind transparent parts
   canvas.fillRect(0, 0, width, height);
   canvas.imageSmoothingQuality = "high";
   canvas.drawImage(picture, 0, 0, width, height);
@@ -113,12 +113,12 @@ function inkOf(picture, width, height) {
   return background > 0.5 ? grey.map((v) => 1 - v) : grey;
 }
 
-/** Return an image that holds what is on a larger or smaller picture, of a width and height. */
+/** Return an image of what is on a picture of another width and height. */
 function fitted(picture, width, height) {
   const shares = inkOf(picture, width, height);
   const most = shares.reduce((a, b) => Math.max(a, b), 1e-6);
   const strong = shares.map((v) => Math.max(0, v / most - 0.25) / 0.75); // paper is not all white
-  // The rectangle that has ink.
+  // The ink's bounding box.
   let [left, top, right, bottom] = [width, height, 0, 0];
   strong.forEach((v, i) => {
     if (v === 0) return;
@@ -145,7 +145,7 @@ function fitted(picture, width, height) {
   return pixels.map((v) => v / darkest);
 }
 
-/** Encode a picture's file as if it had been drawn; one of the net's own size as it is. */
+/** Encode a picture's file like a drawing; one of the net's size unchanged. */
 async function readPicture(file) {
   const picture = new Image();
   picture.src = URL.createObjectURL(file);

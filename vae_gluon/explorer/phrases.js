@@ -1,6 +1,6 @@
 "use strict";
 
-// The words of the page, in the language of the reader's browser: English or Chinese.
+// The words of the page, in the browser's language: English or Chinese.
 
 const CHINESE = {
   __proto__: null,
@@ -50,7 +50,7 @@ const LANGUAGE =
   navigator.languages.map((name) => name.slice(0, 2)).find((name) => ["en", "zh"].includes(name)) ||
   "en";
 
-/** Return a phrase in the reader's language, with values where it says {name}. */
+/** Return a phrase in the reader's language, with values for {name}. */
 function phrase(english, values = {}) {
   const text = (LANGUAGE === "zh" && CHINESE[english]) || english;
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);

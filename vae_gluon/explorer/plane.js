@@ -1,4 +1,4 @@
-// The plane: dots, decoded images, the point that moves over them, and what is shown of it.
+// The plane: dots, decoded images, the point that moves over them, and its images.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const [HEIGHT, WIDTH] = DATA.shape;
@@ -9,8 +9,8 @@ const byId = (id) => document.getElementById(id);
 const plane = byId("plane");
 const pen = plane.getContext("2d");
 
-// Codes and the plane. Its two axes are unit vectors in the space of codes: the space's own, or the
-// codes' first principal components. Along each of them the prior is N(0, 1).
+// Codes and the plane. Its two axes are unit vectors in latent space: the latent axes, or the codes'
+// first principal components. Along each of them the prior is N(0, 1).
 
 const ORIGIN = floats(DATA.origin);
 const AXES = DATA.axes.map(floats);
@@ -24,7 +24,7 @@ function project(code) {
   return AXES.map((axis) => axis.reduce((sum, a, i) => sum + a * code[i], 0));
 }
 
-/** Return a code moved to coordinates on the plane; off the plane it stays where it is. */
+/** Return a code moved to coordinates on the plane; off the plane it is unchanged. */
 function movedTo([a, b], code) {
   const [fromA, fromB] = project(code);
   return code.map((v, i) => v + AXES[0][i] * (a - fromA) + AXES[1][i] * (b - fromB));
@@ -32,7 +32,7 @@ function movedTo([a, b], code) {
 
 const POINTS = CODES.map(project);
 
-// What is seen: the codes, and most of the prior; as much along both axes.
+// The visible range: the codes and most of the prior, equal on both axes.
 const RANGES = [0, 1].map((axis) => {
   const along = POINTS.map((point) => point[axis]);
   return [
@@ -45,7 +45,7 @@ const REACH = 1.05 * Math.max(...RANGES.map(([low, high]) => (high - low) / 2));
 
 const state = {
   z: ORIGIN, // the code that is shown
-  kept: ORIGIN, // the one that a mouse returns to when it leaves the plane
+  kept: ORIGIN, // the code shown again when the mouse leaves the plane
   drawn: null, // the code of the drawing
   images: true, // decoded images all over the plane
   prior: false, // axes in the prior's probability
@@ -67,12 +67,12 @@ function toScreen([a, b]) {
   return [toUnit(a, 0) * plane.width, (1 - toUnit(b, 1)) * plane.height];
 }
 
-/** Map shares of the plane's width and height, from the top left, to coordinates. */
+/** Map fractions of the plane's size, from the top left, to coordinates. */
 function fromScreen([x, y]) {
   return [fromUnit(x, 0), fromUnit(1 - y, 1)];
 }
 
-// Colours, of the reader's light or dark scheme.
+// Colours, of the light or dark scheme.
 
 let colours;
 
@@ -84,7 +84,7 @@ function readColours() {
   );
 }
 
-/** Return the picture of an image, in [0, 1]: ink, through which the paper below is seen. */
+/** Return the picture of an image, in [0, 1]: ink on transparent paper. */
 function pictureOf(pixels) {
   const picture = new ImageData(WIDTH, HEIGHT);
   const ink = Number(colours.ink);
@@ -101,7 +101,7 @@ function showImage(canvas, pixels) {
   canvas.getContext("2d").putImageData(pictureOf(pixels), 0, 0);
 }
 
-// Layers behind the point. They are made anew when the axes, the size or the colours change.
+// Layers behind the point, redrawn when the axes, the size or the colours change.
 
 const CELL = Math.max(WIDTH, HEIGHT); // pixels along the side of each decoded image
 const CELLS = Math.min(20, Math.ceil(2048 / CELL)); // of them along each side of the plane
@@ -113,7 +113,7 @@ function newCanvas(width, height) {
   return Object.assign(document.createElement("canvas"), { width, height });
 }
 
-/** Decode some more of the images all over the plane, for 8 ms; return whether any are left. */
+/** Decode more images across the plane, for 8 ms; return whether any are left. */
 function growScan() {
   scan = scan || { canvas: newCanvas(CELLS * CELL, CELLS * CELL), next: 0 };
   const ink = scan.canvas.getContext("2d");
@@ -129,7 +129,7 @@ function growScan() {
   return scan.next < CELLS ** 2;
 }
 
-/** Return the ticks of an axis, [coordinate, text]: about as many as its length has room for. */
+/** Return the ticks of an axis, [coordinate, text]: about as many as fit. */
 function ticks(axis) {
   const room = Math.max(5, plane.clientWidth / 70);
   if (state.prior) {
@@ -158,7 +158,7 @@ function drawDots(ink, unit) {
   ink.globalAlpha = 1;
 }
 
-/** Draw the ticks of both axes, as lines across the plane where no images are behind them. */
+/** Draw the ticks of both axes, as lines across the plane if it has no images. */
 function drawTicks(ink, unit) {
   const size = (11 * plane.width) / plane.clientWidth; // of the numbers
   const length = state.images ? size / 2 : plane.width;
@@ -195,18 +195,18 @@ function drawTicks(ink, unit) {
   }
 }
 
-/** Make the layers anew, at the next frame. */
+/** Redraw the layers in the next frame. */
 function again() {
   scan = null;
   dots = null;
   redraw();
 }
 
-// Frames. One is drawn when something has changed, not all the time.
+// Frames, drawn only when something has changed.
 
 let pending = false;
 let shown = null; // the code whose image is shown
-let motion = null; // of the point by itself: {from, to, start, duration, back}
+let motion = null; // an animation of the point: {from, to, start, duration, back}
 
 function redraw() {
   if (!pending) requestAnimationFrame(frame);
@@ -265,7 +265,7 @@ function drawMark(code, colour, square = false) {
   pen.stroke();
 }
 
-/** Show what lies at the point: the decoded image, the nearest test image, the numbers. */
+/** Show the decoded image, the nearest test image and the numbers of the point. */
 function showPoint() {
   shown = state.z;
   showImage(byId("decoded"), decode(shown));
@@ -286,7 +286,7 @@ const sprite = new Image(); // all test images, black on white
 const one = newCanvas(WIDTH, HEIGHT).getContext("2d", { willReadFrequently: true });
 
 function showNearest([a, b]) {
-  if (!sprite.complete) return; // it is shown again when it has been loaded
+  if (!sprite.complete) return; // shown once it has loaded
   let [nearest, least] = [0, Infinity];
   POINTS.forEach(([c, d], i) => {
     const distance = (a - c) ** 2 + (b - d) ** 2;
@@ -305,7 +305,7 @@ function showNearest([a, b]) {
     : phrase("nearest test image");
 }
 
-// The point is moved: shown at another code, and kept there unless a mouse only passes.
+// Moving the point: another code is shown, and kept unless a mouse only hovers.
 
 function show(code) {
   state.z = code;
@@ -322,9 +322,9 @@ function moveTo(point) {
   keep(movedTo(point, state.kept));
 }
 
-// The point moves by itself: to a surprise, or to and fro between two points.
+// Animations: the point moves to a random code, or to and fro between two points.
 
-let walk = []; // the two codes, as far as they have been picked
+let walk = []; // the codes picked so far, two at most
 let picking = false;
 
 function startMotion(to, duration, back = false) {
@@ -342,7 +342,7 @@ function advance(now) {
   motion = motion.back ? { ...motion, from: to, to: from, start: now } : null;
 }
 
-/** Stop what moves or is being picked; the point stays where it is. */
+/** Stop moving and picking; the point stays where it is. */
 function stop() {
   if (motion) {
     state.kept = state.z;
@@ -366,7 +366,7 @@ function nameWalk() {
   byId("walk").setAttribute("aria-pressed", String(busy));
 }
 
-/** Take the point as an end of the walk, which the second one starts. */
+/** Pick the point as an end of the walk; the second one starts it. */
 function pick() {
   walk.push(state.z);
   picking = walk.length < 2;

@@ -1,3 +1,3 @@
-"""A training -> pictures while it runs: a film, a notebook's cell."""
+"""Pictures during training: a film, a notebook's cell."""
 
 from vae_gluon.live.pictures import Film, LivePictures, write_gif

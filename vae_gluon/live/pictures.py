@@ -1,4 +1,4 @@
-"""Callbacks that draw the latent plane after each epoch: into a GIF, into a notebook's cell."""
+"""Callbacks that draw the latent plane after each epoch, to a GIF or a notebook's cell."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from vae_gluon.plotting import plot_elbo, plot_latent, plot_scan
 from vae_gluon.plotting.images import image_shape
 from vae_gluon.training import Callback, Training
 
-N_IMAGES = 2000  # more dots than that cannot be told apart
+N_IMAGES = 2000  # more dots cannot be told apart
 N_FRAMES = 50  # of a film, about
 N_SCAN = 12  # images along each side of the scan
 LIMITS = (-4, 4)  # of the scatter plot, in standard deviations of the prior
@@ -39,7 +39,7 @@ class _Pictures(Callback):
         self.labels = None if labels is None else as_array(labels)[:N_IMAGES]
 
     def draw_plane(self, net: VAE, left: Axes, right: Axes) -> None:
-        """Draw both with the same limits each time."""
+        """Draw both, with constant limits."""
         plane = np.eye(2, net.n_latent)  # the first two latent dimensions
         mu, _ = encode(net, self.images)
         plot_latent(np.clip(mu @ plane.T, *LIMITS), self.labels, left)
@@ -52,19 +52,19 @@ class _Pictures(Callback):
 class Film(_Pictures):
     """Write a GIF of the latent plane, 800 x 400 pixels, with a frame for each epoch.
 
-    The limits are the same in each frame; means beyond them are drawn at the edge. Of more than two
+    All frames have the same limits; means beyond them are drawn at the edge. Of more than two
     latent dimensions the first two are shown, of more than 50 epochs every second, third and so on.
-    The file is whole after each epoch. A training that resumes goes on with it, without the frames
-    of epochs that it repeats.
+    The file is complete after each epoch. A resumed run continues it, without the frames of epochs
+    that it repeats.
 
     Parameters
     ----------
     path : path
-        The file, replaced whole.
+        The file, replaced atomically.
     images : array
         Test images in [0, 1], (N, 1, height, width), or flat and square; the first 2,000 are shown.
     labels : array, optional
-        As ``plotting.plot_latent`` takes them.
+        As for ``plotting.plot_latent``.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Film(_Pictures):
         self.frames: dict[int, Image.Image] = {}  # by their epoch, counted from 1
 
     def before_training(self, training: Training) -> None:
-        """Read the film that a resumed training goes on with."""
+        """Read the film that a resumed run continues."""
         self.frames = {}
         if training.epoch and self.path.exists():
             with open_file(self.path) as file, Image.open(file) as film:
@@ -96,9 +96,9 @@ class Film(_Pictures):
 
 
 class LivePictures(_Pictures):
-    """Show the curves and the latent plane in a notebook's cell, drawn anew after each epoch.
+    """Show the curves and the latent plane in a notebook's cell, redrawn after each epoch.
 
-    Parameters are the ``images`` and ``labels`` of ``Film``. Outside a notebook it does nothing.
+    Takes the ``images`` and ``labels`` of ``Film``. Outside a notebook it does nothing.
     """
 
     def before_training(self, training: Training) -> None:
@@ -106,7 +106,7 @@ class LivePictures(_Pictures):
         self._handle: Any = None
 
     def after_epoch(self, training: Training) -> None:
-        """Draw in the place of the last picture."""
+        """Replace the last picture."""
         ipython = sys.modules.get("IPython")  # a notebook has imported it
         if ipython is None or not hasattr(ipython.get_ipython(), "kernel"):
             return
@@ -125,7 +125,7 @@ class LivePictures(_Pictures):
 def write_gif(
     path: Path, frames: Sequence[Image.Image], durations: list[int], comment: str = ""
 ) -> None:
-    """Write a GIF that repeats, of frames for so many milliseconds each."""
+    """Write a looping GIF; durations are in milliseconds."""
     options: dict[str, Any] = {"append_images": frames[1:], "duration": durations}
     with replacing(path) as partial:
         frames[0].save(partial, "GIF", save_all=True, loop=0, comment=comment, **options)
@@ -143,11 +143,11 @@ def _render(width: float, title: str, n: int, draw: Callable[[Any], None]) -> Im
 
 
 def _in_palette(frame: Image.Image) -> Image.Image:
-    """Bring a frame to greys and tints of the classes' colours; one that has been, to itself."""
+    """Reduce a frame to greys and tints of the classes' colours, idempotently."""
     tints = np.array([1, 0.8, 0.6, 0.3])[:, np.newaxis, np.newaxis]
     classes = 1 - tints * (1 - colormaps["tab20"](range(20))[:, :3])
     colours = np.vstack([np.linspace([0] * 3, [1] * 3, 24), classes.reshape(-1, 3)])
-    numbers = np.minimum(4 * np.rint(64 * colours), 255)  # multiples of 4 are found exactly
+    numbers = np.minimum(4 * np.rint(64 * colours), 255)  # multiples of 4 are matched exactly
     palette = Image.new("P", (1, 1))
     palette.putpalette(numbers.astype(np.uint8).tobytes())
     return frame.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)

@@ -1,8 +1,8 @@
-"""Pictures of data and of trained nets: arrays in, matplotlib axes out.
+"""Plots of data and of trained nets: arrays in, matplotlib axes out.
 
-No function here runs a net, writes a file or calls ``show``. Each draws on ``ax``, or on the axes
-of a new figure if it is not given, and returns the axes. Colours, fonts and lines are those of the
-style that is set; what a picture means does not depend on it.
+No function here runs a net, writes a file or calls ``show``. Each draws on ``ax``, by default on
+the axes of a new figure, and returns the axes. The current style sets colours, fonts and lines, but
+not what a plot means.
 """
 
 from vae_gluon.plotting.curves import plot_elbo, plot_elbo_terms, plot_rate_distortion

@@ -1,4 +1,4 @@
-"""The curves of a training."""
+"""The curves of a run."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def plot_elbo(
     ax: Axes | None = None,
     label: str | None = None,
 ) -> Axes:
-    """Plot the ELBO, which is minus the loss, against the epoch, counted from 1.
+    """Plot the ELBO (minus the loss) against the epoch, counted from 1.
 
     Parameters
     ----------
     train, val : sequences of float
-        Losses of each epoch in nats per image: ``history.train`` and ``history.val``. Or those of
-        n runs with other seeds, (n, epochs): their means, that of validation in a band of one
-        standard deviation.
+        Losses of each epoch in nats per image: ``history.train`` and ``history.val``. For n
+        runs with different seeds, (n, epochs), the means, validation with a band of one standard
+        deviation.
     ax : Axes, optional
         Where to draw; by default in a new figure.
     label : str, optional
-        What the run is called, where several are drawn on the same axes. Its two lines then have
-        one colour, training is dashed, and the legend gives the last value of validation.
+        The run's name, if several are drawn on the same axes. Its two lines then have one colour,
+        training is dashed, and the legend gives the last validation value.
     """
     train_elbo, val_elbo = (-np.atleast_2d(as_array(loss)).astype(float) for loss in (train, val))
     check_shape("train", train_elbo, "n", "epochs")
@@ -60,7 +60,7 @@ def plot_elbo_terms(loss: Sequence[float], kl: Sequence[float], ax: Axes | None 
     """Plot the reconstruction term and the KL divergence of validation against the epoch.
 
     A KL divergence near zero is a sign of posterior collapse: the codes carry no information. It
-    is often thirty times smaller, and so has an axis of its own, on the right.
+    is often thirty times smaller, and so has a separate axis, on the right.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def plot_elbo_terms(loss: Sequence[float], kl: Sequence[float], ax: Axes | None 
     left = _epoch_axes(ax, "terms of the validation loss (nats per image)")
     right = left.twinx()
     right.grid(False)  # the left axis has one
-    # A point of a single epoch is in the middle of each axis: the lower one is the larger.
+    # Points of a single epoch coincide in the middle: the lower one is larger.
     _plot_term(left, whole - divergence, "reconstruction", RECONSTRUCTION, markersize=12)
     _plot_term(right, divergence, "KL divergence", KL)
     return left
@@ -90,18 +90,18 @@ def plot_rate_distortion(
 ) -> Axes:
     """Plot the reconstruction term against the KL divergence: distortion against rate.
 
-    Trainings with different weights of the KL term lie along a curve (Alemi et al.,
+    Runs with different weights of the KL term lie along a curve (Alemi et al.,
     arXiv:1711.00464). Call it once for each, with the same axes.
 
     Parameters
     ----------
     kl, reconstruction : float or sequence of float
-        The two terms of the loss in nats per image; of n runs with other seeds, (n,) each: their
-        means, with bars of one standard deviation.
+        The two terms of the loss in nats per image; for n runs with different seeds,
+        (n,), the means, with bars of one standard deviation.
     ax : Axes, optional
         Where to draw; by default in a new figure.
     label : str, optional
-        What the legend calls the point.
+        The point's name in the legend.
     """
     terms = [np.atleast_1d(as_array(term)).astype(float) for term in (kl, reconstruction)]
     check_shape("kl", terms[0], "n")
@@ -118,7 +118,7 @@ def plot_rate_distortion(
 
 
 def _sd(values: np.ndarray) -> np.ndarray:
-    """Return the standard deviation of each column of values, (n, ...), 0 of a single row."""
+    """Return the standard deviation of each column of values, (n, ...), 0 for a single row."""
     return values.std(axis=0, ddof=min(1, len(values) - 1))
 
 
@@ -133,17 +133,17 @@ def _epoch_axes(ax: Axes | None, title: str) -> Axes:
 
 
 def _plot_term(ax: Axes, values: np.ndarray, term: str, color: str, **style: Any) -> None:
-    """Plot a term of each epoch, (epochs,), on an axis of its colour."""
+    """Plot a term of each epoch, (epochs,), on an axis in its colour."""
     _plot_line(ax, values[np.newaxis], color=color, **style)
     ax.set_ylabel(f"{term}, {values[-1]:.2f} at the end", color=color)
     ax.tick_params(axis="y", colors=color)
 
 
 def _plot_line(ax: Axes, values: np.ndarray, linestyle: str = "-", **style: Any) -> Line2D:
-    """Plot a value of each epoch, the mean of n runs, (n, epochs), a solid line with its band."""
+    """Plot the mean of n runs, (n, epochs), against the epoch, a solid line with a band."""
     mean, sd = values.mean(axis=0), _sd(values)
     epochs = np.arange(1, len(mean) + 1)
-    marker = "." if len(mean) == 1 else ""  # a line of one point does not show
+    marker = "." if len(mean) == 1 else ""  # a line of one point is invisible
     (line,) = ax.plot(epochs, mean, linestyle=linestyle, marker=marker, **style)
     if len(values) > 1 and linestyle == "-":
         colour = line.get_color()

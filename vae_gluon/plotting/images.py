@@ -21,8 +21,8 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
     Parameters
     ----------
     images : array
-        In [0, 1], (N, height, width) or (N, 1, height, width); flat, (N, side * side), if they
-        are square. N is a multiple of ``n_columns``.
+        In [0, 1], (N, height, width) or (N, 1, height, width); flat, (N, side * side), if
+        square. N is a multiple of ``n_columns``.
     n_columns : int
         Images in a row.
     gap : int, default 0
@@ -59,7 +59,7 @@ def plot_grid(images: np.ndarray, ax: Axes | None = None) -> Axes:
 def plot_interpolations(steps: np.ndarray, ax: Axes | None = None) -> Axes:
     """Draw the decoded steps between pairs of images, a row for each pair.
 
-    They are (N, n, n_output), if they are square, or (N, n, height, width).
+    Steps are (N, n, n_output), if square, or (N, n, height, width).
     """
     steps = as_array(steps)
     image = ("height", "width") if steps.ndim > 3 else ("n_output",)
@@ -69,7 +69,7 @@ def plot_interpolations(steps: np.ndarray, ax: Axes | None = None) -> Axes:
 
 
 def plot_traversals(steps: np.ndarray, limit: float = 3.0, ax: Axes | None = None) -> Axes:
-    """Draw what ``traversals`` returns, a row for each latent dimension; the ticks give z.
+    """Draw sweeps of ``traversals``, a row for each latent dimension; the ticks give z.
 
     Parameters
     ----------
@@ -102,13 +102,13 @@ def plot_reconstructions(
 ) -> Axes:
     """Draw originals, (N, ...), in one row and their reconstructions, (N, ...), below.
 
-    One of them may be flat, whatever the images' height and width are.
+    One of them may be flat, for any height and width.
     """
     originals, reconstructions = as_array(originals), as_array(reconstructions)
     shape = max(originals.shape, reconstructions.shape, key=len)
     if not len(originals) == len(reconstructions) or originals.size != reconstructions.size:
         raise ValueError(
-            "expected as many reconstructions as originals, of their size, got arrays of shape "
+            "expected as many reconstructions as originals, of equal size, got arrays of shape "
             f"{reconstructions.shape} and {originals.shape}"
         )
     pairs = _as_images(np.concatenate([originals.reshape(shape), reconstructions.reshape(shape)]))
@@ -126,7 +126,7 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
     Parameters
     ----------
     images : array
-        The decoded codes, (n * n, side * side) if they are square, or (n * n, height, width).
+        The decoded codes, (n * n, side * side), if square, or (n * n, height, width).
     z : array
         The codes, (n * n, 2), in the order of ``ndtri_grid``.
     ax : Axes, optional
@@ -151,7 +151,7 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
 
 
 def image_shape(images: np.ndarray) -> tuple[int, ...]:
-    """Return the height and width of images, (N, ..., height, width), or flat and then square."""
+    """Return the height and width of images, (N, ..., height, width), or flat and square."""
     return images.shape[-2:] if images.ndim > 2 else (math.isqrt(images[:1].size),) * 2
 
 
@@ -194,5 +194,5 @@ def _show(canvas: np.ndarray, ax: Axes, aspect: float = 1, **options: Any) -> Ax
 
 
 def _numbers(values: np.ndarray) -> list[str]:
-    """Write numbers, (n,), with the minus sign that matplotlib has on its other axes."""
+    """Format numbers, (n,), with the minus sign of matplotlib's other axes."""
     return [Formatter.fix_minus(f"{value:.2f}") for value in values.round(2) + 0.0]  # no -0.00

@@ -12,7 +12,7 @@ from scipy.special import ndtr
 from vae_gluon._checks import as_array, check_shape
 from vae_gluon.plotting.axes import add_legend, as_label, axes_or_new, set_texts
 
-GREY = (0.75, 0.75, 0.75, 1.0)  # of the smaller classes, beyond what colours can tell apart
+GREY = (0.75, 0.75, 0.75, 1.0)  # of the smaller classes, if there are too many for colours
 MANY_COLOURS = np.delete(colormaps["tab20"](range(20)), [14, 15], axis=0)  # without its two greys
 
 
@@ -24,8 +24,8 @@ def plot_latent(mu: np.ndarray, labels: np.ndarray | None = None, ax: Axes | Non
     mu : array
         (N, 2).
     labels : array, optional
-        Numbers or names, (N,), or one-hot rows, (N, classes). Of more than eighteen classes the
-        largest have colours, and the others are grey.
+        Numbers or names, (N,), or one-hot rows, (N, classes). Of more than eighteen classes,
+        the largest have colours and the others are grey.
     ax : Axes, optional
         Where to draw; by default in a new figure.
     """
@@ -38,8 +38,8 @@ def plot_latent_cdf(
 ) -> Axes:
     """Draw the normal cdf of the latent means, on the unit square.
 
-    The cdf makes the prior uniform: where points crowd, the encoder puts more images than the
-    prior would. Parameters are those of ``plot_latent``.
+    The cdf makes the prior uniform: points are dense where the encoder puts more images than
+    the prior. Parameters as for ``plot_latent``.
     """
     ax = _scatter("mu", ndtr(as_array(mu)), labels, ax)
     ax.set(adjustable="box", xlim=(0, 1), ylim=(0, 1))
@@ -51,8 +51,8 @@ def plot_components(
 ) -> Axes:
     """Draw the first two principal components of the latent means.
 
-    Parameters are those of ``plot_latent``, and what ``principal_components`` returns: the
-    components, (N, 2), and their shares of the variance, (2,).
+    Parameters as for ``plot_latent``, and from ``principal_components`` the components, (N, 2),
+    and their shares of the variance, (2,).
     """
     check_shape("shares", as_array(shares), 2)
     ax = _scatter("components", as_array(components), labels, ax)
@@ -63,7 +63,7 @@ def plot_components(
 def classes_of(labels: np.ndarray) -> np.ndarray:
     """Return labels, (N,), (N, 1) or one-hot, (N, classes), as names or numbers of classes, (N,).
 
-    Labels of another shape keep it.
+    Other shapes are kept.
     """
     labels = as_array(labels)
     if labels.ndim == 2 and labels.shape[1] == 1:
@@ -83,7 +83,7 @@ def classes_of(labels: np.ndarray) -> np.ndarray:
 def colours_of(classes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Return the colours of classes, (n, 4), whose numbers of points are ``sizes``, (n,)."""
     if classes.dtype.kind in "iu" and set(classes.tolist()) <= set(range(10)):
-        return colormaps["tab10"](classes)  # a digit has its colour, whichever others there are
+        return colormaps["tab10"](classes)  # a digit always has the same colour
     palette = MANY_COLOURS if len(classes) > 10 else colormaps["tab10"](range(10))
     largest = np.sort(np.argsort(-sizes, kind="stable")[: len(palette)])
     colours = np.tile(GREY, (len(classes), 1))
@@ -92,12 +92,12 @@ def colours_of(classes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def _scatter(name: str, points: np.ndarray, labels: np.ndarray | None, ax: Axes | None) -> Axes:
-    """Check and draw points, (N, 2), in the colours of their labels, with a unit on both axes."""
+    """Check and draw points, (N, 2), coloured by label, with the same unit on both axes."""
     check_shape(name, points, "N", 2)
     classes = np.zeros(len(points)) if labels is None else classes_of(labels)
     check_shape("labels", classes, len(points))
     ax = axes_or_new(ax, 6.4, 5.6)
-    # By the limits, unless they are those of other axes too.
+    # By the limits, unless other axes share them.
     groups = ax.get_shared_x_axes(), ax.get_shared_y_axes()
     shared = all(len(group.get_siblings(ax)) > 1 for group in groups)
     ax.set_aspect("equal", adjustable="box" if shared else "datalim")
@@ -106,7 +106,7 @@ def _scatter(name: str, points: np.ndarray, labels: np.ndarray | None, ax: Axes 
     area = np.clip(20_000 / len(points), 6, 30)
     names, numbers, sizes = np.unique(classes, return_inverse=True, return_counts=True)
     colours = colours_of(names, sizes)
-    style: dict[str, Any] = {"marker": "o", "linewidths": 0}  # whatever markers are set
+    style: dict[str, Any] = {"marker": "o", "linewidths": 0}  # in any style
     x, y = points[order].T
     ax.scatter(x, y, area, colours[numbers[order]], alpha=0.6, **style)
     if labels is None:

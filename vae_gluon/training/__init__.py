@@ -1,4 +1,4 @@
-"""Batches -> history: the loop, an epoch, Adam, callbacks, checkpoints."""
+"""Batches -> history: the training loop, Adam, callbacks, checkpoints."""
 
 from vae_gluon.training.adam import Adam
 from vae_gluon.training.callbacks import (

@@ -25,20 +25,20 @@ DEFAULTS = {
 
 # Every SWEEP_EVERY updates, moments below these limits are set to zero. A moment above its limit
 # does not decay to a denormal number, below 1.2e-38, before the next sweep: 150 updates without a
-# gradient leave 0.9 ** 150 = 1.4e-7 of the first moment and 0.999 ** 150 = 0.86 of the second.
+# gradient scale the first moment by 0.9 ** 150 = 1.4e-7, the second by 0.999 ** 150 = 0.86.
 SWEEP_EVERY = 150
 FIRST_LIMIT = 1e-30
 SECOND_LIMIT = 2e-38
 
-COMPILE_AFTER = 100  # updates: a shorter run is over before the loop is compiled
+COMPILE_AFTER = 100  # updates; a shorter run would end before compilation does
 
 
 class Adam(mx.optimizer.Adam):
     r"""Adam (Kingma & Ba, arXiv:1412.6980) that does not slow down during training.
 
-    Where a weight's gradient has become zero (at a pixel that is always white, a unit that is
-    always off), its moments decay to denormal numbers, with which a processor takes many times
-    longer. This Adam sets them to zero before.
+    While a weight's gradient is zero (at a pixel that is always white, a unit that is always
+    off), its moments decay to denormal numbers, which slow a processor down many times. This Adam
+    sets them to zero first.
 
     The weights are bit-identical to those of MXNet's Adam: with the default ``epsilon`` of 1e-8
     a first moment below 1e-30 moves a weight by less than 1e-22 times the learning rate, and
@@ -54,17 +54,16 @@ class Adam(mx.optimizer.Adam):
     Parameters
     ----------
     moments : mapping, optional
-        The first and second moment of each parameter, arrays of its shape, by its number in the
-        Trainer, to start from instead of zeros. ``begin_num_update`` is the number of updates
-        that made them.
+        Initial values, by default zeros: the first and second moment of each parameter, arrays of
+        its shape, by its index in the Trainer, after ``begin_num_update`` updates.
     **settings
         As for ``mx.optimizer.Adam``.
 
     Attributes
     ----------
     moments : dict
-        The two moments of each parameter, by its number in the Trainer: NDArrays of its shape,
-        which each update changes. Empty before the first.
+        The two moments of each parameter, by its index in the Trainer: NDArrays of its shape,
+        changed by each update. Empty before the first.
     """
 
     def __init__(
@@ -81,11 +80,11 @@ class Adam(mx.optimizer.Adam):
     def create_state(
         self, index: int, weight: mx.nd.NDArray
     ) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
-        """Return the moments, of its shape, of a weight that is updated for the first time."""
+        """Return the initial moments of a weight, arrays of its shape."""
         moments = super().create_state(index, weight)
         for moment, begin in zip(moments, self._begin.get(index, ())):
             moment[:] = begin
-        self.moments.setdefault(index, moments)  # on several devices they are the same
+        self.moments.setdefault(index, moments)  # the same on every device
         return moments
 
     def update(
@@ -97,7 +96,7 @@ class Adam(mx.optimizer.Adam):
     ) -> None:
         """Update ``weight`` as MXNet's Adam does; sweep its moments every SWEEP_EVERY updates.
 
-        The gradient and the moments are of its shape.
+        The gradient and the moments have its shape.
         """
         self._update_count(index)
         t = self._index_update_count[index]
@@ -116,8 +115,8 @@ class Adam(mx.optimizer.Adam):
         else:
             settings["clip_gradient"] = self.clip_gradient or -1
             settings["lazy_update"] = self.lazy_update
-            # Settings are passed to the operator as text. Leaving out those at their defaults
-            # saves a third of Python's time for a call.
+            # Settings are passed to the operator as text. Leaving out defaults saves a third of
+            # the call's time in Python.
             settings = {
                 name: value for name, value in settings.items() if value != DEFAULTS.get(name)
             }
@@ -127,7 +126,7 @@ class Adam(mx.optimizer.Adam):
             _sweep(variance, SECOND_LIMIT)
 
     def _loop(self, index: int, arrays: tuple[mx.nd.NDArray, ...]) -> AdamLoop | None:
-        """Return the compiled update of a weight, its gradient and moments, if there is one."""
+        """Return the compiled update of a weight, its gradient and moments, or None."""
         if self._index_update_count[index] <= COMPILE_AFTER or self.clip_gradient:
             return None
         loop = self._loops.get(index)
@@ -136,11 +135,11 @@ class Adam(mx.optimizer.Adam):
         return loop
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the compiled updates, of this process alone."""
+        """Leave out the compiled updates, valid only in this process."""
         return {**super().__getstate__(), "_loops": {}}
 
 
 def _sweep(moment: mx.nd.NDArray, limit: float) -> None:
-    """Set the numbers of a moment, of any shape, to zero where they are not above ``limit``."""
-    if moment.stype == "default":  # a row_sparse one has only the rows of its gradients
+    """Set the elements of a moment, of any shape, up to ``limit`` in size to zero."""
+    if moment.stype == "default":  # a row_sparse one has only its gradients' rows
         moment *= mx.nd.abs(moment) > limit

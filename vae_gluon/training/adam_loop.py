@@ -1,8 +1,8 @@
-"""Adam's update as one loop over a parameter's numbers, which numba compiles.
+"""Adam's update as one loop over a parameter's elements, compiled by numba.
 
-MXNet's operator ``adam_update`` computes one number at a time. The loop takes about a sixth of its
+MXNet's operator ``adam_update`` computes one element at a time. The loop takes about a sixth of its
 time, and its results are bit-identical: it computes in the same order and rounds after each step.
-Without numba (the extra ``fast``) the operator does it all.
+Without numba (the extra ``fast``) the operator is used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mxnet.base import _LIB, check_call
 
 
 class Job(ctypes.Structure):
-    """What one update computes with, as the loop finds it in memory."""
+    """The inputs of one update, as the loop reads them from memory."""
 
     _fields_ = (
         ("weight", ctypes.c_void_p),
@@ -37,7 +37,7 @@ class Job(ctypes.Structure):
 
 
 def _update(context: Any, job: Any) -> None:
-    """Update each weight and its two moments: a function of C, given to MXNet's engine."""
+    """Update each weight and its two moments: a C function that MXNet's engine calls."""
     weight, grad, mean, variance, size, lr, beta1, beta2, epsilon, wd, rescale_grad = job[0]
     one = np.float32(1)
     for i in range(size):
@@ -53,7 +53,7 @@ def _compile() -> Any:
         return None  # MXNet's operator for other processors was compiled to round less often
     try:
         from numba import cfunc, types
-    except Exception:  # not installed, or not for this NumPy
+    except Exception:  # not installed, or not with this NumPy
         return None
     numbers = types.CPointer(types.float32)
     job = types.Tuple([numbers] * 4 + [types.int64] + [types.float32] * 6)
@@ -69,11 +69,10 @@ def compilation() -> Future[Any]:
 
 @functools.lru_cache(maxsize=64)
 def as_operators_read(setting: float) -> float:
-    """Return the number in single precision that an operator of MXNet reads for a setting.
+    """Return a setting as MXNet's operators read it, in single precision.
 
-    It gets it as text, and its parser (``ParseFloat`` in dmlc-core's strtonum.h) rounds each part
-    of a number to single precision: of 0.00005, which Python writes as 5e-05, it reads another
-    number than the nearest.
+    They parse it from text, and round each part of a number (``ParseFloat`` in dmlc-core's
+    strtonum.h): 0.00005, which Python writes as 5e-05, does not become the nearest number.
     """
     mantissa, _, exponent = repr(float(setting)).partition("e")
     whole, _, decimals = mantissa.partition(".")
@@ -101,8 +100,8 @@ _free = ctypes.cast(ctypes.pythonapi.PyMem_RawFree, ctypes.c_void_p)
 class AdamLoop:
     """The compiled update of one parameter.
 
-    Calling it gives the update to MXNet's engine, which calls the loop once what came before is
-    computed. So the arrays are used as an operator would use them.
+    Calling it queues the update in MXNet's engine, which runs the loop, like an operator, once its
+    inputs are computed.
 
     Parameters
     ----------
@@ -139,10 +138,10 @@ class AdamLoop:
 
 
 def make_loop(arrays: tuple[mx.nd.NDArray, ...]) -> AdamLoop | None:
-    """Return the compiled update for these arrays, or None if there is none."""
+    """Return the compiled update for these arrays, or None."""
     weight, grad, *_ = arrays
     usable = (
-        # First, the conditions checked at every update without numba.
+        # First, the conditions that are checked each time without numba.
         weight.context.device_type == "cpu"
         and compilation().done()
         and compilation().result()
@@ -154,7 +153,7 @@ def make_loop(arrays: tuple[mx.nd.NDArray, ...]) -> AdamLoop | None:
 
 
 def _address(array: mx.nd.NDArray) -> int | None:
-    """Return where the numbers of an array, of any shape, are in memory."""
+    """Return the memory address of an array, of any shape."""
     address = ctypes.c_void_p()
     check_call(_LIB.MXNDArrayGetData(array.handle, ctypes.byref(address)))
     return address.value

@@ -1,14 +1,13 @@
-"""Callbacks: what training does between optimizer steps.
+"""Callbacks: what training runs between optimizer steps.
 
-A callback has four methods. Each gets the ``Training``; your own class overrides those it needs:
+A callback has four methods, which take the ``Training``. Your own class overrides some of them:
 
 >>> class Log(Callback):
 ...     def after_epoch(self, training):
 ...         print(training.history.val[-1])
 
-Callbacks run in the order in which they are given to ``train``, ``Progress`` last. An exception in
-one stops training with its own traceback, after every callback that has started has run its
-``after_training``.
+Callbacks run in the order given to ``train``, ``Progress`` last. An exception in one stops training
+with its own traceback, after ``after_training`` of all callbacks that have started.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from vae_gluon.training.history import History, TrainingState, write_csv
 from vae_gluon.training.trainer import Moments, copy_moments
 
 COLLAPSED = 0.005  # nats
-# As tqdm's own, with tenths of an epoch.
+# tqdm's format, with tenths of an epoch.
 BAR = "{l_bar}{bar}| {n:.1f}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
 
@@ -46,7 +45,7 @@ class Training:
     trainer : Trainer
         Takes the steps; ``trainer.optimizer`` is the optimizer.
     history : History
-        Of the epochs so far.
+        The epochs so far.
     epochs : int
         The number of epochs to train.
     share : float
@@ -57,7 +56,7 @@ class Training:
     stop_reason : str or None
         Why training stops before its last epoch.
     reduce : callable
-        Turns sums over the images of this process, an array, into sums over those of all.
+        Turns an array of sums over this process's images into sums over those of all.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ class Training:
 
     @property
     def state(self) -> TrainingState:
-        """What training can be resumed from, after an epoch."""
+        """The state to resume training from, after an epoch."""
         updates = self.trainer.optimizer.num_update
         return TrainingState(self.history.copy(), updates, self._moments)
 
@@ -94,12 +93,12 @@ class Training:
         self.stop_reason = reason
 
     def snapshot(self) -> None:
-        """Copy the parameters and moments from the device: what checkpoints keep of the epoch.
+        """Copy the parameters and moments from the device, for checkpoints of the epoch.
 
         Raises
         ------
         FloatingPointError
-            If a number is not finite. The losses do not show it: MXNet's relu turns NaN into 0, and
+            If a value is non-finite. Losses may not show it: MXNet's relu turns NaN into 0, and
             weights whose second moment is infinite no longer change.
         """
         self.parameters = parameter_arrays(self.net)
@@ -113,7 +112,7 @@ class Training:
 
 
 class Callback:
-    """The base class: does nothing."""
+    """The base class, which does nothing."""
 
     def before_training(self, training: Training) -> None:
         """Run before the first epoch."""
@@ -145,26 +144,26 @@ def running(training: Training, callbacks: Sequence[Callback]) -> Iterator[None]
         error = raised
         raise
     finally:
-        with ExitStack() as stack:  # runs what was added last first
+        with ExitStack() as stack:  # runs them in reverse
             for callback in reversed(begun):
                 stack.callback(callback.after_training, training, error)
 
 
 class Checkpoint(Callback):
-    """Keep the last epoch in a file, for ``load_checkpoint``; and the best one in another.
+    """Save the last epoch to a file, for ``load_checkpoint``, and the best one to another.
 
-    The last epoch is written however training ends, unless the process is killed.
+    The last epoch is saved however training ends, unless the process is killed.
 
     Parameters
     ----------
     path : path
-        The file, replaced whole.
+        The file, replaced atomically.
     every : int, default 1
-        Epochs between two writes.
+        Epochs between writes.
     best : path, optional
         A file for the parameters of the epoch with the lowest validation loss, without moments.
     config : mapping, optional
-        As ``save_checkpoint`` takes it.
+        As for ``save_checkpoint``.
     """
 
     def __init__(
@@ -183,7 +182,7 @@ class Checkpoint(Callback):
         self._parameters: dict[str, np.ndarray] = {}
 
     def after_epoch(self, training: Training) -> None:
-        """Write the epoch if it is due, keep it in memory if it is not."""
+        """Write the epoch if it is due, else keep it in memory."""
         self._unwritten, self._parameters = training.state, training.parameters
         if self.best and training.history.best_epoch == training.epoch - 1:
             self.write(self.best, self._parameters, self._unwritten._replace(moments={}))
@@ -191,7 +190,7 @@ class Checkpoint(Callback):
             self._write_last()
 
     def after_training(self, training: Training, error: BaseException | None) -> None:
-        """Write the last epoch unless it is written."""
+        """Write the last epoch if it is still unwritten."""
         self._write_last()
 
     def _write_last(self) -> None:
@@ -205,10 +204,9 @@ class Checkpoint(Callback):
 
 
 class EarlyStopping(Callback):
-    """Stop when the validation loss has not fallen for some epochs.
+    """Stop when the validation loss has not fallen for ``patience`` epochs.
 
-    It counts epochs in the history, which includes those of ``start``. So a resumed run stops where
-    an uninterrupted one would have stopped.
+    Epochs of ``start`` count, so that a resumed run stops where an uninterrupted one would.
 
     Parameters
     ----------
@@ -221,7 +219,7 @@ class EarlyStopping(Callback):
         self.patience = patience
 
     def before_training(self, training: Training) -> None:
-        """Stop at once if the run to be resumed had stopped early."""
+        """Stop at once if the resumed run had stopped early."""
         if training.epoch:
             self.after_epoch(training)
 
@@ -241,14 +239,14 @@ class CSVLogger(Callback):
     Parameters
     ----------
     path : path
-        The file, replaced whole.
+        The file, replaced atomically.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
 
     def after_epoch(self, training: Training) -> None:
-        """Write the epochs so far, those of ``start`` included."""
+        """Write the epochs so far, including those of ``start``."""
         write_csv(self.path, training.history)
 
 
@@ -264,7 +262,7 @@ class Progress(Callback):
         self.bar = make_bar(total=training.epochs, initial=self.done, desc="epochs", bar_format=BAR)
 
     def after_batch(self, training: Training) -> None:
-        """Advance the bar, not to the next whole number, which the end of the epoch brings."""
+        """Advance the bar; only the end of the epoch completes it."""
         self.bar.update(min(training.share, max(0, training.epoch + 0.99 - self.bar.n)))
 
     def after_epoch(self, training: Training) -> None:
@@ -290,9 +288,9 @@ class Progress(Callback):
 class CollapseReport(Callback):
     """Report the first epoch after which no latent unit is active.
 
-    A unit's KL divergence is at least half the variance of its mean over the images. So where all
-    of it together is below half of what Burda et al. (arXiv:1509.00519) ask of an active unit's
-    variance, 0.01, none is. ``train`` adds it unless ``progress`` is False.
+    A unit's KL divergence is at least half the variance of its mean over the images. So if the sum
+    over units is below half of 0.01, the least variance of an active unit (Burda et al.,
+    arXiv:1509.00519), none is active. ``train`` adds it unless ``progress`` is False.
     """
 
     reported = False
@@ -304,5 +302,5 @@ class CollapseReport(Callback):
             self.reported = True
             write(
                 f"Epoch {training.epoch - 1}: no latent unit is active, the KL divergence is "
-                f"{kl[-1]:.4f}: a KL weight below 1, or one that is warmed up, may help"
+                f"{kl[-1]:.4f}: a KL weight below 1 or a KL warm-up may help"
             )

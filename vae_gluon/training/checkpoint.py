@@ -7,7 +7,7 @@ the file, unlike the pickle of MXNet's ``Trainer.save_states``. It contains
 name                             array                                     of
 ===============================  ========================================  =====================
 format                           ()                                        the number FORMAT
-config                           (bytes,), JSON                            what describes the run
+config                           (bytes,), JSON                            describes the run
 updates                          (1,)                                      steps of Adam
 history/FIELD                    (epochs,)                                 ``History``
 parameters/NAME                  of the parameter's shape                  the net
@@ -49,9 +49,9 @@ def save_checkpoint(
     state: TrainingState,
     config: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write everything needed to resume training ``net``; an older file is replaced as a whole.
+    """Write everything needed to resume training ``net``, replacing the file atomically.
 
-    The callback ``Checkpoint`` does it after each epoch.
+    The callback ``Checkpoint`` does this after each epoch.
 
     Parameters
     ----------
@@ -60,14 +60,14 @@ def save_checkpoint(
     net : Block
         The net in training.
     state : TrainingState
-        The ``state`` of the ``Training`` that a callback is handed.
+        The ``state`` of the ``Training`` given to callbacks.
     config : mapping, optional
         Describes the run; returned by ``load_checkpoint``. Its values must be valid in JSON.
 
     Raises
     ------
     FloatingPointError
-        If a number is not finite. An older file is kept.
+        If a value is non-finite. An older file is kept.
     OSError
         If the file cannot be written. An older file is kept.
     """
@@ -86,7 +86,7 @@ def checkpoint_content(
     state: TrainingState,
     config: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """Return the content of a checkpoint, of parameters and moments that are finite."""
+    """Return the content of a checkpoint, given finite parameters and moments."""
     arrays: dict[str, Any] = {"format": FORMAT, UPDATES: np.array([state.updates], "<i8")}
     text = json.dumps(dict(config or {}), allow_nan=False)
     arrays[CONFIG] = np.frombuffer(text.encode(), "u1")
@@ -107,9 +107,9 @@ def checkpoint_content(
 def load_checkpoint(
     path: str | os.PathLike[str], net: mx.gluon.Block, ctx: mx.Context | None = None
 ) -> tuple[TrainingState, dict[str, Any]]:
-    """Set the parameters of ``net`` to those of a checkpoint; return what else is in it.
+    """Load the parameters of a checkpoint into ``net``; return the rest of it.
 
-    Everything is checked first: after an error the net is unchanged.
+    Everything is checked first: an error leaves the net unchanged.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def load_checkpoint(
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If the file is not a checkpoint, is damaged, or is of another net. The message says what
+        If the file is not a checkpoint, is damaged, or fits another net. The message says what
         differs.
     """
     arrays, history, config = read_checkpoint(path)
@@ -142,7 +142,7 @@ def load_checkpoint(
 def read_checkpoint(
     path: str | os.PathLike[str],
 ) -> tuple[dict[str, np.ndarray], History, dict[str, Any]]:
-    """Return the arrays of a checkpoint, which are not checked yet, its history and its config."""
+    """Return the arrays of a checkpoint, still unchecked, its history and its config."""
     arrays = read_npz(Path(path))
     if "format" not in arrays or arrays["format"].tolist() != FORMAT:
         raise ValueError(f"{path}: expected a checkpoint of format {FORMAT}, got another file")
@@ -168,7 +168,7 @@ def restore(
     net: mx.gluon.Block,
     ctx: mx.Context | None = None,
 ) -> TrainingState:
-    """Set the parameters of ``net`` to the arrays of a checkpoint; return where it stands."""
+    """Load the arrays of a checkpoint into ``net``; return the state of training."""
     parameters = named_parameters(net)
     trained = [name for name, p in parameters.items() if p.grad_req != "null"]
     has_moments = any(name.startswith(MOMENTS) for name in arrays)
@@ -192,7 +192,7 @@ def restore(
 
 
 def _config(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Take the config out of the arrays of a checkpoint."""
+    """Remove the config from a checkpoint's arrays and return it."""
     try:
         config = json.loads(arrays.pop(CONFIG).tobytes())
     except (KeyError, ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""One epoch: a pass over the batches that trains, and one that validates."""
+"""One epoch: a training pass and a validation pass over the batches."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from vae_gluon.model import contexts_of
 from vae_gluon.training.history import Loss
 from vae_gluon.training.kl_weight import KLWeight, weigh_kl, weight_at
 
-BULK_SIZE = 64  # parameters whose updates are given to the engine as one job
-AHEAD = 2000  # images that may be queued while others are computed
+BULK_SIZE = 64  # parameter updates in one job of the engine
+AHEAD = 2000  # images that may be queued for computation
 LARGE_BATCH = 1000  # images in a forward pass without gradients
 
 
@@ -28,10 +28,10 @@ def train_epoch(
     binarize: bool = False,
     kl_weight: KLWeight = 1.0,
 ) -> Loss:
-    """Take an optimizer step for each batch, on its mean loss; return the means of all losses.
+    """Take an optimizer step for each batch, on its mean loss; return the mean losses.
 
     The tutorial's inner loop. A batch is images, (N, n_output), and labels, (N, ...), if the net
-    takes them; of several devices each takes a part.
+    takes them, split among the devices.
     """
     contexts = contexts_of(net)
     for x, *labels in batches(data_iter, _source(contexts), _takes_labels(net)):
@@ -50,7 +50,7 @@ def train_epoch(
 def validate(
     net: gluon.HybridBlock, data_iter: mx.io.DataIter, losses: LossQueue, binarize: bool = False
 ) -> Loss:
-    """Return the means of the losses with fixed weights, taken in large batches, (N, n_output)."""
+    """Return the mean losses with fixed weights, computed in large batches, (N, n_output)."""
     contexts = contexts_of(net)
     for x, *labels in _large_batches(batches(data_iter, _source(contexts), _takes_labels(net))):
         batch = [sample_pixels(x) if binarize else x, *labels]
@@ -80,16 +80,16 @@ def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter, binarize: bool =
 
 
 class LossQueue:
-    """The losses of an epoch, fetched from the device some batches behind it.
+    """The losses of an epoch, fetched from the device some batches late.
 
     Parameters
     ----------
     name : str, optional
-        What they are. If it is given, a loss that is not finite raises a FloatingPointError.
+        Their name in errors. If given, a non-finite loss raises a FloatingPointError.
     after_batch : callable, optional
         Called after each batch.
     reduce : callable, optional
-        Adds up the sums over images, an array, with those of other processes.
+        Adds an array of sums over images to those of other processes.
     """
 
     def __init__(
@@ -140,12 +140,12 @@ class LossQueue:
 
 
 def diverged(message: str) -> FloatingPointError:
-    """Return the error that ends a training whose numbers are not finite any more."""
+    """Return the error that stops training at a non-finite value."""
     return FloatingPointError(f"{message}: the run has diverged, a smaller learning rate may help")
 
 
 def _source(contexts: list[mx.Context]) -> mx.Context:
-    """Return the context for batches: the device, or the CPU if there are several to split for."""
+    """Return the context for batches: the device, or the CPU if there are several devices."""
     return contexts[0] if len(contexts) == 1 else mx.cpu()
 
 
@@ -156,10 +156,10 @@ def _takes_labels(net: mx.gluon.Block) -> bool:
 def _on_each_device(
     net: mx.gluon.Block, batch: list[mx.nd.NDArray], contexts: list[mx.Context]
 ) -> list[Loss]:
-    """Call the net on each device with a part of a batch, (N, ...) each; return their losses.
+    """Call the net on each device with its part of a batch, arrays (N, ...); return the losses.
 
-    They are (n,) for the n images of the part. A device for which there is no image gets a loss,
-    (1,), and so a gradient, of zero.
+    They are (n,) for the n images of the part. A device without images gets a loss, (1,), and so
+    a gradient, of zero.
     """
     parts, n = [], len(batch[0])
     split = [split_and_load(array, contexts[:n], even_split=False) for array in batch]
@@ -185,7 +185,7 @@ def _join(parts: list[Loss]) -> Loss:
 
 
 def _large_batches(small: Iterator[list[mx.nd.NDArray]]) -> Iterator[list[mx.nd.NDArray]]:
-    """Join batches, (N, ...) each, into larger ones, faster where no gradient is taken."""
+    """Join batches, (N, ...), into larger ones, which are faster without gradients."""
     held, images = [], 0
     for batch in small:
         held.append(batch)

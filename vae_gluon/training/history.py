@@ -13,7 +13,7 @@ from vae_gluon._files import write_bytes
 
 
 class Loss(NamedTuple):
-    """Losses, negative ELBOs in nats, and the KL divergences in them: of images (N,), or means.
+    """Losses (negative ELBOs) and their KL terms, in nats: of images, (N,), or means.
 
     ``kl`` is None if the net has no ``kl_loss``.
     """
@@ -23,7 +23,7 @@ class Loss(NamedTuple):
 
 
 class History(NamedTuple):
-    """What ``train`` measured, one number for each epoch.
+    """Measurements of ``train``, one value per epoch.
 
     Losses are negative ELBOs in nats per image, averaged over the images; each image counts once,
     for any batch size. A loss minus its KL divergence is the reconstruction term;
@@ -32,7 +32,7 @@ class History(NamedTuple):
     Attributes
     ----------
     train : list of float
-        Mean over the training images, while the weights were changing.
+        Mean over the training images, while the weights change.
     val : list of float
         Mean over the validation images, after the epoch.
     seconds : list of float
@@ -60,7 +60,7 @@ class History(NamedTuple):
         return History(*map(list, self))
 
     def add(self, train: Loss, val: Loss, seconds: float, kl_weight: float) -> None:
-        """Add an epoch: the means over its training and validation images, and how it went."""
+        """Add an epoch: mean training and validation losses, wall time, KL weight."""
         self.train.append(train.loss)
         self.val.append(val.loss)
         self.seconds.append(seconds)
@@ -71,19 +71,19 @@ class History(NamedTuple):
 
     @property
     def best_epoch(self) -> int:
-        """The epoch, from 0, with the lowest validation loss, the first if there are several."""
+        """The epoch, from 0, with the lowest validation loss, the first in a tie."""
         return int(np.argmin(self.val))
 
 
 class TrainingState(NamedTuple):
-    """What is needed to resume training, apart from the net's parameters.
+    """All that resuming training needs apart from the net's parameters.
 
     Attributes
     ----------
     history : History
-        Of the epochs so far.
+        The epochs so far.
     updates : int
-        Steps that Adam has taken.
+        Steps taken by Adam.
     moments : dict
         Adam's two moments of each parameter, arrays of its shape, by its name.
     """
@@ -93,13 +93,13 @@ class TrainingState(NamedTuple):
     moments: dict[str, tuple[Any, Any]]
 
     def __repr__(self) -> str:
-        """Leave out the moments, whose numbers fill pages."""
+        """Leave out the values of the moments."""
         epochs = len(self.history.train)
         return f"<TrainingState epochs={epochs} updates={self.updates} moments={len(self.moments)}>"
 
 
 def write_csv(path: Path, history: History) -> None:
-    """Write a history as CSV: a row for each epoch, a column for each field that has numbers."""
+    """Write a history as CSV: a row for each epoch, a column for each non-empty field."""
     columns = {name: numbers for name, numbers in history._asdict().items() if numbers}
     file = io.StringIO(newline="")
     writer = csv.writer(file)

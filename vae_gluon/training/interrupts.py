@@ -8,29 +8,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-# Ctrl-C, what asks a process to end, and what a terminal sends when it is closed.
+# Ctrl-C, a request to terminate, a closed terminal.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
-    """Raise KeyboardInterrupt with the number of a signal, whose handler this may be."""
+    """Handle a signal: raise KeyboardInterrupt with its number."""
     raise KeyboardInterrupt(number)
 
 
 @contextmanager
 def ending_by_signals() -> Iterator[None]:
     """Let each of SIGNALS that is not ignored raise KeyboardInterrupt, in the main thread."""
-    # A handler that is not Python's is None, and stays.
+    # A handler not set from Python is None, and is kept.
     with _handling(interrupt, lambda handler: handler not in (signal.SIG_IGN, None)):
         yield
 
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], None]]:
-    """Defer Ctrl-C within the block until the function that is yielded is called, or to its end.
+    """Defer Ctrl-C within the block until the yielded function is called or the block ends.
 
-    So it does other signals, if the handler is ``interrupt``. A second one interrupts at once. In
-    any thread but the main one, and where somebody has set another handler, nothing changes.
+    Other signals too, if their handler is ``interrupt``. A second one interrupts at once. Outside
+    the main thread, or if another handler is set, nothing changes.
 
     >>> with deferred_interrupt() as check:
     ...     for step in range(3):
@@ -54,7 +54,7 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def _handling(handler: Callable[..., None], replaces: Callable[[object], bool]) -> Iterator[None]:
-    """Handle those of SIGNALS whose handler ``replaces`` says, in the main thread."""
+    """Set a handler for SIGNALS, in the main thread, where ``replaces`` accepts the old one."""
     before = {}
     if threading.current_thread() is threading.main_thread():
         before = {number: signal.getsignal(number) for number in SIGNALS}

@@ -29,12 +29,12 @@ def kl_warmup(n: int, weight: float = 1.0) -> Callable[[int], float]:
     """Return a weight of the KL term that rises from near 0 to ``weight`` in ``n`` steps.
 
     Warming up (Bowman et al., arXiv:1511.06349; Sonderby et al., arXiv:1602.02282) lets the codes
-    become useful before the KL term presses them towards the prior.
+    become useful before the KL term pulls them towards the prior.
 
     Parameters
     ----------
     n : int
-        Steps; an epoch of MNIST has 600 of 100 images.
+        Steps; an epoch of MNIST has 600, of 100 images.
     weight : float, default 1.0
         The final weight.
 
@@ -62,9 +62,9 @@ def weight_at(step: int, kl_weight: KLWeight) -> float:
 
 
 def weigh_kl(parts: list[Loss], weight: float) -> list[mx.nd.NDArray]:
-    """Return what to train on each device: the losses, (n,), with another weight of their KL.
+    """Return the training objective on each device: losses, (n,), with weighted KL terms.
 
-    With a weight of 1 they are the losses themselves. A device without an image has no KL.
+    With a weight of 1 these are the losses. A device without images has no KL term.
     """
     if weight == 1:
         return [part.loss for part in parts]

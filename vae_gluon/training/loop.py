@@ -24,7 +24,7 @@ from vae_gluon.training.seeds import seed as seed_generators
 from vae_gluon.training.seeds import seed_epoch
 from vae_gluon.training.trainer import LearningRate, make_trainer
 
-# A seed, or a seed and a stream: streams give trainings with one seed different noise.
+# A seed, or a seed and a stream: streams give runs with the same seed different noise.
 Seed = Union[int, tuple[int, int]]
 
 
@@ -46,55 +46,53 @@ def train(
 ) -> History:
     """Train ``net`` on the images of ``train_iter``, by default with Adam.
 
-    A net that is not initialized gets Xavier weights; any other is trained further from the
-    parameters it has, with a new Adam. Ctrl-C stops the training after the current batch.
+    An uninitialized net gets Xavier weights; any other is trained further from its parameters, with
+    a new Adam. Ctrl-C stops training after the current batch.
 
     Parameters
     ----------
     net : HybridBlock
-        Its call gives the loss of each image: (N, n_output) -> (N,). If it has the attribute
-        ``takes_labels``, and that is true, it is called with the labels as well: ``net(x, y)``.
+        Returns the loss of each image when called: (N, n_output) -> (N,). If its attribute
+        ``takes_labels`` is true, it is called with the labels too: ``net(x, y)``.
     train_iter, val_iter : DataIter or DataLoader
-        Batches of images, (N, n_output), in [0, 1]; see ``mnist_iterators``. Those of a Gluon
-        ``DataLoader`` may be followed by labels, and are flattened.
+        Batches of images, (N, n_output), in [0, 1]; see ``mnist_iterators``. A Gluon
+        ``DataLoader`` may add labels; its images are flattened.
     epochs : int, default 50
-        Passes over ``train_iter``, those of ``start`` included.
+        Passes over ``train_iter``, including those of ``start``.
     learning_rate : float, LRScheduler or callable, default 0.001
-        A number, one of MXNet's schedulers, or a function that returns it for each step, of which
-        the first is 0.
+        A number, one of MXNet's schedulers, or a function of the step, counted from 0.
     progress : bool, default True
-        Show a bar, in a notebook or a terminal, and print a line for each tenth of the run, for its
-        end, and the time it took.
+        Show a bar, in a notebook or a terminal, and print a line for each tenth of the run and its
+        end, then the time it took.
     kl_weight : float or callable, default 1.0
         The weight of the KL divergence in the training objective (beta-VAE, Higgins et al. 2017),
-        or a function that returns it for each step, such as ``kl_warmup``. Reported losses are
-        unweighted, so that runs can be compared.
+        or a function of the step, such as ``kl_warmup(n)``. Reported losses are unweighted, so that
+        runs can be compared.
     optimizer : str or Optimizer, optional
-        As ``gluon.Trainer`` takes it; an instance has its own learning rate, and ``learning_rate``
-        is not used. By default an Adam bit-identical to MXNet's, which alone ``start`` can resume.
+        As for ``gluon.Trainer``; an instance has its own learning rate, and ``learning_rate`` is
+        ignored. By default an Adam bit-identical to MXNet's, the only one ``start`` can resume.
     binarize : bool, default False
         Train and validate on binary pixels, sampled anew for each batch with the grey value as
         the probability of a 1 (dynamic binarization, as in Burda et al., arXiv:1509.00519). The
-        losses cannot be compared with those of grey pixels.
+        losses cannot be compared with those on grey pixels.
     seed : int or (int, int), optional
-        Seeds the generators at the start and before each epoch, so that the run can be repeated,
-        and resumed, bit for bit on the CPU (iterators that shuffle must be those of
-        ``mnist_iterators``). A second number tells runs apart that begin with the same weights: it
-        gives each its own noise.
+        Seeds the generators at the start and before each epoch, so that on the CPU repeated and
+        resumed runs are bit-identical (iterators that shuffle must come from ``mnist_iterators``).
+        A second number gives runs with the same initial weights different noise.
     start : TrainingState, optional
-        Resume after its last epoch, with its Adam and history: what ``load_checkpoint`` returns.
-        The iterators must be made as they were for the first epochs.
+        Resume after its last epoch, with its Adam and history; ``load_checkpoint`` returns it.
+        The iterators must be made as for the first epochs.
     ctx : Context or list of Context, optional
-        Where to train: by default where the parameters are, for a new net ``default_context()``.
-        Of several devices each takes a part of every batch.
+        Where to train; by default where the parameters are, for a new net ``default_context()``.
+        Several devices share each batch.
     callbacks : sequence of Callback, default ()
-        What else to do after batches and epochs: ``Checkpoint``, ``EarlyStopping``, ``CSVLogger``,
+        To run after batches and epochs: ``Checkpoint``, ``EarlyStopping``, ``CSVLogger``,
         ``LivePictures``, ``Film`` or your own.
 
     Returns
     -------
     History
-        Losses and seconds of each epoch, those of ``start`` included.
+        Losses and seconds of each epoch, including those of ``start``.
 
     Raises
     ------
@@ -102,9 +100,9 @@ def train(
         If ``epochs`` or ``learning_rate`` is not positive, ``kl_weight`` is negative or the net has
         no ``kl_loss`` to weigh, ``start`` has more epochs or is of another net, ``seed`` is out of
         range, an iterator gives no images, a pixel is not in [0, 1], or the net has a parameter
-        that is not finite or accumulates gradients, or none to train.
+        that accumulates gradients, or none to train.
     FloatingPointError
-        If a loss, a parameter or a moment of Adam is not finite. The message names it and when.
+        If a loss, a parameter or a moment of Adam is non-finite. The message says which and when.
     KeyboardInterrupt
         If Ctrl-C is pressed, after the current batch and ``after_training`` of all callbacks.
 
@@ -159,7 +157,7 @@ def train(
     return history
 
 
-# Checks, and where a training starts
+# Checks and initialization
 
 
 def _check(
@@ -192,11 +190,11 @@ def _check_net(net: mx.gluon.Block, kl_weight: KLWeight) -> None:
     adding = [name for name, request in requests.items() if request == "add"]
     if adding or set(requests.values()) == {"null"}:
         got = f"grad_req='add' for {adding[0]}" if adding else "grad_req='null' for all of them"
-        raise ValueError(f"expected parameters whose gradients each step writes anew, got {got}")
+        raise ValueError(f"expected parameters with grad_req='write', got {got}")
 
 
 def _put_on_devices(net: mx.gluon.Block, ctx: mx.Context | list[mx.Context] | None) -> None:
-    """Initialize the net if it is new, and move it to the contexts asked for."""
+    """Initialize a new net on ``ctx``; move any other there."""
     try:
         contexts = contexts_of(net)
     except ValueError:
@@ -208,7 +206,7 @@ def _put_on_devices(net: mx.gluon.Block, ctx: mx.Context | list[mx.Context] | No
 
 
 def _share_of_epoch(train_iter: mx.io.DataIter) -> float:
-    """Return the share of an epoch that a batch is, 0 if it is not known beforehand."""
+    """Return the fraction of an epoch in a batch, 0 if unknown."""
     if isinstance(train_iter, mx.gluon.data.DataLoader):
         return 1 / max(1, len(train_iter))
     images = getattr(train_iter, "num_data", 0)
@@ -216,7 +214,7 @@ def _share_of_epoch(train_iter: mx.io.DataIter) -> float:
 
 
 def _seed_run(iterators: Sequence[mx.io.DataIter], number: int, stream: int, done: int) -> None:
-    """Seed a training, and bring iterators that shuffle to the order after ``done`` epochs."""
+    """Seed a run, and bring shuffling iterators to their order after ``done`` epochs."""
     seed_generators(number)
     shuffling = [data_iter for data_iter in iterators if getattr(data_iter, "shuffle", False)]
     for data_iter in shuffling:

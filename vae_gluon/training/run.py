@@ -1,4 +1,4 @@
-"""Load the folder of a run of ``vae-gluon train``."""
+"""Load a run of ``vae-gluon train`` from its folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LAST, BEST = "checkpoint.npz", "best.npz"
 
 
 class LoadedRun(NamedTuple):
-    """A run, loaded in Python.
+    """A run that ``load_run`` has loaded.
 
     Attributes
     ----------
@@ -41,8 +41,7 @@ def load_run(folder: str | os.PathLike[str], which: str = "last") -> LoadedRun:
     folder : path
         The folder of the run.
     which : {'last', 'best'}
-        The parameters of the last epoch, or those of the best, which a run with ``--patience``
-        keeps.
+        The parameters of the last epoch, or of the best, which runs with ``--patience`` keep.
 
     Returns
     -------
@@ -65,7 +64,7 @@ def load_run(folder: str | os.PathLike[str], which: str = "last") -> LoadedRun:
 
 
 def read_run(folder: Path, which: str = "last") -> tuple[RunConfig, VAE, TrainingState | None]:
-    """Read a run: its config, its net and its state, None before the end of the first epoch.
+    """Read a run's config, net and state, which is None before the first epoch ends.
 
     Parameters and errors: see ``load_run``.
     """

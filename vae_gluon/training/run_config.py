@@ -1,7 +1,7 @@
-"""``RunConfig``: what describes a run, on the command line, in its checkpoint and in Python.
+"""``RunConfig``: the settings of a run, on the command line, in its checkpoint and in Python.
 
-An option is one field here: how it is read, its default, its help. The command's options, the
-check of a checkpoint's config and the name of the default folder come from it.
+Each option is one field, with its reader, default and help. The command's options, the check of a
+checkpoint's config and the default folder's name are derived from it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vae_gluon._checks import LIMIT, quoted
 from vae_gluon.data import DATASETS
 from vae_gluon.model import VAE, conv_decoder, conv_encoder
 
-# Readers: from a word, or a value of JSON, to a value; a ValueError says what was expected.
+# Readers parse an argument or a JSON value; a ValueError says what was expected.
 Reader = Callable[[Any], Any]
 
 
@@ -36,7 +36,7 @@ def _reader(expected: str, parse: Callable[[str], Any], fits: Callable[[Any], bo
 
 
 def integer(least: int, most: int = LIMIT - 1) -> Reader:
-    """Return the reader of the integers from ``least`` to ``most``."""
+    """Return a reader of integers from ``least`` to ``most``."""
     above = "" if most == LIMIT - 1 else f" and at most {most}"
     return _reader(f"an integer of at least {least}{above}", int, lambda n: least <= n <= most)
 
@@ -65,21 +65,21 @@ any_integer = _reader("an integer", int, lambda n: True)
 
 
 def one_of(*names: str) -> Reader:
-    """Return the reader of these names."""
+    """Return a reader of these names."""
     return _reader(" or ".join(names), str, names.__contains__)
 
 
 class Architecture(NamedTuple):
-    """What ``--arch`` names.
+    """An architecture that ``--arch`` selects.
 
     Attributes
     ----------
     options : tuple of str
-        The options that are for it, those for all nets aside.
+        The options for this architecture only.
     build : callable
-        Build the net of a config.
+        Builds the net of a config.
     name : str
-        Its part in the name of a file.
+        Its part of a file's name.
     """
 
     options: tuple[str, ...]
@@ -117,7 +117,7 @@ def _field(
     fixed: bool = True,
     choices: tuple[str, ...] | None = None,
 ) -> Any:
-    """Return a field; with a ``help`` it is an option. Only what is not ``fixed`` may change."""
+    """Return a field, an option if it has ``help``. If ``fixed``, a resumed run keeps it."""
     if help and default is not None and not isinstance(default, bool) and default is not MISSING:
         help += f" (default: {default})"
     metadata = {"read": read, "help": help, "fixed": fixed, "choices": choices}
@@ -126,19 +126,19 @@ def _field(
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What describes a run. What is not fixed may change when it is resumed."""
+    """The settings of a run. Those not fixed may change when it is resumed."""
 
     dataset: str = _field(
         text,
-        help="what to train on; digits are drawn by this package (default: mnist, or digits if it "
-        "can be neither found nor downloaded)",
+        help="data set; digits are drawn by this package (default: mnist, or digits if it can be "
+        "neither found nor downloaded)",
         choices=tuple(DATASETS),
     )
     data_crc32: int = _field(any_integer, 0)  # of all images
     height: int = _field(positive_int, 28)
     width: int = _field(positive_int, 28)
     epochs: int = _field(positive_int, 50, "passes over the training images", fixed=False)
-    batch_size: int = _field(positive_int, 100, "images in a step")
+    batch_size: int = _field(positive_int, 100, "images per step")
     n_latent: int = _field(positive_int, 2, "dimensions of the latent code")
     n_hidden: int = _field(positive_int, 400, "units of each hidden layer")
     n_layers: int = _field(integer(0, 1000), 2, "hidden layers of the encoder, and of the decoder")
@@ -151,21 +151,21 @@ class RunConfig:
         "dense layers, or convolutions and one hidden layer",
         choices=tuple(ARCHITECTURES),
     )
-    shuffle: bool = _field(_flag, False, "give the training images in a new order each epoch")
+    shuffle: bool = _field(_flag, False, "shuffle the training images before each epoch")
     binarize: bool = _field(
-        _flag, False, "train and evaluate on black and white pixels, drawn anew for each batch"
+        _flag, False, "train and evaluate on binary pixels, sampled anew for each batch"
     )
     size: str | None = _field(
-        size, None, "height and width to bring pictures of your own to, such as 48x32"
+        size, None, "resize your own pictures to this height and width, such as 48x32"
     )
-    invert: bool = _field(_flag, False, "take black for paper in pictures of your own, not white")
+    invert: bool = _field(_flag, False, "in your own pictures, black is paper, not white")
     kl_weight: float = _field(
         not_negative,
         1.0,
-        "weight of the KL term in what is trained; reported losses are without it",
+        "weight of the KL term in training; reported losses are unweighted",
     )
     kl_warmup: int = _field(integer(0), 0, "epochs in which the weight of the KL term rises from 0")
-    lr_decay: float = _field(fraction, 1.0, "factor of the learning rate after each epoch")
+    lr_decay: float = _field(fraction, 1.0, "multiply the learning rate by N after each epoch")
     lr_schedule: str = _field(
         one_of(*SCHEDULES),
         "constant",
@@ -176,27 +176,27 @@ class RunConfig:
     patience: int | None = _field(
         positive_int,
         None,
-        "stop when the validation loss has not fallen for so many epochs, and keep the "
-        "parameters of the best epoch as well (default: never)",
+        "stop when the validation loss has not fallen for N epochs, and keep the "
+        "parameters of the best epoch too (default: never)",
         fixed=False,
     )
     film: bool = _field(
-        _flag, False, "write film.gif, of the latent plane after each epoch", fixed=False
+        _flag, False, "write film.gif: the latent plane after each epoch", fixed=False
     )
     n_workers: int = _field(positive_int, 1)
-    # Where the run is, which affects the losses not at all, or in the last digits.
+    # Where it runs, which affects at most the last digits of the losses.
     data_dir: str | None = _field(text, None, fixed=False)
     context: str = _field(text, "cpu(0)", fixed=False)
     version: str = _field(text, "unknown", fixed=False)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> RunConfig:
-        """Check the values of a config, by name, and return it. What is left out has its default.
+        """Return a config from checked values by name, the others at their defaults.
 
         Raises
         ------
         ValueError
-            If they do not describe a run. The message says what was got and what was expected.
+            If a name or value is invalid. The message says what was got and what was expected.
         """
         fields = {field.name: field for field in dataclasses.fields(cls)}
         if "dataset" not in content or not content.keys() <= fields.keys():
@@ -223,19 +223,19 @@ class RunConfig:
         }
 
     def make_net(self) -> VAE:
-        """Build the net, without parameters yet."""
+        """Build the net, uninitialized."""
         return ARCHITECTURES[self.arch].build(self)
 
     @property
     def net_name(self) -> str:
-        """The name of the net, as the tutorial names its parameter file, without the ending."""
+        """The net's name: the tutorial's for its parameter file, without the suffix."""
         return "vae_gluon_" + ARCHITECTURES[self.arch].name.format(**self.to_dict())
 
     @property
     def default_folder(self) -> Path:
-        """The folder of the run if none is named: options that are not defaults are in it.
+        """The folder of the run by default, named after its options that are not defaults.
 
-        Those that may change when it is resumed are not.
+        Those that may change when it is resumed are left out.
         """
         named = {"dataset", "arch", "n_latent", "n_hidden", "n_layers", "seed"}
         others = [
@@ -246,12 +246,12 @@ class RunConfig:
         return Path("runs", "_".join([self.dataset, self.net_name, f"seed{self.seed}", *others]))
 
 
-# The fields that are options of the command line.
+# The fields that are command-line options.
 OPTIONS = {field.name: field for field in dataclasses.fields(RunConfig) if field.metadata["help"]}
 
 
 def picture_size(size: str | None) -> tuple[int, int] | None:
-    """Return the height and width of the option ``size``, None if there is none."""
+    """Return the height and width in the option ``size``, None if it is not set."""
     if size is None:
         return None
     height, width = map(int, size.split("x"))

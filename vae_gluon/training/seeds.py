@@ -9,7 +9,7 @@ from vae_gluon._checks import LIMIT, check_integer
 
 
 def seed(number: int) -> None:
-    """Seed both generators that a run draws from.
+    """Seed both random generators of a run.
 
     MXNet's generator draws the weights and the noise, NumPy's global one shuffles
     ``NDArrayIter``. Seed them before making the iterators and the net. MXNet has a generator for
@@ -32,9 +32,9 @@ def seed(number: int) -> None:
 def seed_epoch(number: int, stream: int, epoch: int) -> None:
     """Seed both generators for one epoch of the run with this seed ``number``.
 
-    The state of MXNet's generator cannot be saved, so a run that can be resumed seeds it anew for
-    each epoch after the first. Epoch 0 of stream 0 continues after the weights are drawn, as the
-    tutorial's does; the other streams draw other noise in it.
+    The state of MXNet's generator cannot be saved, so a resumable run seeds it for each epoch
+    after the first. Epoch 0 of stream 0 continues after the weights are drawn, as in the tutorial;
+    other streams draw other noise.
     """
     if epoch > 0 or stream > 0:
         # NumPy's way to mix numbers into one seed, so that neighbouring epochs are unrelated.

@@ -1,4 +1,4 @@
-"""The Trainer of a run: which optimizer, with which moments."""
+"""The Trainer of a run, with its optimizer and moments."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from vae_gluon.training.adam import Adam
 from vae_gluon.training.history import TrainingState
 
 Moments = dict[str, tuple[np.ndarray, np.ndarray]]
-# A number, a scheduler, or what the rate is at a step, of which the first is 0.
+# A number, a scheduler, or a function of the step, counted from 0.
 LearningRate = Union[float, mx.lr_scheduler.LRScheduler, Callable[[int], float]]
 
 
 class _Schedule(mx.lr_scheduler.LRScheduler):
-    """A function of the step as a scheduler, which MXNet asks for the steps from 1 on."""
+    """A function of the step as a scheduler, whose steps MXNet counts from 1."""
 
     def __init__(self, rate_at: Callable[[int], float]) -> None:
         super().__init__(rate_at(0))
@@ -37,15 +37,15 @@ def make_trainer(
     learning_rate: LearningRate,
     start: TrainingState | None,
 ) -> gluon.Trainer:
-    """Return the Trainer of a training that begins, or resumes from ``start``."""
+    """Return the Trainer of a run that begins, or resumes from ``start``."""
     rate: dict[str, Any] = {"learning_rate": learning_rate}
     if callable(learning_rate):
         if not isinstance(learning_rate, mx.lr_scheduler.LRScheduler):
             learning_rate = _Schedule(learning_rate)
-        schedule = copy.deepcopy(learning_rate)  # asking for a rate changes a schedule
+        schedule = copy.deepcopy(learning_rate)  # calling a schedule changes it
         for step in range(1, start.updates + 1 if start else 1):
-            schedule(step)  # its answer depends on what it was asked before
-        # Both, because Adam's own default would replace the schedule's rate.
+            schedule(step)  # its rates depend on earlier calls
+        # Both, because Adam's default would replace the schedule's rate.
         rate = {"learning_rate": schedule.base_lr, "lr_scheduler": schedule}
     settings = None
     if optimizer is None:
@@ -58,14 +58,14 @@ def make_trainer(
         settings = rate
     else:
         optimizer = copy.deepcopy(optimizer)  # it counts its steps
-    # Each device updates its own weights, all by the same gradient, so that the moments are here
-    # for a checkpoint, and not in the store that adds up the devices' gradients.
+    # Each device updates its weights by the same gradient, so that checkpoints find the moments
+    # here, not in the store that adds up the devices' gradients.
     parameters = list(net.collect_params().values())
     return gluon.Trainer(parameters, optimizer, settings, "device", update_on_kvstore=False)
 
 
 def _moments(net: mx.gluon.Block, start: TrainingState) -> dict[int, tuple[Any, Any]]:
-    """Return the moments of ``start`` by the number of their parameter in the Trainer."""
+    """Return the moments of ``start`` by their parameter's index in the Trainer."""
     names = _names(net)
     moments = {}
     for index, parameter in enumerate(net.collect_params().values()):
@@ -93,5 +93,5 @@ def copy_moments(net: mx.gluon.Block, trainer: gluon.Trainer) -> Moments:
 
 
 def _names(net: mx.gluon.Block) -> dict[int, str]:
-    """Return the name of each parameter in the files of the net, by the parameter's id."""
+    """Return each parameter's name in the net's files, by the parameter's id."""
     return {id(parameter): name for name, parameter in named_parameters(net).items()}
