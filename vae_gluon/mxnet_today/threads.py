@@ -3,7 +3,7 @@
 MXNet decides how many threads it has when it is loaded. By default it takes half the processors it
 sees, which is right where each core shows up as two of them, and leaves half the machine idle
 elsewhere. Its threads wait for each other by spinning, for as long as it takes: beside other work
-on the same cores an epoch takes twenty times as long. So mxnet is loaded with a thread for each
+on the same cores an epoch takes ten times as long or more. So mxnet is loaded with a thread for each
 physical core that this process may use, but no more than MOST, and with threads that go to sleep
 after SPINS.
 

@@ -99,8 +99,8 @@ def train(
     ValueError
         If ``epochs`` or ``learning_rate`` is not positive, ``kl_weight`` is negative or the net has
         no ``kl_loss`` to weigh, ``start`` has more epochs or is of another net, ``seed`` is out of
-        range, an iterator gives no images, a pixel is not in [0, 1], or the net has a parameter
-        that accumulates gradients, or none to train.
+        range, an iterator gives no images, a pixel is not in [0, 1], or the net has a non-finite
+        parameter, one that accumulates gradients, or none to train.
     FloatingPointError
         If a loss, a parameter or a moment of Adam is non-finite. The message says which and when.
     KeyboardInterrupt
