@@ -70,9 +70,16 @@ def test_another_thread_is_left_alone():
     assert passed == [True]
 
 
+@pytest.fixture
+def default(number):
+    """The default handler of a signal, which nohup, for one, ignores."""
+    before = signal.signal(number, signal.default_int_handler)
+    yield signal.default_int_handler
+    signal.signal(number, before)
+
+
 @pytest.mark.parametrize("number", SIGNALS)
-def test_each_signal_is_held_where_it_is_to_end_the_process_and_tells_its_number(number):
-    before = signal.getsignal(number)
+def test_each_signal_is_held_where_it_is_to_end_the_process_and_tells_its_number(number, default):
     reached = []
     with ending_by_signals():
         with pytest.raises(KeyboardInterrupt):
@@ -84,4 +91,4 @@ def test_each_signal_is_held_where_it_is_to_end_the_process_and_tells_its_number
                 check()
     assert reached == ["after"]
     assert error.value.args == (number,)
-    assert signal.getsignal(number) is before
+    assert signal.getsignal(number) is default
