@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -195,6 +197,26 @@ def test_pictures_of_every_kind_become_grey(tmp_path, mode, suffix, expected):
         lossless = {"lossless": True} if suffix == "webp" else {}
         of_mode(mode).save(tmp_path / f"{name}.{suffix}", **lossless)
     np.testing.assert_allclose(read_one(tmp_path), [expected], atol=0.005)
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+@pytest.mark.parametrize(("colour", "n"), [(0, 1), (2, 3)])
+def test_what_is_transparent_by_its_value_of_16_bits_is_paper(tmp_path, colour, n):
+    values = [0x1234, 51 * 257, 204 * 257]
+    row = b"\0" + b"".join(struct.pack(">H", value) * n for value in values)
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", len(values), 1, 16, colour, 0, 0, 0)),
+        (b"tRNS", struct.pack(">H", values[0]) * n),
+        (b"IDAT", zlib.compress(row)),
+        (b"IEND", b""),
+    ]
+    for name in "ab":
+        content = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
+        (tmp_path / f"{name}.png").write_bytes(content)
+    np.testing.assert_allclose(read_one(tmp_path), [[0, 0.8, 0.2]], atol=0.005)
 
 
 def test_a_photograph_is_turned_as_the_camera_was_held(tmp_path):

@@ -166,10 +166,15 @@ def _read_picture(path: Path, size: tuple[int, int] | None) -> np.ndarray:
                 if any(tile[0] == "libtiff" for tile in picture.tile):  # which writes to stderr
                     raise ValueError("a compressed TIFF")
                 picture = ImageOps.exif_transpose(picture)  # as the camera was held
+                clear = picture.info.get("transparency")
                 if picture.mode.startswith("I"):  # 16 bits
                     greys = np.asarray(picture, np.float32) * np.float32(255 / 65535)
+                    if clear is not None:
+                        greys[np.asarray(picture) == clear] = 255
                     picture = Image.fromarray(greys)
                 else:
+                    if isinstance(clear, tuple) and max(clear) > 255:  # of 16 bits
+                        picture.info["transparency"] = tuple(value >> 8 for value in clear)
                     coloured = picture.convert("RGBA")
                     picture = Image.new("L", picture.size, "white")
                     picture.paste(coloured.convert("L"), mask=coloured.getchannel("A"))
