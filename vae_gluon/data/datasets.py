@@ -86,7 +86,7 @@ def _load_known(name: str | None) -> Dataset:
         text = textwrap.fill(str(error), 80, break_long_words=False, break_on_hyphens=False)
     print(
         f"{RULE}\nNOT MNIST: this run uses the embedded digits, which this package draws.\n"
-        f"Its losses cannot be compared with those of MNIST.\n\n{text}.\n{RULE}",
+        f"Its losses cannot be compared with MNIST's.\n\n{text}.\n{RULE}",
         file=sys.stderr,
     )
     return _digits()
