@@ -59,7 +59,7 @@ def load_images(
         Treat black as paper, as in pictures of MNIST.
     seed : int, default 0
         Shuffles the pictures of a folder, and chooses the tenth that is held out for testing if
-        there is no part for it.
+        there are no test images.
 
     Returns
     -------
