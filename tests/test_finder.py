@@ -50,7 +50,7 @@ def test_what_it_is_told_it_does_and_tells(bare):
     before = run(*RUNNER, "status", python=bare)
     assert (before.returncode, before.stderr) == (1, f"not enabled in {bare.parent.parent}\n")
     done = run(*RUNNER, "enable", python=bare)
-    assert done.stdout.startswith(f"import mxnet works by itself in {bare.parent.parent}, by ")
+    assert done.stdout.startswith(f"import mxnet now works in {bare.parent.parent}, by ")
     status = run(*RUNNER, "status", python=bare)
     assert status.returncode == 0
     assert "pip uninstall leaves that file" in status.stdout

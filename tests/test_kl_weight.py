@@ -94,7 +94,7 @@ def test_warming_up_rises_from_step_to_step_and_goes_on_where_a_run_is_resumed(d
 
 @pytest.mark.parametrize("weight", [-1, float("nan"), float("inf"), "1", lambda step: -step - 1])
 def test_what_is_no_weight_is_refused(digits, weight):
-    with pytest.raises(ValueError, match="kl_weight: expected a number from 0 on, got"):
+    with pytest.raises(ValueError, match="kl_weight: expected a number of at least 0, got"):
         trained(digits, kl_weight=weight)
 
 

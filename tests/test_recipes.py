@@ -83,7 +83,7 @@ CHECKS = {
     "A Gaussian likelihood": gaussian,
     "Free bits": free_bits,
     "Cyclical annealing": cyclical,
-    "A schedule of your own": schedule,
+    "Your own schedule": schedule,
     "TensorBoard": tensorboard,
     "t-SNE of the codes": t_sne,
     "Fashion-MNIST": fashion,

@@ -1,4 +1,4 @@
-"""Files -> arrays -> batches: MNIST, your own pictures, or digits that are drawn here."""
+"""Files -> arrays -> batches: MNIST, your own pictures, or embedded digits."""
 
 from vae_gluon.data.batches import (
     ImageIter,

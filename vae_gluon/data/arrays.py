@@ -15,9 +15,9 @@ PARTS = ("train", "test")
 def as_dataset(arrays: Mapping[str, object], source: str = "") -> dict[str, np.ndarray]:
     """Return the images and labels of a data set as NumPy arrays.
 
-    ``arrays`` has ``train_data`` and perhaps ``test_data``, images in [0, 1], (N, ...), numbers of
-    any type; ``train_label`` and ``test_label``, where there are labels. ``source`` is the file
-    that they are from, for messages.
+    ``arrays`` has ``train_data`` and perhaps ``test_data``, images in [0, 1], (N, ...), of any
+    numeric type, and perhaps ``train_label`` and ``test_label``. ``source`` is their file, for
+    messages.
     """
     checked: dict[str, np.ndarray] = {}
     for part in PARTS:
@@ -51,7 +51,7 @@ def as_labels(name: str, labels: object, n: int) -> np.ndarray:
         raise ValueError(f"{name}: expected {n} labels, got an array of shape {array.shape}")
     if array.dtype.kind == "S":
         array = np.char.decode(array, "utf-8", "replace")
-    elif array.dtype.kind in "OT":  # of Python's objects, as in pandas, or of NumPy's strings
+    elif array.dtype.kind in "OT":  # Python's objects, as in pandas, or NumPy's strings
         for kind in (str, Real):
             if all(isinstance(label, kind) for label in array):
                 array = np.array(list(array))

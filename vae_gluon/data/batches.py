@@ -14,16 +14,16 @@ from vae_gluon.data.arrays import PARTS, as_dataset
 
 
 class ImageIter(mx.io.NDArrayIter):
-    """The ``NDArrayIter`` that ``mnist_iterators`` makes: its pixels have been checked."""
+    """The ``NDArrayIter`` of ``mnist_iterators``, with checked pixels."""
 
-    _in_order: tuple[Any, Any] | None = None  # the data and labels of an iterator that shuffles
+    _in_order: tuple[Any, Any] | None = None  # data and labels before shuffling
 
     def _shuffle_data(self) -> None:
         self._in_order = self._in_order or (self.data, self.label)
         super()._shuffle_data()
 
     def restart(self) -> None:
-        """Shuffle as when the iterator was made, if NumPy's generator has the state of then."""
+        """Repeat the first shuffle, if NumPy's generator is back in the same state."""
         if self._in_order:
             self.data, self.label = self._in_order
             self.idx = np.arange(self.num_data)
@@ -43,31 +43,31 @@ class ImageIter(mx.io.NDArrayIter):
 def mnist_iterators(
     dataset: Mapping[str, Any], batch_size: int = 100, shuffle: bool = False
 ) -> tuple[ImageIter, ImageIter]:
-    """Make the training and the test iterator, as the tutorial does.
+    """Make the training and test iterators, as in the tutorial.
 
     Parameters
     ----------
     dataset : dict
-        What ``load_mnist``, ``load_images`` or ``make_digits`` returns. The batches have the type
-        of the images, if it is floating-point, else float32.
+        From ``load_mnist``, ``load_images`` or ``make_digits``. The batches have the type of the
+        images if it is floating-point, else float32.
     batch_size : int, default 100
         Images in a batch. ``NDArrayIter`` pads a short last batch; ``train`` and ``evaluate``
-        leave the padding out.
+        drop the padding.
     shuffle : bool, default False
-        Shuffle the training images anew each epoch (with NumPy's global generator).
-        The tutorial does not.
+        Shuffle the training images before each epoch (with NumPy's global generator), unlike
+        the tutorial.
 
     Returns
     -------
     (NDArrayIter, NDArrayIter)
-        Over images flattened to (N, n_output), named ``data``, and their ``label``, if they have
-        labels: numbers, or names, which the iterators number from 0.
+        Over images flattened to (N, n_output), named ``data``, and their labels, if any, named
+        ``label``: numbers, or names, which the iterators number from 0.
 
     Raises
     ------
     ValueError
-        If ``batch_size`` is not positive, a pixel is not in [0, 1], there are not as many labels as
-        images, or ``dataset`` is not a dictionary with the arrays of images.
+        If ``batch_size`` is not positive, a pixel is not in [0, 1], the numbers of images and
+        labels differ, or ``dataset`` is not a dictionary with arrays of images.
     """
     check_integer("batch_size", batch_size)
     if not isinstance(dataset, Mapping) or not {"train_data", "test_data"} <= dataset.keys():
@@ -99,10 +99,10 @@ def batches(
 ) -> Iterator[list[mx.nd.NDArray]]:
     """Yield the batches of one pass through an iterator, on ``ctx``.
 
-    Each is a list of the images, (N, n_output), and with ``labels`` of their labels, (N, ...).
-    Every image comes once: the padding of a short last batch is left out, so the last batch may
-    be smaller than the others. An iterator with ``last_batch_handle="roll_over"`` must not be
-    wrapped in another one, which would hide that attribute.
+    Each is a list: images, (N, n_output), and with ``labels`` their labels, (N, ...). Every image
+    comes once: the padding of a short last batch is dropped, so the last batch may be smaller. Do
+    not wrap an iterator with ``last_batch_handle="roll_over"`` in another one, which would hide
+    that attribute.
 
     Raises
     ------
@@ -122,8 +122,8 @@ def _checked_batches(data_iter: mx.io.DataIter) -> Iterator[list[mx.nd.NDArray]]
     is_loader = isinstance(data_iter, gluon.data.DataLoader)
     if not is_loader:
         data_iter.reset()
-    # With roll_over NDArrayIter gives a pad as well: the number of images kept from the epoch
-    # before, which are images like any others.
+    # With roll_over NDArrayIter also sets pad: to the number of images left from the previous
+    # epoch, which must not be dropped.
     pads = getattr(data_iter, "last_batch_handle", "pad") == "pad"
     for batch in data_iter:
         if is_loader:
@@ -131,7 +131,7 @@ def _checked_batches(data_iter: mx.io.DataIter) -> Iterator[list[mx.nd.NDArray]]
         else:
             n = len(batch.data[0]) - (batch.pad or 0 if pads else 0)
             arrays = [array[:n] for array in (batch.data[0], *(batch.label or []))]
-        # In NumPy: MXNet's operators would wait for those of the batches before.
+        # In NumPy: MXNet's operators would wait for the previous batches.
         check_pixels("a batch of the iterator", arrays[0].asnumpy())
         yield arrays
 
@@ -139,10 +139,10 @@ def _checked_batches(data_iter: mx.io.DataIter) -> Iterator[list[mx.nd.NDArray]]
 def sample_pixels(x: mx.nd.NDArray) -> mx.nd.NDArray:
     """Sample binary pixels: each is 1 with probability ``x``, its grey value in [0, 1].
 
-    They have the shape, type and device of ``x``, and depend on MXNet's seed.
+    The result has the shape, type and device of ``x``, and depends on MXNet's seed.
     """
     uniform = mx.nd.random.uniform(shape=x.shape, ctx=x.context, dtype=x.dtype)
-    # In single precision a few of the numbers are rounded up to 1, and a pixel of 1 has to stay 1.
+    # In single precision a few random numbers round up to 1, but a pixel of 1 must stay 1.
     return mx.nd.maximum(uniform < x, x == 1)
 
 

@@ -1,4 +1,4 @@
-"""Data sets by name, or from a folder or file of the user's own."""
+"""Data sets by name, or from the user's folder or file."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from vae_gluon.data.images import load_images
 from vae_gluon.data.mnist import MNISTUnavailableError, files_in, find_mnist, read_mnist
 
 RULE = "=" * 80
-CHECKSUMS = {686102934: "mnist"}  # the names of known images, by their CRC-32
+CHECKSUMS = {686102934: "mnist"}  # names of known data sets, by the CRC-32 of their images
 
 
 class Dataset(NamedTuple):
-    """A data set, as ``load_mnist`` returns it, and where it is from."""
+    """A data set, as ``load_mnist`` returns it, and its source."""
 
     name: str
-    path: Path | None  # None if it was not read but drawn
+    path: Path | None  # None for the embedded digits
     arrays: dict[str, np.ndarray]
     crc32: int  # of all images
 
@@ -49,13 +49,13 @@ def load_dataset(
     size: int | tuple[int, int] | None = None,
     invert: bool = False,
 ) -> Dataset:
-    """Load a data set: by its name, from a folder or a file, or MNIST wherever it is found.
+    """Load a data set: by name, from a folder or a file, or by default MNIST.
 
-    If there is no ``name`` and MNIST cannot be had, the embedded digits take its place. Pictures
-    are read as ``load_images`` does. A data set that is not known is named after its path.
+    Without a ``name``, if MNIST is unavailable, use the embedded digits. Pictures are read by
+    ``load_images``. An unknown data set is named after its path.
 
-    Raises a ValueError if ``name`` and ``path`` are of two data sets, or an option is for
-    pictures, and what the loaders raise.
+    Raises a ValueError if ``path`` has another data set than ``name``, or an option for pictures
+    is given for other data, and the loaders' errors.
     """
     folder = None if path is None else Path(os.path.expanduser(path))
     mnist = files_in(folder) if folder else {}
@@ -77,7 +77,7 @@ def load_dataset(
 
 
 def _load_known(name: str | None) -> Dataset:
-    """Load a data set by its name; without one, MNIST or digits in its place."""
+    """Load a data set by name; without one, MNIST or else the embedded digits."""
     try:
         return DATASETS.get(name or "mnist", _mnist)()
     except MNISTUnavailableError as error:
@@ -86,7 +86,7 @@ def _load_known(name: str | None) -> Dataset:
         text = textwrap.fill(str(error), 80, break_long_words=False, break_on_hyphens=False)
     print(
         f"{RULE}\nNOT MNIST: this run uses the embedded digits, which this package draws.\n"
-        f"Its losses cannot be compared with those of MNIST.\n\n{text}.\n{RULE}",
+        f"Its losses cannot be compared with MNIST's.\n\n{text}.\n{RULE}",
         file=sys.stderr,
     )
     return _digits()
@@ -99,6 +99,6 @@ def _named(path: Path | None, arrays: dict[str, np.ndarray]) -> Dataset:
 
 
 def name_of(path: Path) -> str:
-    """Return the name of a data set that is not known, as a part of a folder's name."""
+    """Return a name for an unknown data set, for use in a folder's name."""
     name = re.sub(r"[^\w.-]+", "_", path.resolve().stem).strip("._") or "own"
     return f"own_{name}" if name in DATASETS else name

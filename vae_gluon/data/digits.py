@@ -1,8 +1,8 @@
-"""Procedural handwritten digits, for a machine with neither MNIST nor a network.
+"""Procedural handwritten digits, for machines with neither MNIST nor a network.
 
 A digit is a few pen strokes along a skeleton. For each image the skeleton is bent a little,
-written with a slant, proportions and a pen of its own, scaled to a box of 20x20 pixels and
-centred by its mass in 28x28, as MNIST's digits are.
+written with a random slant, proportions and pen, scaled to a box of 20x20 pixels and centred by
+mass in 28x28, like MNIST's digits.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ SIDE = 28
 BOX = 20  # MNIST's digits are at most 20 pixels wide and high
 N_CLASSES = 10
 
-# The variants of each digit: how often it is written so, and its strokes, separated by " / ".
+# The variants of each digit: their frequencies, and their strokes, separated by " / ".
 # A stroke is a smooth curve through its points, "x,y" in percent of the digit's height, y
-# downwards. Strokes that share a point meet there, in a corner or a crossing.
+# downwards. Strokes that share a point meet there, at a corner or a crossing.
 SKELETONS = {
     0: [(1.0, "56,1 27,10 10,42 16,82 44,100 74,84 84,46 72,10 47,2")],
     1: [
@@ -54,11 +54,11 @@ SKELETONS = {
     ],
 }
 
-POINTS = 128  # at which the strokes of a digit are evaluated, all together
-CHUNK = 500  # images drawn at a time, to bound the memory
+POINTS = 128  # of all strokes of a digit together
+CHUNK = 500  # images drawn at a time, to limit memory
 
-CENTRE = 14.0  # where MNIST has the centre of mass: the pixel right of and below the middle
-SWELL = 0.16  # how much harder and softer than on average the pen presses
+CENTRE = 14.0  # MNIST's centre of mass: the pixel right of and below the middle
+SWELL = 0.16  # relative amplitude of the pen's pressure
 GAIN, THRESHOLD = 1.9, 0.12  # of the paper: ink = GAIN * exposure - THRESHOLD, cut to [0, 1]
 # How far from its middle a stroke leaves ink, in sigmas of the pen.
 REACH = np.sqrt(2 * np.log((1 + SWELL) * GAIN / THRESHOLD))
@@ -70,16 +70,16 @@ def make_digits(n_train: int = 12_000, n_test: int = 2_000, seed: int = 0) -> di
     Parameters
     ----------
     n_train : int, default 12,000
-        Training images. Each digit comes equally often, give or take one.
+        Training images, equally many of each digit, give or take one.
     n_test : int, default 2,000
         Test images.
     seed : int, default 0
-        The same arguments give the same images. NumPy's global generator is not used.
+        The same arguments give the same images. Does not use NumPy's global generator.
 
     Returns
     -------
     dict
-        What ``load_mnist`` returns: ``train_data`` and ``test_data``, float32 in [0, 1],
+        As ``load_mnist`` returns it: ``train_data`` and ``test_data``, float32 in [0, 1],
         (N, 1, 28, 28); ``train_label`` and ``test_label``, int8 from 0 to 9, (N,).
     """
     check_integer("n_train", n_train)
@@ -118,8 +118,7 @@ def draw(skeleton: str, n: int, rng: np.random.Generator) -> np.ndarray:
 def _parse(skeleton: str) -> tuple[np.ndarray, list[list[int]]]:
     """Turn the text into points, (K, 2), and strokes, each a list of indices of points.
 
-    A point that is written twice is one point, so that strokes that meet still meet after the
-    points are moved.
+    A point listed twice is one point, so that strokes still meet after points are moved.
     """
     names: list[str] = []
     strokes = []
@@ -138,10 +137,10 @@ def _shares(strokes: list[list[int]]) -> list[int]:
 
 
 def _curve_matrix(n_points: int, strokes: list[list[int]]) -> np.ndarray:
-    """Return the matrix, (POINTS, K), that takes K points of a skeleton to its curves.
+    """Return the matrix, (POINTS, K), that maps the K points of a skeleton to its curves.
 
-    Catmull-Rom splines: https://en.wikipedia.org/wiki/Catmull-Rom_spline, uniform, with
-    the end points doubled.
+    Uniform Catmull-Rom splines (https://en.wikipedia.org/wiki/Catmull-Rom_spline), with the
+    end points doubled.
     """
     unit = np.eye(n_points)
     curves = []
@@ -161,7 +160,7 @@ def _curve_matrix(n_points: int, strokes: list[list[int]]) -> np.ndarray:
 
 
 def _bend(points: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Move points, (K, 2), a little independently, more together with neighbours: (n, K, 2)."""
+    """Move points, (K, 2), a little independently and more with their neighbours: (n, K, 2)."""
     bent = points + rng.normal(0, 0.028, (n, *points.shape))
     # Two plane waves of random direction and phase shift neighbours alike.
     for _ in range(2):
@@ -192,8 +191,8 @@ def _ink(path: np.ndarray, lifts: np.ndarray, rng: np.random.Generator) -> np.nd
     The pen is lifted before the points whose indices are ``lifts``, (strokes - 1,).
     """
     n = len(path)
-    pen = np.clip(np.exp(rng.normal(-0.20, 0.19, (n, 1))), 0.55, 1.45)  # its sigma, in pixels
-    # How hard it presses varies along the path as a sine: (n, POINTS).
+    pen = np.clip(np.exp(rng.normal(-0.20, 0.19, (n, 1))), 0.55, 1.45)  # sigma in pixels
+    # Pressure varies along the path as a sine: (n, POINTS).
     phase = rng.uniform(0, 2 * np.pi, (n, 1))
     swells = rng.uniform(2, 9, (n, 1))
     pressure = 1 + SWELL * np.sin(swells * np.linspace(0, 1, POINTS) + phase)
@@ -205,7 +204,7 @@ def _ink(path: np.ndarray, lifts: np.ndarray, rng: np.random.Generator) -> np.nd
     steps = np.concatenate([np.gradient(stroke, axis=1) for stroke in strokes], axis=1)
     ink = np.linalg.norm(steps, axis=2) * pressure  # (n, POINTS)
     image = _expose(path, ink, pen)
-    # Centre by mass, and draw again: what was cut off at the edge comes back.
+    # Centre by mass, and draw again, with the parts that were cut off at the edge.
     pixels, mass = np.arange(SIDE), image.sum(axis=(1, 2))
     x, y = ((image.sum(axis=axis) * pixels).sum(axis=1) / mass for axis in (1, 2))
     path = path + (CENTRE - np.stack([x, y], axis=1))[:, None]
@@ -214,18 +213,18 @@ def _ink(path: np.ndarray, lifts: np.ndarray, rng: np.random.Generator) -> np.nd
 
 
 def _expose(path: np.ndarray, ink: np.ndarray, pen: np.ndarray) -> np.ndarray:
-    """Add up the marks of a Gaussian pen along paths, (n, POINTS, 2); let the paper saturate.
+    """Add up the marks of a Gaussian pen along paths, (n, POINTS, 2), on paper that saturates.
 
     ``ink``, (n, POINTS), is the length around each point times the pressure there, ``pen``, (n, 1),
-    the pen's sigma. The result is images in [0, 1], (n, 28, 28).
+    the pen's sigma. Return images in [0, 1], (n, 28, 28).
 
-    A Gaussian is the product of one in x and one in y, so the sum over the path is a matrix
+    A 2-D Gaussian is a product of one in x and one in y, so the sum over the path is a matrix
     product, without a loop over pixels or points.
     """
     pixels = np.arange(SIDE, dtype=np.float32)
     offsets = (path[..., None] - pixels) / pen[:, :, None, None]  # (n, POINTS, 2, SIDE)
     marks = np.exp(-0.5 * np.square(offsets, dtype=np.float32))  # (n, POINTS, 2, SIDE)
-    # On a long straight stroke the marks add up to 1 on its middle line.
+    # On a long straight stroke the marks add up to 1 along its middle.
     weight = ink / (np.sqrt(2 * np.pi) * pen)
     columns = marks[:, :, 0] * weight[..., None].astype(np.float32)  # (n, POINTS, SIDE)
     exposure = marks[:, :, 1].transpose(0, 2, 1) @ columns  # (n, SIDE, SIDE), rows first

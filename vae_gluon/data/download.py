@@ -11,8 +11,8 @@ import requests
 from vae_gluon._files import write_bytes
 from vae_gluon._progress import make_bar
 
-# The files by their names in the result of load_mnist, with the SHA-1 that MXNet
-# publishes for each (mxnet/gluon/data/vision/datasets.py).
+# The files by their keys in the result of load_mnist, with the SHA-1 of each from MXNet
+# (mxnet/gluon/data/vision/datasets.py).
 FILES = {
     "train_data": ("train-images-idx3-ubyte", "6c95f4b05d2bf285e1bfb0e7960c31bd3b3f8a7d"),
     "train_label": ("train-labels-idx1-ubyte", "2a80914081dc54586dbdf242f9805a6b8d2a15fc"),
@@ -32,10 +32,10 @@ CHUNK = 1 << 16
 
 
 def download_mnist(folder: Path) -> None:
-    """Download the four files into ``folder``, once all of them have the published checksums.
+    """Download the four files; write them to ``folder`` once all have the published checksums.
 
-    The mirrors are tried in turn, or only the one that ``MXNET_GLUON_REPO`` names. If none provides
-    them, a ConnectionError gives the reason of each.
+    The mirrors are tried in turn, or only the one in ``MXNET_GLUON_REPO``. If all fail, a
+    ConnectionError gives the reason for each.
     """
     repo = os.environ.get("MXNET_GLUON_REPO")
     mirrors = (repo.rstrip("/") + "/gluon/dataset/mnist/",) if repo else MIRRORS
@@ -54,13 +54,13 @@ def download_mnist(folder: Path) -> None:
 
 
 def _fetch_all(mirror: str, patience: float) -> dict[str, bytes]:
-    """Return the files of one mirror; a RequestException if it does not send the right ones."""
+    """Return the files of one mirror; raise a RequestException unless it sends the right ones."""
     files = {}
     bar = make_bar(
         total=DOWNLOAD_BYTES, unit="B", unit_scale=True, desc=f"MNIST from {mirror}", leave=False
     )
     with bar, requests.Session() as session:
-        # As it is, because requests unpacks what is compressed for the transfer.
+        # Otherwise requests might decompress the files.
         session.headers["Accept-Encoding"] = "identity"
         for name, sha1 in FILES.values():
             response = session.get(f"{mirror}{name}.gz", stream=True, timeout=patience)

@@ -1,4 +1,4 @@
-"""Folders of pictures as people lay them out: parts, classes, and what is left out."""
+"""Folders of pictures: parts, classes, and files that are left out."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from vae_gluon.data.arrays import PARTS
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 
-# The part of a data set that a folder holds, by a word of its name. What is not for training is
-# for testing: its loss is the validation loss.
+# The part of a data set in a folder, by a word of its name. All parts other than training are
+# used for testing: their loss is the validation loss.
 PART_OF = {
     **dict.fromkeys(("train", "training", "trainset", "训练集"), "train"),
     **dict.fromkeys(("test", "testing", "testset", "测试集"), "test"),
     **dict.fromkeys(("val", "valid", "validation", "dev", "eval", "验证集"), "test"),
 }
-# What systems keep in a folder besides hidden files: thumbnails, forks, what was deleted.
+# System folders that are not hidden: thumbnails, resource forks, deleted files.
 SYSTEM = ("@eadir", "__macosx", "$recycle.bin", "system volume information", "lost+found")
 
 
@@ -30,9 +30,9 @@ def find_pictures(root: Path) -> tuple[dict[str, list[tuple[Path, str]]], str]:
     Returns
     -------
     (dict, str)
-        The pictures of each part, in the order of their paths, each with its label: the name of
-        its subfolder, or none. If there are no parts, all are to train on. And a line that says
-        what is left out, other than hidden files; empty if nothing is.
+        The pictures of each part, sorted by path, each with its label: the name of its subfolder,
+        or empty. Without parts, all are for training. And a line that lists what is left out,
+        other than hidden files; empty if nothing is.
     """
     left_out: Counter[str] = Counter()
     paths = sorted(_walk(root, left_out))
@@ -50,7 +50,7 @@ def find_pictures(root: Path) -> tuple[dict[str, list[tuple[Path, str]]], str]:
             parts.setdefault(part_of[inner[0]], {})[path] = inner[1:]
         else:
             left_out[inner[0] if inner else f"*{path.suffix}"] += 1
-    # A folder that is alone in its part says nothing.
+    # A folder that is alone in its part is not a class.
     prefixes = (os.path.commonprefix([*inner.values()]) for inner in parts.values())  # noqa: RUF071
     depth = min(map(len, prefixes))
     found = {}
@@ -76,7 +76,7 @@ def _parts(folders: set[str]) -> dict[str, str]:
             part_of[folder] = PART_OF[words[0]]
     if len(set(part_of.values())) == len(PARTS):
         return part_of
-    # A class may be called train; but not all folders are parts of one kind by chance.
+    # A class may be called train, but not all folders by chance.
     alone = folders and all(folder.lower() in PART_OF for folder in folders)
     return dict.fromkeys(folders, "train") if alone else {}
 
@@ -102,7 +102,7 @@ def _walk(root: Path, left_out: Counter[str]) -> Iterator[Path]:
                 seen.add(target)
                 subfolders.append(path.name)
         for path in (Path(folder, name) for name in files if not _is_hidden(name)):
-            if path.suffix.lower() in SUFFIXES and path.is_file():  # and no broken link
+            if path.suffix.lower() in SUFFIXES and path.is_file():  # not a broken link
                 yield path
             else:
                 left_out[f"*{path.suffix.lower()}" if path.suffix else path.name] += 1
@@ -113,7 +113,7 @@ def _is_hidden(name: str) -> bool:
 
 
 def _list(left_out: Counter[str]) -> str:
-    """Return the names that are counted, the most frequent ones first."""
+    """Return the counted names, the most frequent first."""
     shown = [f"{n} {name}" for name, n in left_out.most_common(5)]
     if len(left_out) > 5:
         shown.append("and others")

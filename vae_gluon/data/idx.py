@@ -24,12 +24,12 @@ SIDE = 28
 def read_images(path: Path) -> np.ndarray:
     """Read images of 28x28, plain or gzip: float32 in [0, 1], (N, 1, 28, 28)."""
     pixels = _read_idx(path, IMAGE_MAGIC, (SIDE, SIDE))
-    # In one pass over memory, and bit for bit the same as astype(float32) / 255.
+    # One pass over memory, bit-identical to astype(float32) / 255.
     return np.divide(pixels, np.float32(255), dtype=np.float32)[:, None]
 
 
 def read_labels(path: Path) -> np.ndarray:
-    """Read labels, plain or gzip: (N,), int8 as MNIST's, or uint8 if one is above 127."""
+    """Read labels, plain or gzip: (N,), int8 as for MNIST, or uint8 if one is above 127."""
     labels = _read_idx(path, LABEL_MAGIC, ())
     return labels if labels.max() > np.iinfo(np.int8).max else labels.astype(np.int8)
 
@@ -37,7 +37,7 @@ def read_labels(path: Path) -> np.ndarray:
 def _read_idx(path: Path, magic: int, item_shape: tuple[int, ...]) -> np.ndarray:
     """Read the items of an IDX file: uint8, (N, *item_shape)."""
     with open_file(path) as raw:
-        packed = raw.read(2) == b"\x1f\x8b"  # whatever its name
+        packed = raw.read(2) == b"\x1f\x8b"  # the name may differ
         raw.seek(0)
         file: Any = gzip.GzipFile(fileobj=raw) if packed else raw
         try:

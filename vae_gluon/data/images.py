@@ -1,6 +1,6 @@
-"""Your own pictures: a folder of them, or an ``.npz`` file of arrays -> arrays.
+"""Your own pictures: a folder or an ``.npz`` file -> arrays.
 
-Pillow, which matplotlib brings, reads the pictures.
+Pillow, which matplotlib requires, reads the pictures.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from vae_gluon.data.arrays import PARTS, as_dataset
 from vae_gluon.data.folders import find_pictures
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP")
-TEST_SHARE = 10  # one image of so many is held out, where there is no part for it
+TEST_SHARE = 10  # without a part for testing, one image in ten is held out
 
-KERAS = "mnist.npz"  # what Keras calls its file
-# The names of a data set's arrays here, and in that file.
+KERAS = "mnist.npz"  # the name of Keras's file
+# The names of a data set's arrays here and in that file.
 NAMES = {
     "train_data": "x_train",
     "train_label": "y_train",
@@ -41,41 +41,40 @@ def load_images(
 ) -> dict[str, np.ndarray]:
     """Load your own pictures.
 
-    White is paper, 0, and black is ink, 1; grey lies between, and what is transparent is paper.
-    A warning lists files of other kinds, and folders, that are left out.
+    White is paper, 0, and black is ink, 1, with grey in between; transparent parts are paper.
+    A warning lists other kinds of files, and folders, that are left out.
 
     Parameters
     ----------
     root : path
-        A folder of pictures: PNG, JPEG, WebP, and TIFF that is not compressed. If they are in
-        subfolders, the names of these are labels; in folders for training and testing (``train``,
-        ``Training``, ``test``, ``valid`` and the like), if it has those, all of this holds for
-        each. Links are followed; hidden files are left out. Or an ``.npz`` file, or a folder with
-        Keras's ``mnist.npz``, of the arrays that this function returns, or of those in that file
-        (``x_train``, ``y_train``, ``x_test``, ``y_test``): numbers in [0, 1] as they are, or
-        bytes, of which 255 is 1.
+        A folder of pictures: PNG, JPEG, WebP and uncompressed TIFF. The names of subfolders are
+        labels. If the folder has parts for training and testing (``train``, ``Training``,
+        ``test``, ``valid`` and the like), each is read in the same way. Links are followed; hidden
+        files are left out. Or an ``.npz`` file, or a folder with Keras's ``mnist.npz``: its arrays
+        have the names that this function returns, or Keras's (``x_train``, ``y_train``,
+        ``x_test``, ``y_test``), and hold numbers in [0, 1], or bytes, with 255 for 1.
     size : int or (int, int), optional
-        Height and width to bring all pictures to. Without it all must be of one size.
+        Height and width to which all pictures are resized. Without it all must have one size.
     invert : bool, default False
-        Take black for paper, as in pictures of MNIST.
+        Treat black as paper, as in pictures of MNIST.
     seed : int, default 0
-        Mixes the pictures of a folder, and chooses the tenth that is held out for testing where
-        there is no part for it.
+        Shuffles the pictures of a folder, and chooses the tenth that is held out for testing if
+        there are no test images.
 
     Returns
     -------
     dict
         As ``load_mnist`` returns it: ``train_data`` and ``test_data``, float32 in [0, 1],
-        (N, 1, height, width); if there are labels, ``train_label`` and ``test_label``, (N,); of a
-        folder ``train_file`` and ``test_file``, (N,), the paths in it.
+        (N, 1, height, width); with labels, ``train_label`` and ``test_label``, (N,); from a
+        folder, ``train_file`` and ``test_file``, (N,), the paths in it.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such folder or file, or no picture in it.
+        If the folder or file does not exist, or has no pictures.
     ValueError
-        If a file is no picture, has several frames, or is of another size than the first; or the
-        arrays are not such. The message names the file.
+        If a file is not a picture, has several frames, or differs in size from the first; or the
+        arrays do not fit. The message names the file.
     """
     root = Path(os.path.expanduser(root))
     check_integer("seed", seed, least=0)
@@ -99,7 +98,7 @@ def load_images(
 def _hold_out(
     root: Path, dataset: dict[str, np.ndarray], rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Take a part of the images, (N, 1, height, width), and of their labels, (N,), for testing."""
+    """Hold out some of the images, (N, 1, height, width), and their labels, (N,), for testing."""
     n = len(dataset["train_data"])
     if n < 2:
         raise ValueError(f"{root}: expected at least two images, one for testing, got {n}")
@@ -130,7 +129,7 @@ def _read_folder(
         )
     dataset: dict[str, np.ndarray] = {}
     for part, pictures in parts.items():
-        # Mixed, because a batch of one label alone is a poor one to learn from.
+        # Shuffled, because training on batches of a single label works badly.
         paths, labels = zip(*(pictures[i] for i in rng.permutation(len(pictures))))
         images = dataset[f"{part}_data"] = np.empty((len(paths), 1, *shape), np.float32)
         for image, path in zip(images, paths):
@@ -154,9 +153,9 @@ def _read_picture(path: Path, size: tuple[int, int] | None) -> np.ndarray:
 
     picture: Any
     with open_file(path) as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Pillow, about entries that do not matter
+        warnings.simplefilter("ignore")  # Pillow's, about unimportant metadata
         try:
-            with Image.open(file, formats=FORMATS) as picture:  # which reads no pixel yet
+            with Image.open(file, formats=FORMATS) as picture:  # reads no pixels yet
                 if math.prod(picture.size) > MAX_PIXELS:
                     raise ValueError("{} x {} pixels".format(*picture.size))
                 if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:
@@ -181,7 +180,7 @@ def _read_picture(path: Path, size: tuple[int, int] | None) -> np.ndarray:
                 if size:
                     picture = picture.resize(size[::-1], Image.Resampling.LANCZOS)
                 grey = np.asarray(picture)
-        except Exception as error:  # whatever its parsers raise: it is no such picture
+        except Exception as error:  # any of Pillow's parsers' errors
             formats = ", ".join(FORMATS)
             raise ValueError(
                 f"{path}: expected a whole picture ({formats}), got: {quoted(error)}"
@@ -190,7 +189,7 @@ def _read_picture(path: Path, size: tuple[int, int] | None) -> np.ndarray:
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read the arrays of an ``.npz`` file by the names that they have here."""
+    """Read the arrays of an ``.npz`` file, under the names used here."""
     found = read_npz(path, compressed=True)
     arrays = {
         ours: _as_images(f"{path}: {ours}", found[name]) if ours in IMAGES else found[name]
@@ -210,7 +209,7 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _as_images(name: str, array: np.ndarray) -> np.ndarray:
-    """Return an array of images as (N, 1, height, width); bytes become float32 up to 1."""
+    """Return an array of images as (N, 1, height, width); bytes become float32 in [0, 1]."""
     shape = array.shape
     if array.ndim == 4 and 1 in (shape[1], shape[3]):
         shape = (shape[0], *(shape[2:] if shape[1] == 1 else shape[1:3]))

@@ -1,7 +1,6 @@
 """MNIST: the four files, found or downloaded -> arrays.
 
-``load_mnist`` takes the place of ``mx.test_utils.get_mnist``, which the tutorial calls and whose
-download is gone.
+``load_mnist`` replaces the tutorial's ``mx.test_utils.get_mnist``, whose download is gone.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from vae_gluon.data.download import FILES, download_mnist
 from vae_gluon.data.idx import read_images, read_labels
 
 NAMES = ", ".join(name for name, _ in FILES.values())
-WHOLE = (FILES.keys(), {"train_data", "test_data"})  # the files of a data set, with labels or not
+WHOLE = (FILES.keys(), {"train_data", "test_data"})  # a data set's files, with or without labels
 
 
 class MNISTUnavailableError(FileNotFoundError):
@@ -25,7 +24,7 @@ class MNISTUnavailableError(FileNotFoundError):
     Attributes
     ----------
     looked_in : list of Path
-        The folders that do not have it.
+        The folders that were searched.
     reason : str
         Why it could not be downloaded.
     """
@@ -44,43 +43,43 @@ class MNISTUnavailableError(FileNotFoundError):
 def load_mnist(root: str | os.PathLike[str] | None = None) -> dict[str, np.ndarray]:
     """Load MNIST, or any data set in its format, from IDX files.
 
-    Without ``root`` it looks in the folder that the environment variable ``VAE_GLUON_DATA``
-    names, then in MXNet's cache (``datasets/mnist`` under ``MXNET_HOME``, by default
-    ``~/.mxnet``). If the files are in neither, it downloads them into that cache, from the public
-    mirrors or from the one that ``MXNET_GLUON_REPO`` names.
+    Without ``root`` it looks in the folder named by the environment variable ``VAE_GLUON_DATA``,
+    then in MXNet's cache (``datasets/mnist`` under ``MXNET_HOME``, by default ``~/.mxnet``), and
+    otherwise downloads the files into that cache, from public mirrors or from the one in
+    ``MXNET_GLUON_REPO``.
 
     Parameters
     ----------
     root : path, optional
         The folder of the four files, each plain or ``.gz``. Only their content is checked, so
         Fashion-MNIST, EMNIST's letters and your own files in this format load too. Names with a
-        dot, ``train-images.idx3-ubyte``, are the same; the two files of labels may be missing.
+        dot, ``train-images.idx3-ubyte``, work too; the two files of labels may be missing.
 
     Returns
     -------
     dict
         As ``mx.test_utils.get_mnist()`` returned it: ``train_data`` and ``test_data``,
-        float32 in [0, 1], (N, 1, 28, 28); ``train_label`` and ``test_label``, int8 (uint8 if
-        there are more than 127), (N,), if there are labels.
+        float32 in [0, 1], (N, 1, 28, 28); with labels, ``train_label`` and ``test_label``, (N,),
+        int8, or uint8 if one is above 127.
 
     Raises
     ------
     FileNotFoundError
         If ``root`` has none of the files, a folder lacks some of them (other than both files of
-        labels), or ``VAE_GLUON_DATA`` does not name a folder.
+        labels), or ``VAE_GLUON_DATA`` is not a folder.
     MNISTUnavailableError
         If MNIST is in neither folder and cannot be downloaded (a FileNotFoundError too).
     ValueError
-        If a file is not what its name says. The message names the file, what was found and what
-        was expected.
+        If a file is not an IDX file of the expected kind. The message names the file, with what was
+        expected and found.
     """
     return read_mnist(find_mnist(root))
 
 
 def find_mnist(root: str | os.PathLike[str] | None = None) -> dict[str, Path]:
-    """Return the paths of the four files, which are in one folder, by the names of their arrays.
+    """Return the paths of the four files, all in one folder, by the names of their arrays.
 
-    ``root``, the download and the errors about missing files are those of ``load_mnist``.
+    ``root``, the download and the errors about missing files are as in ``load_mnist``.
     """
     looked_in = []
     named = os.environ.get("VAE_GLUON_DATA") if root is None else root
@@ -95,7 +94,7 @@ def find_mnist(root: str | os.PathLike[str] | None = None) -> dict[str, Path]:
         looked_in.append(folder)
     cache = Path(os.path.expanduser(mx.base.data_dir()), "datasets", "mnist")
     paths = _found_in(cache)
-    if paths.keys() in WHOLE:  # and what has been downloaded in part is downloaded again
+    if paths.keys() in WHOLE:  # incomplete files are downloaded again
         return paths
     looked_in.append(cache)
     if cache.parts[0] == "~":
@@ -108,7 +107,7 @@ def find_mnist(root: str | os.PathLike[str] | None = None) -> dict[str, Path]:
 
 
 def read_mnist(paths: dict[str, Path]) -> dict[str, np.ndarray]:
-    """Read the files that ``find_mnist`` has found; return and raise what ``load_mnist`` does."""
+    """Read the files from ``find_mnist``; return and raise the same as ``load_mnist``."""
     mnist = {
         name: read_images(path) if name.endswith("data") else read_labels(path)
         for name, path in paths.items()
@@ -121,7 +120,7 @@ def read_mnist(paths: dict[str, Path]) -> dict[str, np.ndarray]:
 
 
 def files_in(folder: Path) -> dict[str, Path]:
-    """Return the paths of the files in ``folder``: of all four, of both with images, or of none."""
+    """Return the paths of the files in ``folder``: all four, both files of images, or none."""
     paths = _found_in(folder)
     if paths and paths.keys() not in WHOLE:
         missing = [name for key, (name, _) in FILES.items() if key not in paths]
@@ -133,10 +132,10 @@ def files_in(folder: Path) -> dict[str, Path]:
 
 
 def _found_in(folder: Path) -> dict[str, Path]:
-    """Return the paths of those of the four files that are in ``folder``."""
+    """Return the paths of any of the four files in ``folder``."""
     found = {}
     for key, (name, _) in FILES.items():
-        dotted = name.replace("-idx", ".idx")  # as some programs unpack them
+        dotted = name.replace("-idx", ".idx")  # as unpacked by some programs
         for path in (folder / f"{stem}{end}" for stem in (name, dotted) for end in ("", ".gz")):
             if path.is_file():
                 found[key] = path

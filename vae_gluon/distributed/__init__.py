@@ -1,4 +1,4 @@
-"""Training by several processes, on MXNet's parameter server."""
+"""Training in several processes, with MXNet's parameter server."""
 
 from vae_gluon.distributed.callbacks import Workers
 from vae_gluon.distributed.cluster import LOOPBACK, ROLES, run_cluster

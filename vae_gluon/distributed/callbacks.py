@@ -1,4 +1,4 @@
-"""What makes a training that of one of several workers: a callback."""
+"""The callback for training with several workers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from vae_gluon.training import Callback, Training
 class Workers(Callback):
     """Train together with other processes, on the mean gradient of all their batches.
 
-    Each process calls ``train`` on its ``shard`` of the images, with ``seed=(number, rank)`` and
-    otherwise the same arguments. The losses are means over all images.
+    Each process calls ``train`` on its ``shard`` of the images, with ``seed=(number, rank)``; the
+    other arguments are the same. The losses are means over all images.
 
     Parameters
     ----------
     kvstore : KVStore
         ``mx.kv.create("dist_sync")``.
     timeout : float, default 60
-        The seconds without a batch after which this process takes the others for dead, and exits
+        After this many seconds without a batch, this process treats the others as dead, and exits
         with a message and code 1.
     """
 
@@ -29,25 +29,25 @@ class Workers(Callback):
         self.watchdog = Watchdog(timeout)
 
     def before_training(self, training: Training) -> None:
-        """Take steps and means together with the others."""
+        """Share gradients and means with the others."""
         training.trainer = _SharedTrainer(training.trainer, self.kvstore)
         training.reduce = lambda sums: total(self.kvstore, sums)
         self.watchdog.start()
 
     def after_batch(self, training: Training) -> None:
-        """Tell the watchdog."""
+        """Notify the watchdog."""
         Watchdog.beat()
 
     def after_training(self, training: Training, error: BaseException | None) -> None:
-        """End the watchdog."""
+        """Stop the watchdog."""
         self.watchdog.stop()
 
 
 class _SharedTrainer(gluon.Trainer):
-    """Takes steps on the mean gradient of all workers, each with a batch of the same size."""
+    """Takes steps on the mean gradient of all workers, whose batches have the same size."""
 
     def __init__(self, trainer: gluon.Trainer, kvstore: mx.kv.KVStore) -> None:
-        # Each worker updates its own weights, so that the moments are here for a checkpoint.
+        # Each worker updates its own weights, so that it has the moments for a checkpoint.
         super().__init__(
             trainer._params, trainer.optimizer, kvstore=kvstore, update_on_kvstore=False
         )

@@ -1,7 +1,7 @@
-"""MXNet's scheduler, servers and workers, started and watched.
+"""Start and watch MXNet's scheduler, servers and workers.
 
-They find each other by the environment variables ``DMLC_*``. Those that are not set are set here,
-for a single machine. If one process fails, the others are ended.
+They find each other by the environment variables ``DMLC_*``; unset variables are set here, for a
+single machine. If one process fails, the others are terminated.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ ROLES = ("scheduler", "server", "worker")
 LOOPBACK = ("scheduler", "server", "worker", "worker")
 LOCALHOST = "127.0.0.1"
 POLL = 0.1  # seconds
-GRACE = 5.0  # seconds between asking processes to end and killing them
-PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+GRACE = 5.0  # seconds between terminating processes and killing them
+PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 
 def run_cluster(roles: Sequence[str], command: Sequence[str]) -> int:
-    """Run ``command`` in a process for each role, and wait; if one fails, end the others.
+    """Run ``command`` in a process for each role, and wait; if one fails, terminate the others.
 
-    The variables ``DMLC_PS_ROOT_URI`` and ``DMLC_PS_ROOT_PORT`` say where the scheduler is,
-    ``DMLC_NUM_WORKER`` and ``DMLC_NUM_SERVER`` how many there are on all machines. By default all
-    are here, as many as ``roles`` names, and reachable from this machine alone. The workers share
-    the cores. On Linux all end with this process, however it ends.
+    The variables ``DMLC_PS_ROOT_URI`` and ``DMLC_PS_ROOT_PORT`` are the scheduler's address,
+    ``DMLC_NUM_WORKER`` and ``DMLC_NUM_SERVER`` the numbers on all machines. By default all run
+    here, as in ``roles``, reachable only from this machine. The workers share the cores. On Linux
+    all end with this process, even if it is killed.
 
     Returns
     -------
     int
-        0 if all ended well, 1 if one failed, 128 plus its number after a signal.
+        0 if all succeeded, 1 if one failed, 128 plus its number after a signal.
     """
     environment = _environment(roles)
     if "scheduler" in roles:
         _check_port(environment["DMLC_PS_ROOT_URI"], environment["DMLC_PS_ROOT_PORT"])
-    if "DMLC_PS_ROOT_URI" in os.environ:  # there may be others, on other machines
+    if "DMLC_PS_ROOT_URI" in os.environ:  # perhaps with other machines
         print(f"Waiting until all have joined at {CLUSTER.format(**environment)}", flush=True)
     processes = []
     try:
@@ -56,10 +56,10 @@ def run_cluster(roles: Sequence[str], command: Sequence[str]) -> int:
     except KeyboardInterrupt as error:
         number = error.args[0] if error.args else signal.SIGINT
         workers = [process for name, process in processes if name.startswith("worker")]
-        if number != signal.SIGINT:  # which a terminal sends to all of them
+        if number != signal.SIGINT:  # a terminal sends that to all of them
             for worker in workers:
                 worker.send_signal(number)
-        # They finish their batch, unless they wait for one that does not.
+        # They finish their batch, unless they wait for a worker that does not.
         _await(workers)
         return 128 + number
     finally:
@@ -90,13 +90,13 @@ def _free_port() -> int:
 
 
 def _address(scheduler: str) -> str:
-    """Return the address of this machine from which it reaches the scheduler's.
+    """Return the address from which this machine reaches the scheduler.
 
-    MXNet would take that of any interface, and find none where there is only loopback.
+    MXNet would take the address of any interface, and finds none if there is only loopback.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as reaching:
         try:
-            reaching.connect((scheduler, 9))  # a datagram socket's sends nothing
+            reaching.connect((scheduler, 9))  # for a datagram socket, sends nothing
         except OSError:
             return ""  # as if the variable were not set
         return reaching.getsockname()[0]
@@ -113,14 +113,14 @@ def _check_port(host: str, port: str) -> None:
 
 
 def _ending_with_parent() -> Callable[[], None] | None:
-    """Return what a child does first, so that the kernel ends it with this process."""
+    """Return a function for the child, so that the kernel kills it when this process ends."""
     if sys.platform != "linux":
         return None
     parent, prctl = os.getpid(), ctypes.CDLL(None).prctl
 
     def ask() -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it has ended meanwhile
+        if os.getppid() != parent:  # the parent has already ended
             os._exit(1)
 
     return ask

@@ -1,4 +1,4 @@
-"""MXNet's servers and scheduler, which end when another process of the cluster has died."""
+"""MXNet's servers and scheduler, which exit when another process of the cluster has died."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from vae_gluon.distributed.workers import TIMEOUT
 
 HEARTBEAT = 2  # seconds between the signs of life of each process
 ALL = 7  # MXNet's number for the scheduler, all servers and all workers
-JOINED_BY = 30.0  # seconds after which MXNet's network can be asked, long after it has begun
+JOINED_BY = 30.0  # seconds after which MXNet's network has long started and can be queried
 
 
 def serve() -> None:
-    """Serve until the workers have ended, if ``DMLC_ROLE`` says so; then end this process.
+    """If ``DMLC_ROLE`` is a server's, serve until the workers have ended, then end this process.
 
-    The package calls this where MXNet's import would begin to serve.
+    The package calls this where MXNet's import would start serving.
     """
     if os.environ.get("DMLC_ROLE"):
         os.environ.setdefault("PS_HEARTBEAT_INTERVAL", str(HEARTBEAT))  # which workers send too
@@ -32,13 +32,13 @@ def serve() -> None:
 
 
 def _watch(kvstore: mx.kv.KVStore) -> None:
-    """End this process when one of the others, which it serves, has died."""
+    """End this process when another one of the cluster has died."""
     time.sleep(JOINED_BY)
     dead = ctypes.c_int()
     while True:
         before = time.time()
         time.sleep(HEARTBEAT)
-        if time.time() - before > 2 * HEARTBEAT:  # this process was stopped, and the others too
+        if time.time() - before > 2 * HEARTBEAT:  # this process was suspended, as were the others
             time.sleep(TIMEOUT)
         check_call(
             _LIB.MXKVStoreGetNumDeadNode(kvstore.handle, ALL, ctypes.byref(dead), int(TIMEOUT))

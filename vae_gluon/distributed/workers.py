@@ -1,4 +1,4 @@
-"""What one of several workers does that train a net together by MXNet's parameter server."""
+"""A worker, one of several that train a net together with MXNet's parameter server."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from mxnet.base import _LIB, check_call
 
 from vae_gluon._checks import check_integer
 
-# From MXNet's variables: where the scheduler is, and how many join.
+# From MXNet's variables: the scheduler's address, and how many processes join.
 CLUSTER = (
     "{DMLC_PS_ROOT_URI}:{DMLC_PS_ROOT_PORT} "
     "(workers: {DMLC_NUM_WORKER}, servers: {DMLC_NUM_SERVER})"
 )
-TIMEOUT = 60.0  # seconds without a batch, or a sign of life, after which others count as gone
-TO_JOIN = 10  # times as long may pass until all have joined
+TIMEOUT = 60.0  # seconds without a batch or a heartbeat after which others count as dead
+TO_JOIN = 10  # this many times TIMEOUT may pass until all have joined
 GONE = (
     "no batch for {timeout:g} seconds: another worker, the server or the scheduler has died. This "
     "worker ends too. All of them can resume the run from its last checkpoint"
@@ -34,9 +34,9 @@ GONE = (
 
 
 def join(name: str, timeout: float = TIMEOUT) -> mx.kv.KVStore:
-    """Return the store of this ``name``, once all workers and servers have joined.
+    """Return the store with this ``name``, once all workers and servers have joined.
 
-    If some do not within ``TO_JOIN * timeout`` seconds, this process ends with a message.
+    If some have not joined after ``TO_JOIN * timeout`` seconds, this process exits with a message.
     """
     where = CLUSTER.format_map(defaultdict(lambda: "?", os.environ))
     watchdog = Watchdog(
@@ -50,9 +50,9 @@ def join(name: str, timeout: float = TIMEOUT) -> mx.kv.KVStore:
 
 
 def leave(kvstore: mx.kv.KVStore) -> None:
-    """Leave the others, once all are ready to; the store cannot be used after that."""
+    """Leave the others, once all are ready; the store cannot be used after that."""
     check_call(_LIB.MXKVStoreFree(kvstore.handle))
-    kvstore.handle = None  # so that it is not done again when the store is collected
+    kvstore.handle = None  # so that the store is not freed again when it is collected
 
 
 def shard(
@@ -62,15 +62,15 @@ def shard(
 
     Its i-th training batch is its part of the i-th batch of ``n_workers * batch_size`` images, so
     that all workers together take the steps of a single process with batches of that size. The
-    parts are of equal size, because the workers wait for each other at each step: up to
+    parts have equal sizes, because the workers wait for each other at each step: up to
     ``n_workers - 1`` training images at the end are left out. Each test image is in one part.
 
     Parameters
     ----------
     dataset : mapping
-        What ``load_mnist`` or ``make_digits`` returns.
+        From ``load_mnist`` or ``make_digits``.
     rank, n_workers : int
-        The number of this worker, from 0, and how many there are.
+        The number of this worker, from 0, and of all workers.
     batch_size : int, default 100
         Images in a batch of one worker.
 
@@ -100,7 +100,7 @@ def total(kvstore: mx.kv.KVStore, numbers: np.ndarray) -> np.ndarray:
     The parameter server adds in single precision.
     """
     array = mx.nd.array(numbers)
-    # A key can be used once. All workers call this equally often, so their keys agree.
+    # A key can be used only once. All workers call this equally often, so their keys agree.
     key = next(_keys)
     kvstore.init(key, mx.nd.zeros_like(array))
     kvstore.pushpull(key, array, out=array)
@@ -114,7 +114,7 @@ def share_weights(trainer: gluon.Trainer) -> None:
     """Give the weights of worker 0 to all workers, and wait until they have arrived.
 
     A Trainer does this in its first step, but does not wait: a slow worker may then fetch the
-    others' first gradients in place of its weights. After the first step this does nothing.
+    others' first gradients instead of its weights. After the first step this does nothing.
     """
     if not trainer._kv_initialized:
         trainer._init_kvstore()
@@ -124,7 +124,7 @@ def share_weights(trainer: gluon.Trainer) -> None:
 
 
 def check_agreement(kvstore: mx.kv.KVStore, config: Mapping[str, object]) -> None:
-    """Raise a ValueError unless all workers have the same ``config``, which must fit into JSON."""
+    """Raise a ValueError unless all workers have the same ``config``, a mapping for JSON."""
     number = zlib.crc32(json.dumps(config, sort_keys=True).encode())
     halves = np.array(divmod(number, 2**16))  # small enough to be added in single precision
     if (total(kvstore, halves) != halves * kvstore.num_workers).any():
@@ -137,10 +137,10 @@ def check_agreement(kvstore: mx.kv.KVStore, config: Mapping[str, object]) -> Non
 class Watchdog:
     """Ends this process if ``Watchdog.beat`` is not called for ``timeout`` seconds.
 
-    A worker whose server, scheduler or fellow worker has died waits inside MXNet for ever, where
-    no exception reaches it. Of several the shortest time counts.
+    If a server, the scheduler or another worker has died, a worker waits forever inside MXNet,
+    where no exception reaches it. Of several watchdogs the shortest timeout counts.
 
-    ``message`` is said at the end.
+    ``message`` is printed at the end.
     """
 
     _last_beat = 0.0
@@ -151,24 +151,24 @@ class Watchdog:
         self._over = threading.Event()
 
     def start(self) -> None:
-        """Watch from now on."""
+        """Start watching."""
         self.beat()
         threading.Thread(target=self._wait, daemon=True).start()
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         self._over.set()
 
     @staticmethod
     def beat() -> None:
-        """Note that a batch is computed, or that all is well between two: for all watchdogs."""
+        """Report progress, such as a computed batch, to all watchdogs."""
         Watchdog._last_beat = time.time()
 
     def _wait(self) -> None:
         before = time.time()
         while not self._over.wait(self.timeout / 10):
             if time.time() - before > self.timeout / 2:
-                self.beat()  # this process was stopped, or the clock was set
+                self.beat()  # this process was suspended, or the clock was set
             before = time.time()
             if before - Watchdog._last_beat > self.timeout:
                 text = self.message.format(timeout=self.timeout)

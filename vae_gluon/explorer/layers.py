@@ -13,9 +13,9 @@ from mxnet.gluon import nn
 
 from vae_gluon.model import VAE, context_of, dtype_of, numbers_of
 
-N_PROBES = 4  # inputs on which the layers are compared with the net
-TOLERANCE = 1e-4  # of that comparison, relative to the largest result
-STEPS = 2**15 - 1  # weights are stored as integers; the largest of a row is this one
+N_PROBES = 4  # inputs for comparing the layers with the net
+TOLERANCE = 1e-4  # in this comparison, relative to the largest result
+STEPS = 2**15 - 1  # weights are stored as integers; the largest of a row is this
 KINDS = {
     nn.Dense: "dense",
     nn.Conv2D: "conv",
@@ -31,7 +31,7 @@ def describe_layers(net: VAE) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If one of them has a layer of another kind, or computes more than its layers.
+        If one has an unsupported layer, or computes more than its layers.
     """
     rng = np.random.default_rng(0)
     kind = {"ctx": context_of(net), "dtype": dtype_of(net)}
@@ -51,8 +51,8 @@ def _network(
 ) -> list[dict[str, Any]]:
     """Describe the layers of a block, if with ``finish`` they map x, (N, _), to ``expected``.
 
-    Layers do not reveal what else the forward pass does, such as a skip connection. It shows in
-    the results, or in layers that do not fit each other.
+    Layers do not reveal what else the forward pass computes, such as a skip connection. It changes
+    the results, or the shapes between layers.
     """
     with contextlib.suppress(mx.base.MXNetError):
         layers, y = _layers(block, x)
@@ -108,5 +108,5 @@ def _layer(layer: mx.gluon.Block, x: mx.nd.NDArray, y: mx.nd.NDArray) -> dict[st
 
 
 def to_base64(array: np.ndarray, dtype: str = "<f4") -> str:
-    """Return the numbers of an array, of any shape, in base64."""
+    """Return an array, of any shape, in base64."""
     return base64.b64encode(np.asarray(array, dtype).tobytes()).decode()

@@ -1,4 +1,4 @@
-"""The page: one file that holds the net's weights and decodes and encodes in a browser.
+"""The page: one file with the net's weights, which decodes and encodes in a browser.
 
 It needs no server, no network and no library.
 """
@@ -26,11 +26,11 @@ from vae_gluon.model import VAE
 from vae_gluon.plotting.images import image_shape, tile
 from vae_gluon.plotting.latent import classes_of, colours_of
 
-N_IMAGES = 2000  # more dots than that cannot be told apart
+N_IMAGES = 2000  # more dots cannot be distinguished
 
 
 class Explorer:
-    """A page, to be shown in a notebook or saved to a file."""
+    """An interactive page, for a notebook or a file."""
 
     def __init__(self, title: str, page: str, still: str) -> None:
         self.title = title
@@ -38,21 +38,21 @@ class Explorer:
         self.still = still  # a picture, as a data URL
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the page to a file, whole or not at all."""
+        """Write the page to a file, atomically."""
         with replacing(Path(path)) as partial:
             partial.write_text(self.page, encoding="utf-8")
 
     def __repr__(self) -> str:
-        """Say what a notebook shows where it may not show the page."""
+        """Return the text for where no page can be shown."""
         return (
             f"<Explorer {self.title!r}, {len(self.page) / 1e6:.1f} MB: shown in a notebook that is "
             "trusted, or saved to a file by .save(path)>"
         )
 
     def _repr_html_(self) -> str:
-        """Return the page in a frame, as a notebook shows it.
+        """Return the page in a frame, for a notebook.
 
-        A notebook that is not trusted drops the frame and shows what is inside it.
+        A notebook that is not trusted drops the frame and shows its content, a still picture.
         """
         title, page = html.escape(printable(self.title)), html.escape(self.page)
         style = "width: 100%; height: 760px; border: 0"
@@ -73,22 +73,22 @@ def explore(
 ) -> Explorer:
     """Make an interactive page of the latent space of a trained net.
 
-    The last expression of a notebook's cell shows it; ``save`` writes it to a file.
+    A notebook shows it as the last expression of a cell; ``save`` writes it to a file.
 
     Parameters
     ----------
     net : VAE
-        Trained. Its encoder and its decoder are layers one after the other: dense, convolutions,
-        activations, and what only reshapes.
+        Trained. Its encoder and decoder are sequences of layers: dense, convolutions, activations
+        and reshapes.
     images : array
-        Test images in [0, 1], (N, 1, height, width) or (N, height, width), or square ones that are
-        flat, or one of them; the page holds the first 2,000.
+        Test images in [0, 1], (N, 1, height, width) or (N, height, width), or flattened square
+        ones, or a single image; the page holds the first 2,000.
     labels : array, optional
-        As ``plotting.plot_latent`` takes them.
+        As for ``plotting.plot_latent``.
     title : str or None, default 'Latent space'
         The heading.
     subtitle : str, default ''
-        A line in small print below it, such as the net's name.
+        A small line below it, such as the net's name.
 
     Returns
     -------
@@ -98,8 +98,7 @@ def explore(
     Raises
     ------
     ValueError
-        If the net computes something else than such layers, or it, the images and the labels do
-        not fit.
+        If the net computes more than these layers, or the net, images and labels do not fit.
     """
     images = np.atleast_1d(as_array(images))
     if images.size == net.n_output and len(images) > 1:
@@ -137,8 +136,8 @@ def explore(
 
 
 def _page(data: dict[str, Any]) -> str:
-    """Join the files of the page, and the data, where page.html names them: {{name}}."""
-    # No tag can begin or end within the script that holds the data.
+    """Insert the data and the files of the page where page.html names them: {{name}}."""
+    # Without "<", no tag can begin or end within the script with the data.
     parts = {"data": json.dumps(data, allow_nan=False).replace("<", "\\u003c")}
     for file in resources.files("vae_gluon.explorer").iterdir():
         if file.name.endswith((".html", ".css", ".js")):
@@ -147,7 +146,7 @@ def _page(data: dict[str, Any]) -> str:
 
 
 def _plane(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the plane through codes, (N, n_latent): all of their space, or where most vary.
+    """Return the plane through codes, (N, n_latent): the whole space, or of largest variance.
 
     The origin is (n_latent,), the two axes are (2, n_latent).
     """
@@ -161,7 +160,7 @@ def _plane(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _labels(labels: np.ndarray | None) -> dict[str, Any]:
     """Describe labels, (N,): the class of each image on the page, all classes and their colours.
 
-    The classes and colours are those of all images, as in the other pictures of the net.
+    All images determine the classes and colours, as in the other pictures of the net.
     """
     if labels is None:
         return {"labels": None, "classes": None, "colours": ["#1f77b4"]}

@@ -1,4 +1,4 @@
-"""Export of a trained net: as ONNX for other frameworks, as symbol files for MXNet alone.
+"""Export a trained net: as ONNX for other frameworks, as symbol files for plain MXNet.
 
 Each part of the net is exported as a graph for any batch size:
 
@@ -10,9 +10,9 @@ decoder   z (N, n_latent)                y (N, n_output), probabilities
 vae       x, and eps (N, n_latent)       mu, lv, and y of z = mu + exp(lv / 2) * eps
 ========  =============================  ==================================================
 
-The noise is an input, so that a graph samples no random numbers: with eps from N(0, I) it does what
-the net does, with zeros it reconstructs from the mean. Parameters have their names in files of
-``save_parameters``, numbers the type of the net.
+The noise is an input, so that a graph samples no random numbers: with eps from N(0, I) it samples
+as the net does, with zeros it reconstructs from the mean. Parameters have their names from
+``save_parameters``, arrays the type of the net.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ BATCH = "N"  # the name of the free dimension
 
 
 class Exported(NamedTuple):
-    """What was exported.
+    """The result of an export.
 
     Attributes
     ----------
     files : list of Path
-        The files that were written.
+        The written files.
     inputs, outputs : dict
         The shapes of the graph's inputs and outputs by name; the free dimension is ``'N'``.
     """
@@ -58,9 +58,9 @@ class _Graph(NamedTuple):
 
 
 def export_onnx(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> Exported:
-    """Write a part of ``net`` as an ONNX file (opset 13), by MXNet's own converter.
+    """Write a part of ``net`` as an ONNX file (opset 13), with MXNet's converter.
 
-    It needs the package onnx: the extra ``onnx``.
+    This needs the package onnx: the extra ``onnx``.
 
     Parameters
     ----------
@@ -74,8 +74,8 @@ def export_onnx(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> Ex
     Raises
     ------
     ValueError
-        If the net has a layer that MXNet's converter does not know, or writes as ONNX does not
-        allow.
+        If the net has a layer that MXNet's converter does not support, or for which it writes
+        invalid ONNX.
     ImportError
         If onnx is not installed.
     """
@@ -103,7 +103,7 @@ def export_onnx(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> Ex
             onnx.checker.check_model(model, full_check=True)
         except OSError:
             raise
-        except Exception as error:  # of any kind: from MXNet's converter or onnx's checks
+        except Exception as error:  # any error of MXNet's converter or onnx's checks
             message = " ".join(str(error).split())
             raise ValueError(f"MXNet cannot write this net as ONNX: {message}") from error
         onnx.save(model, str(partial))
@@ -114,15 +114,15 @@ def export_symbol(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> 
     """Write a part of ``net`` as MXNet's files ``path-symbol.json`` and ``path-0000.params``.
 
     ``gluon.SymbolBlock.imports(symbol_file, inputs, params_file)`` reads them without this
-    package, for any batch size and context. (It warns that it cannot decide on a type, as it does
-    for every graph.)
+    package, for any batch size and context. (It warns that it cannot decide on a type, as for every
+    graph.)
 
     Parameters
     ----------
     net : VAE
         Initialized.
     path : path
-        What the names of both files begin with. If one cannot be written, older ones are kept.
+        The beginning of both files' names. If one cannot be written, older files are kept.
     part : {'vae', 'encoder', 'decoder'}
         As in ``export_onnx``.
     """
@@ -142,7 +142,7 @@ def export_symbol(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> 
 def _graph(net: VAE, part: str) -> _Graph:
     """Build the graph of a part."""
     dtype = np.dtype(first_parameter(net).dtype)
-    # A user's parameter may have the name of an input or output, so that they are named last.
+    # Inputs are renamed last, because a user's parameter may have the name of one.
     x, z, eps = (mx.sym.var(f"input {name}") for name in ("x", "z", "eps"))
     latent, pixels = net.n_latent, net.n_output
     if part == "encoder":
@@ -169,13 +169,13 @@ def _graph(net: VAE, part: str) -> _Graph:
 
 
 def _encoded(net: VAE, x: mx.sym.Symbol) -> dict[str, mx.sym.Symbol]:
-    """Return mu and lv, (N, n_latent) each, of x, (N, n_output)."""
+    """Return mu and lv, both (N, n_latent), of x, (N, n_output)."""
     mu, lv = mx.sym.split(net.encoder(x), axis=1, num_outputs=2)
     return {"mu": mu, "lv": lv}
 
 
 def _renamed(symbol: mx.sym.Symbol, names: dict[str, str]) -> mx.sym.Symbol:
-    """Return a graph with other names of its variables."""
+    """Return a graph with its variables renamed."""
     graph = json.loads(symbol.tojson())
     for node in graph["nodes"]:
         if node["op"] == "null":
@@ -184,7 +184,7 @@ def _renamed(symbol: mx.sym.Symbol, names: dict[str, str]) -> mx.sym.Symbol:
 
 
 def _tidy(onnx: ModuleType, model: Any, graph: _Graph) -> None:
-    """Give the file its producer and outputs, drop inputs and constants without a use."""
+    """Set the file's producer and outputs, drop unused inputs and constants."""
     model.producer_name = "vae_gluon"
     inputs = [value for value in model.graph.input if value.name in graph.inputs]
     used = {name for node in model.graph.node for name in node.input}

@@ -1,4 +1,4 @@
-"""From a trained net to arrays: encode a set, reconstruct, sample from the prior, scan.
+"""A trained net -> arrays: encode, reconstruct, sample from the prior, scan.
 
 Arguments are NumPy or MXNet arrays, results NumPy arrays; the net works in batches, on its device.
 """
@@ -25,12 +25,12 @@ MAX_LIMIT = 5.0  # standard deviations; beyond, double precision is too coarse f
 
 
 def encode(net: VAE, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Encode images in [0, 1], (N, ...), or one: they are flattened to (N, n_output).
+    """Encode images in [0, 1], (N, ...), or one, flattened to (N, n_output).
 
     Returns
     -------
     (array, array)
-        Mean and log variance of q(z | x), (N, n_latent) each.
+        Mean and log variance of q(z | x), both (N, n_latent).
     """
     mu, lv = _map(net, net.encode, image_rows(net, images))
     return mu, lv
@@ -40,7 +40,7 @@ def decode(net: VAE, z: np.ndarray) -> np.ndarray:
     """Decode latent codes, (N, n_latent), to pixel probabilities, (N, n_output)."""
     z = as_array(z)
     check_shape("z", z, "N", net.n_latent)
-    check_finite("z", z)  # MXNet's relu would make 0 of NaN
+    check_finite("z", z)  # MXNet's relu would turn NaN into 0
     (images,) = _map(net, lambda batch: (net.decode(batch),), z)
     return images
 
@@ -48,7 +48,7 @@ def decode(net: VAE, z: np.ndarray) -> np.ndarray:
 def reconstruct(net: VAE, images: np.ndarray) -> np.ndarray:
     """Encode images, (N, ...), sample one z for each, and decode it: (N, n_output).
 
-    With MXNet's seed set they are the ``output`` of a call of the net, as in the tutorial.
+    With the same seed of MXNet this is the ``output`` of a call of the net, as in the tutorial.
     """
     rows = image_rows(net, images)
     (images,) = _map(net, lambda x: (net.decode(net.sampler(*net.encode(x))),), rows)
@@ -56,7 +56,7 @@ def reconstruct(net: VAE, images: np.ndarray) -> np.ndarray:
 
 
 def sample_prior(n: int, n_latent: int, rng: int | np.random.Generator | None = None) -> np.ndarray:
-    """Sample ``n`` codes of the prior N(0, I), with a seed or a generator: (n, n_latent).
+    """Sample ``n`` codes from the prior N(0, I), with a seed or a generator: (n, n_latent).
 
     The default is NumPy's global generator, which ``vae_gluon.seed`` seeds.
     """
@@ -65,16 +65,16 @@ def sample_prior(n: int, n_latent: int, rng: int | np.random.Generator | None = 
 
 
 def interpolate(net: VAE, first: np.ndarray, second: np.ndarray, n: int = 10) -> np.ndarray:
-    """Decode ``n`` equally spaced codes on the line between those of two images.
+    """Decode ``n`` equally spaced codes on the line between the codes of two images.
 
     Parameters
     ----------
     net : VAE
         Initialized.
     first, second : arrays
-        One image each, of any shape with n_output pixels in [0, 1].
+        Two images, of any shape with n_output pixels in [0, 1].
     n : int, default 10
-        Number of codes, at least 2. The first and the last are the means of the two images.
+        Number of codes, at least 2. The first and last are the means of the two images.
 
     Returns
     -------
@@ -91,14 +91,14 @@ def interpolate(net: VAE, first: np.ndarray, second: np.ndarray, n: int = 10) ->
 def traversals(
     net: VAE, z: np.ndarray | None = None, n: int = 10, limit: float = 3.0
 ) -> np.ndarray:
-    """Sweep each latent dimension by itself, and decode: (n_latent, n, n_output).
+    """Sweep one latent dimension at a time, and decode: (n_latent, n, n_output).
 
     Parameters
     ----------
     net : VAE
         Initialized.
     z : array, optional
-        Where the others stay, (n_latent,), such as the mean of an image; by default at 0.
+        The values of the other dimensions, (n_latent,), such as the mean of an image; by default 0.
     n : int, default 10
         Number of equally spaced codes in a sweep, at least 2.
     limit : float, default 3.0
@@ -113,7 +113,7 @@ def traversals(
 
 
 def principal_components(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Project codes, (N, n_latent), both above 1, onto the two directions in which they vary most.
+    """Project codes, (N, n_latent), both above 1, onto the two directions of largest variance.
 
     Returns
     -------
@@ -130,15 +130,15 @@ def principal_components(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def principal_directions(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the two directions in which codes, (N, n_latent), vary most, and their shares.
+    """Return the two directions of largest variance of codes, (N, n_latent), and their shares.
 
-    The directions are unit vectors, in the columns of (n_latent, 2), the shares those of the total
-    variance, (2,).
+    The directions are unit vectors, in the columns of (n_latent, 2), the shares are fractions of
+    the total variance, (2,).
     """
     centred = mu - mu.mean(axis=0)
     variances, directions = np.linalg.eigh(centred.T @ centred / len(mu))  # ascending
     main = directions[:, :-3:-1]
-    # A direction has no sign of its own: make its largest component positive.
+    # The sign of a direction is arbitrary: make its largest component positive.
     main = main * np.sign(main[abs(main).argmax(axis=0), [0, 1]])
     return main, variances[:-3:-1] / max(variances.sum(), np.finfo(float).tiny)
 
@@ -146,20 +146,20 @@ def principal_directions(mu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:
     """Return a grid over the latent plane with equal steps in the prior's probability.
 
-    Along each axis z is ``ndtri``, the inverse of the normal cdf, of ``n`` equally spaced
-    probabilities from cdf(-limit) to cdf(limit), so that the grid is dense where the prior is.
+    Along each axis z is the inverse normal cdf, ``ndtri``, of ``n`` equally spaced probabilities
+    from cdf(-limit) to cdf(limit), so that the grid is dense where the prior is.
 
     Parameters
     ----------
     n : int, default 20
         Points along each axis, at least 2.
     limit : float, default 3.0
-        The outermost points in standard deviations of the prior, up to 5.
+        The outermost points, in standard deviations of the prior, up to 5.
 
     Returns
     -------
     array
-        (n * n, 2). Row ``j * n + i`` is at step ``i`` along the first latent axis and step ``j``
+        (n * n, 2). Row ``j * n + i`` is step ``i`` along the first latent axis and step ``j``
         along the second.
 
     Examples
@@ -170,7 +170,7 @@ def ndtri_grid(n: int = 20, limit: float = 3.0) -> np.ndarray:
            [-1.,  1.],
            [ 1.,  1.]])
     """
-    from scipy.special import ndtr, ndtri  # here, because importing scipy takes long
+    from scipy.special import ndtr, ndtri  # here, because importing scipy is slow
 
     check_integer("n", n, least=2)
     if not 0 < limit <= MAX_LIMIT:
@@ -190,14 +190,14 @@ def image_rows(net: VAE, images: np.ndarray) -> np.ndarray:
 
 
 def in_batches(net: VAE, rows: np.ndarray, batch_size: int) -> Iterator[mx.nd.NDArray]:
-    """Yield the rows of an array, (N, width), in batches, on the device of ``net``, of its type."""
+    """Yield the rows of an array, (N, width), in batches, with the device and type of ``net``."""
     check_classic_arrays()
     parameter = first_parameter(net)
     ctx, dtype = parameter.list_ctx()[0], parameter.dtype
     for start in range(0, len(rows), batch_size):
         numbers = rows[start : start + batch_size]
         batch = mx.nd.empty(numbers.shape, ctx, dtype)
-        batch._sync_copyfrom(numbers)  # what mx.nd.array ends in, after a third of decode's time
+        batch._sync_copyfrom(numbers)  # mx.nd.array's overhead is a third of decode's time
         yield batch
 
 
@@ -206,7 +206,7 @@ def _map(
     function: Callable[[mx.nd.NDArray], tuple[mx.nd.NDArray, ...]],
     rows: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
-    """Apply ``function`` to rows, (N, width), in batches; join each of its results, (N, _)."""
+    """Apply ``function`` to rows, (N, width), in batches; concatenate its results, (N, _)."""
     batches = in_batches(net, rows, BATCH_SIZE)
     results = [[part.asnumpy() for part in function(x)] for x in batches]
     return tuple(np.concatenate(parts) for parts in zip(*results))

@@ -1,4 +1,4 @@
-"""How good a trained net is: the two terms of its ELBO, its log-likelihood, its active units."""
+"""Evaluate a trained net: the two terms of its ELBO, its log-likelihood, its active units."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vae_gluon.inference.latent import encode, image_rows, in_batches
 from vae_gluon.model import VAE, GaussianSampler
 
 ROWS = 2000  # latent codes decoded at once
-ACTIVE = 0.01  # the variance of mu over the data above which Burda et al. call a unit active
+ACTIVE = 0.01  # least variance of mu over the data for an active unit, after Burda et al.
 
 
 class ELBO(NamedTuple):
@@ -24,7 +24,7 @@ class ELBO(NamedTuple):
     elbo : float
         ``-(reconstruction + kl)``.
     reconstruction : float
-        Mean of -log p(x | z), z drawn from q(z | x).
+        Mean of -log p(x | z), z sampled from q(z | x).
     kl : float
         Mean of the KL divergence of q(z | x) from the prior.
     """
@@ -35,7 +35,7 @@ class ELBO(NamedTuple):
 
 
 def elbo(net: VAE, images: np.ndarray) -> ELBO:
-    """Measure the ELBO of images by the net's own ``nll`` and ``kl``, with one sample of z each.
+    """Compute the ELBO of images with the net's ``nll`` and ``kl`` and one sample of z per image.
 
     Images are in [0, 1], (N, ...), flattened to (N, n_output). The result does not depend on the
     weight of the KL term in training.
@@ -45,7 +45,7 @@ def elbo(net: VAE, images: np.ndarray) -> ELBO:
     ValueError
         If there are no images, or a pixel is not in [0, 1].
     FloatingPointError
-        If a term is not finite.
+        If a term has non-finite values.
     """
     terms = []
     for x in in_batches(net, image_rows(net, images), ROWS):
@@ -61,7 +61,7 @@ def elbo(net: VAE, images: np.ndarray) -> ELBO:
 def log_likelihood(
     net: VAE, images: np.ndarray, k: int = 5000, progress: bool = True
 ) -> np.ndarray:
-    r"""Bound log p(x) from below with k samples of z for each image.
+    r"""Bound log p(x) from below with k samples of z per image.
 
     .. math::
         \mathcal{L}_k = \log \frac{1}{k} \sum_{i=1}^{k} \frac{p(x | z_i) p(z_i)}{q(z_i | x)},
@@ -75,10 +75,10 @@ def log_likelihood(
     net : VAE
         Initialized.
     images : array
-        In [0, 1], (N, ...); flattened to (N, n_output). Results for binary and for grey pixels
+        In [0, 1], (N, ...), flattened to (N, n_output). Results for binary and for grey pixels
         cannot be compared.
     k : int, default 5000
-        Samples for each image. Time is proportional to N k, memory does not depend on k.
+        Samples per image. Time is proportional to N k, memory does not depend on k.
     progress : bool, default True
         Show a progress bar.
 
@@ -92,7 +92,7 @@ def log_likelihood(
     ValueError
         If ``k`` is not a positive integer, there are no images, or a pixel is not in [0, 1].
     FloatingPointError
-        If a bound is not finite.
+        If a bound has non-finite values.
     """
     check_integer("k", k)
     rows = image_rows(net, images)
@@ -116,7 +116,7 @@ def active_units(net: VAE, images: np.ndarray) -> tuple[int, np.ndarray]:
 
     After Burda et al. (arXiv:1509.00519, section 5.2), a dimension is active if its mean has a
     variance of more than 0.01 over the images, (N, ...) in [0, 1]. The others carry no information
-    on the image.
+    about the image.
 
     Returns
     -------

@@ -11,7 +11,7 @@ FILTERS = (8, 32, 64)  # of the layers at 28 x 28, 14 x 14 and 7 x 7
 
 
 class Reshape(gluon.HybridBlock):
-    """Give each item of a batch another shape: (N, ...) -> (N, *shape)."""
+    """Reshape each item of a batch: (N, ...) -> (N, *shape)."""
 
     def __init__(self, *shape: int) -> None:
         super().__init__()
@@ -59,10 +59,10 @@ def conv_encoder(
 def conv_decoder(
     n_latent: int = 2, n_hidden: int = 400, shape: tuple[int, int] = (28, 28)
 ) -> Decoder:
-    """Build a decoder of two hidden layers, two transposed convolutions and a last convolution.
+    """Build a decoder of two hidden layers, two transposed convolutions and a convolution.
 
-    Images go from 7 x 7 to 14 x 14 to 28 x 28. Parameters are those of ``conv_encoder``. It maps
-    (N, n_latent) to probabilities, (N, n_output).
+    Images go from 7 x 7 to 14 x 14 to 28 x 28. It maps (N, n_latent) to probabilities,
+    (N, n_output). Parameters are as for ``conv_encoder``.
     """
     height, width = _halved_twice(shape)
     n_outermost, n_outer, n_inner = FILTERS
@@ -78,7 +78,7 @@ def conv_decoder(
         nn.Conv2DTranspose(
             n_outermost, 4, strides=2, padding=1, activation="relu", in_channels=n_outer
         ),
-        # Not transposed: MXNet cannot compute the gradient of that with one filter on a CPU.
+        # Not transposed: with one filter, MXNet cannot compute its gradient on a CPU.
         nn.Conv2D(1, 3, padding=1, in_channels=n_outermost),
         Reshape(shape[0] * shape[1]),
     )
@@ -86,7 +86,7 @@ def conv_decoder(
 
 
 def _halved_twice(shape: tuple[int, int]) -> tuple[int, int]:
-    """Return a quarter of a height and a width; raise a ValueError if they have none."""
+    """Return a quarter of a height and a width; raise a ValueError unless they divide by 4."""
     height, width = (-(-side // 4) for side in shape)
     if (4 * height, 4 * width) != tuple(shape) or min(shape) < 1:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Where to compute: which devices there are."""
+"""The devices to compute on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import mxnet as mx
 def gpu_exists() -> bool:
     """Return whether MXNet can put an array on a GPU.
 
-    A CPU build answers False without a warning, and so does a machine whose GPU is seen but
-    cannot be used (its driver is too old, or the card too new).
+    A CPU build returns False without a warning, as does a machine whose GPU is visible but
+    unusable (its driver is too old, or the card too new).
     """
     try:
         return mx.context.num_gpus() > 0 and _works(mx.gpu(0))
@@ -34,7 +34,7 @@ def default_context() -> mx.Context:
 
 
 def read_contexts(words: str) -> list[mx.Context]:
-    """Read contexts as MXNet writes them, each once, separated by commas: ``gpu(0),gpu(1)``."""
+    """Read distinct contexts, separated by commas, as MXNet writes them: ``gpu(0),gpu(1)``."""
     contexts = []
     for word in words.split(","):
         match = re.fullmatch(r"\s*(cpu|gpu)(?:\((\d{1,3})\))?\s*", word, re.ASCII)

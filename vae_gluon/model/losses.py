@@ -1,6 +1,6 @@
-"""The two halves of the negative ELBO, in nats per image.
+"""The two terms of the negative ELBO, in nats per image.
 
-Both sum over their last axis, where Gluon's own losses average.
+Both sum over their last axis; Gluon's losses average.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ class GaussianKL(gluon.HybridBlock):
     .. math::
         D_{KL} = \frac{1}{2} \sum_j \left( e^{lv_j} + \mu_j^2 - 1 - lv_j \right)
 
-    Kingma & Welling (arXiv:1312.6114), appendix B, with the opposite sign: the paper gives -KL,
-    this is the divergence itself, which is never negative.
+    Kingma & Welling (arXiv:1312.6114), appendix B, with the opposite sign: the paper gives -KL.
 
     Inputs:
         - **mu**: mean, (N, n_latent)
@@ -38,8 +37,8 @@ class BernoulliNLL(gluon.HybridBlock):
         -\sum_d \left( x_d \log y_d + (1 - x_d) \log(1 - y_d) \right)
         = \sum_d \left( \log(1 + e^{l_d}) - x_d l_d \right)
 
-    Kingma & Welling (arXiv:1312.6114), appendix C.1. In terms of logits it stays finite and
-    keeps its exact gradient, y - x, where ``log(y + 1e-10)`` saturates.
+    Kingma & Welling (arXiv:1312.6114), appendix C.1. In terms of logits it is finite with the
+    exact gradient, y - x, where ``log(y + 1e-10)`` saturates.
 
     Inputs:
         - **logits**: (N, n_output)
@@ -50,10 +49,10 @@ class BernoulliNLL(gluon.HybridBlock):
     """
 
     def hybrid_forward(self, F, logits, x):
-        # softrelu is log(1 + exp(l)), good to 2e-6 a pixel. The form with relu(l)
+        # softrelu is log(1 + exp(l)), accurate to 2e-6 per pixel. The form with relu(l)
         # and |l| has a gradient of 0 instead of 1/2 at l = 0.
         softplus = F.Activation(logits, act_type="softrelu")
-        # A product with a row of ones sums over the pixels in a tenth of F.sum's time.
+        # Multiplying by a row of ones sums over the pixels in a tenth of F.sum's time.
         ones = F.ones_like(F.slice_axis(x, axis=0, begin=0, end=1))  # (1, n_output)
         nll = F.dot(softplus - x * logits, ones, transpose_b=True)  # (N, 1)
         return F.reshape(nll, shape=(-1,))

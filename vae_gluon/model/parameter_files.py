@@ -1,9 +1,9 @@
 """Parameter files in MXNet's format, read and written without MXNet.
 
-Its own reader allocates whatever a file claims to hold (4 GB for a file of 200 bytes was seen) or
-ends the process; it compares shapes only up to the shorter one's length, and fails at the first
-parameter that does not fit, when those before it are already replaced. Its writer does not notice a
-full disk.
+MXNet's reader allocates as much as a file claims to hold (4 GB for one of 200 bytes) or aborts the
+process; it compares shapes only up to the length of the shorter one, and fails at the first
+parameter that does not fit, after replacing the previous ones. Its writer does not notice a full
+disk.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from vae_gluon._files import open_file, write_bytes
 from vae_gluon.model.parameters import all_names
 
 FILE_MAGIC = 0x112
-# What an array begins with: the first, or, with NumPy's shapes, the second, which MXNet itself
-# reads only with them.
+# At the beginning of an array: the first, or the second with NumPy semantics, without which MXNet
+# does not read it.
 ARRAY_MAGIC, NUMPY_MAGIC = 0xF993FAC9, 0xF993FACA
 DENSE, CPU = 0, 1
 MAX_DIMS = 32
 # Types by their numbers in mshadow/base.h.
 DTYPES = dict(enumerate(map(np.dtype, ("<f4", "<f8", "<f2", "u1", "<i4", "i1", "<i8"))))
 
-# A shape, in which 0 is any size, or None for any shape; and a type.
+# A shape, with 0 for any size, or None for any shape; and a type.
 Expected = tuple[Optional[tuple[int, ...]], np.dtype]
 
 
@@ -44,10 +44,10 @@ def check_parameters(
     ignore_extra: bool = False,
     cast_dtype: bool = False,
 ) -> None:
-    """Raise a ValueError that says what differs, unless ``net.load_parameters(path)`` will work.
+    """Raise a ValueError with the difference unless ``net.load_parameters(path)`` will work.
 
-    The options are those of ``load_parameters``. Files of the tutorial's ``save_params`` have names
-    of another kind, which are accepted as well.
+    The options are as for ``load_parameters``. The other names in files of the tutorial's
+    ``save_params`` are accepted too.
     """
     arrays = read_parameters(path)
     if any("." in name for name in arrays):
@@ -58,7 +58,7 @@ def check_parameters(
             name.removeprefix(net.prefix): parameter
             for name, parameter in net.collect_params().items()
         }
-    # One that several blocks share may be in the file under one of its names, or under all.
+    # A parameter shared by several blocks may be in the file under one of its names, or all.
     found = {parameters[name] for name in arrays if name in parameters}
     expected = {
         name: expected_array(parameter)
@@ -71,7 +71,7 @@ def check_parameters(
 
 
 def expected_array(parameter: mx.gluon.Parameter) -> Expected:
-    """Return what ``check_arrays`` is to expect for a parameter."""
+    """Return what ``check_arrays`` should expect for a parameter."""
     return parameter.shape, np.dtype(parameter.dtype)
 
 
@@ -81,9 +81,9 @@ def check_arrays(
     expected: Mapping[str, Expected],
     cast_dtype: bool = False,
 ) -> None:
-    """Raise a ValueError unless ``arrays`` have the names, shapes and types that are expected.
+    """Raise a ValueError unless ``arrays`` are finite, with the expected names, shapes and types.
 
-    Their numbers must be finite. With ``cast_dtype`` they may be of any type.
+    With ``cast_dtype`` they may have any type.
     """
     missing = [name for name in expected if name not in arrays]
     extra = [quoted(name) for name in arrays if name not in expected]
@@ -109,7 +109,7 @@ def _listed(names: list[str]) -> str:
 
 
 def write_parameters(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays of any shapes, by name, as ``mx.nd.save`` does, whole or not at all."""
+    """Write arrays of any shapes, by name, as ``mx.nd.save`` does, atomically."""
     write_bytes(path, parameter_bytes(arrays))
 
 
@@ -127,7 +127,7 @@ def parameter_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def read_parameters(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read a file of ``save_parameters``: read-only arrays by name, of the parameters' shapes."""
+    """Read a file of ``save_parameters``: read-only arrays of the parameters' shapes, by name."""
     with open_file(Path(path)) as file:
         try:
             magic = int.from_bytes(file.read(8), "little")
@@ -142,7 +142,7 @@ def _parse(file: BinaryIO) -> dict[str, np.ndarray]:
     """Read the arrays of a whole file, of any shapes, by name."""
     _, n_arrays = _numbers(file, "QQ")
     arrays: list[np.ndarray] = []
-    while len(arrays) < n_arrays:  # whatever number is claimed, the end of the file ends this
+    while len(arrays) < n_arrays:  # if the number is too high, _take raises an error
         arrays.append(_parse_array(file))
     (n_names,) = _numbers(file, "Q")
     if n_names != n_arrays or n_arrays == 0:
@@ -156,7 +156,7 @@ def _parse(file: BinaryIO) -> dict[str, np.ndarray]:
 
 
 def _parse_array(file: BinaryIO) -> np.ndarray:
-    """Read the next array, of the shape that stands before it."""
+    """Read the next array, with the shape in its header."""
     magic, storage, n_dims = _numbers(file, "Iii")
     if magic == NUMPY_MAGIC:
         raise ValueError("its arrays were saved with mx.npx.set_np() on: save them without it")
@@ -166,7 +166,7 @@ def _parse_array(file: BinaryIO) -> np.ndarray:
             f"{n_dims} dimensions and the magic number {magic:#x}"
         )
     shape = _numbers(file, f"{n_dims}q")
-    *_, dtype = _numbers(file, "iii")  # the device it was on, its number, and the type
+    *_, dtype = _numbers(file, "iii")  # device, its number, and the type
     if dtype not in DTYPES or min(shape) < 1:
         raise ValueError(f"expected an array of numbers, got shape {shape}, type {dtype}")
     content = _take(file, math.prod(shape) * DTYPES[dtype].itemsize)
@@ -174,12 +174,12 @@ def _parse_array(file: BinaryIO) -> np.ndarray:
 
 
 def _numbers(file: BinaryIO, code: str) -> tuple[Any, ...]:
-    """Return the next numbers, as ``struct`` names their types."""
+    """Return the next numbers, of the types in ``struct``'s code."""
     return struct.unpack(f"<{code}", _take(file, struct.calcsize(f"<{code}")))
 
 
 def _take(file: BinaryIO, n: int) -> bytes:
-    """Return the next ``n`` bytes of what is in memory, so that a claim sets none aside."""
+    """Return the next ``n`` bytes of a file in memory, without allocating more than it has."""
     content = file.read(n)
     if len(content) < n:
         raise ValueError(f"expected {n} bytes, got its end after {len(content)}")

@@ -13,7 +13,7 @@ from vae_gluon.model.devices import default_context
 def named_parameters(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:
     """Return the parameters of ``net`` by their names in files of ``save_parameters``.
 
-    One that several blocks share is there once, under the first of its names.
+    A parameter shared by several blocks appears once, under the first of its names.
     """
     parameters = all_names(net)
     first = {parameter: name for name, parameter in reversed(parameters.items())}
@@ -21,18 +21,17 @@ def named_parameters(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:
 
 
 def all_names(net: mx.gluon.Block) -> dict[str, mx.gluon.Parameter]:
-    """Return the parameters of ``net``, those that blocks share under each of their names."""
-    # Private, but how Gluon itself gets these names: those of the public collect_params change
-    # with the number of nets made before.
+    """Return the parameters of ``net``, shared ones under each of their names."""
+    # Private, but used by Gluon for these names: those of the public collect_params depend on
+    # the number of nets created before.
     return net._collect_params_with_prefix()
 
 
 def numbers_of(parameter: mx.gluon.Parameter) -> np.ndarray:
     """Return the numbers of a parameter, an array of its shape.
 
-    They are copied by MXNet's engine, in its turn. A convolution that is still to be computed
-    brings its weights into an order of its own, in another thread, and ``asnumpy`` of the
-    parameter itself would read them meanwhile.
+    MXNet's engine copies them in its queue. A pending convolution reorders its weights in another
+    thread, and ``asnumpy`` of the parameter itself would read them meanwhile.
     """
     return parameter.data(parameter.list_ctx()[0]).copy().asnumpy()
 
@@ -47,10 +46,10 @@ def set_parameters(
 ) -> None:
     """Set parameters of ``net`` to arrays of their shapes, by name.
 
-    Those that are not initialized are put on ``ctx``, by default ``default_context()``.
+    Uninitialized parameters are put on ``ctx``, by default ``default_context()``.
     """
     for name, parameter in all_names(net).items():
-        if name not in arrays:  # several blocks share it, under another name
+        if name not in arrays:  # shared, and there under another name
             continue
         try:
             parameter.list_ctx()
@@ -61,13 +60,13 @@ def set_parameters(
 
 
 def first_parameter(net: mx.gluon.Block) -> mx.gluon.Parameter:
-    """Return a parameter of ``net``, whose contexts and type are those of all.
+    """Return a parameter of ``net``, for the contexts and type of all.
 
     Raise a ValueError if ``net`` has not been initialized.
     """
     parameters = list(all_names(net).values())
     try:
-        for parameter in parameters:  # after load_parameters(allow_missing=True) some may have none
+        for parameter in parameters:  # load_parameters(allow_missing=True) initializes only some
             parameter.list_ctx()
         return parameters[0]
     except (RuntimeError, IndexError) as error:
@@ -83,7 +82,7 @@ def contexts_of(net: mx.gluon.Block) -> list[mx.Context]:
 
 
 def context_of(net: mx.gluon.Block) -> mx.Context:
-    """Return the first of these contexts."""
+    """Return the first context that holds the parameters of ``net``."""
     return contexts_of(net)[0]
 
 

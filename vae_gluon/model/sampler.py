@@ -6,7 +6,7 @@ from mxnet import gluon
 
 
 class GaussianSampler(gluon.HybridBlock):
-    r"""Draw z ~ N(mu, exp(lv)) so that gradients pass through mu and lv.
+    r"""Sample z ~ N(mu, exp(lv)) so that gradients pass through mu and lv.
 
     .. math:: z = \mu + e^{lv / 2} \odot \epsilon, \qquad \epsilon \sim N(0, I)
 
@@ -16,7 +16,7 @@ class GaussianSampler(gluon.HybridBlock):
     Inputs:
         - **mu**: mean, (N, n_latent)
         - **lv**: log variance, (N, n_latent)
-        - **eps**: optional, the noise, (N, n_latent); drawn from N(0, I) if it is not given
+        - **eps**: optional noise, (N, n_latent); by default sampled from N(0, I)
 
     Outputs:
         - **z**: one sample for each row, (N, n_latent)
@@ -24,6 +24,6 @@ class GaussianSampler(gluon.HybridBlock):
 
     def hybrid_forward(self, F, mu, lv, eps=None):
         if eps is None:
-            # Shape and device come from mu, so that no batch size is built in.
+            # Shape and device come from mu, so that any batch size works.
             eps = F.random.normal_like(mu)
         return mu + F.exp(0.5 * lv) * eps

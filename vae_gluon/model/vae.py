@@ -22,8 +22,8 @@ from vae_gluon.model.sampler import GaussianSampler
 class Decoder(nn.HybridSequential):
     """Layers from a latent code to pixel probabilities.
 
-    The last layer gives logits, which the method ``logits`` returns and the loss needs. Calling the
-    block returns their sigmoid. For pixels that are not Bernoulli override ``mean``.
+    The method ``logits`` returns the output of the last layer, for the loss; calling the block
+    returns its sigmoid. For pixels that are not Bernoulli, override ``mean``.
 
     Inputs:
         - **z**: latent codes, (N, n_latent)
@@ -42,12 +42,12 @@ class Decoder(nn.HybridSequential):
         return z
 
     def mean(self, logits: Any) -> Any:
-        """Map logits to the means of the pixels given z, (N, n_output) each."""
+        """Map logits to the means of the pixels given z, both (N, n_output)."""
         return logits.sigmoid()
 
 
 class VAE(gluon.HybridBlock):
-    r"""Gaussian variational autoencoder, with a Bernoulli decoder unless it is given another.
+    r"""Gaussian variational autoencoder, by default with a Bernoulli decoder.
 
     Calling the net returns the loss to minimize: the negative ELBO of each image in nats
     (Kingma & Welling, arXiv:1312.6114, equation 10),
@@ -56,9 +56,8 @@ class VAE(gluon.HybridBlock):
         -\frac{1}{L} \sum_{l=1}^{L} \log p(x | z_l) + D_{KL}(q(z | x) \| p(z)),
         \qquad z_l \sim q(z | x)
 
-    After a call ``net.mu``, ``net.output`` and ``net.kl_loss`` are the latent means,
-    reconstructions and KL divergences of that call, as NDArrays, whether or not the net is
-    hybridized.
+    After a call ``net.mu``, ``net.output`` and ``net.kl_loss`` are its latent means,
+    reconstructions and KL divergences, as NDArrays, whether or not the net is hybridized.
 
     Parameters
     ----------
@@ -67,29 +66,27 @@ class VAE(gluon.HybridBlock):
     n_latent : int, default 2
         Dimension of the latent code.
     n_layers : int, default 1
-        Number of hidden layers in the encoder, and in the decoder. With 0 both are linear.
+        Number of hidden layers in the encoder and in the decoder. With 0 both are linear.
     n_output : int, default 784
         Pixels of an image.
     batch_size : int, optional
-        Accepted because the tutorial passes it, and not used: every call may have a batch size of
-        its own.
+        Accepted for the tutorial's code, but unused: each call may have another batch size.
     act_type : str, default 'relu'
         Activation of the hidden layers, as ``nn.Dense`` names it.
     n_samples : int, default 1
-        L, the samples of z for each image in the reconstruction term.
+        L, the number of samples of z per image in the reconstruction term.
     encoder : HybridBlock, optional
         Replaces the dense layers: (N, n_output) -> (N, 2 * n_latent), e.g. ``conv_encoder``.
     decoder : Decoder, optional
         Replaces the dense layers: its ``logits`` maps (N, n_latent) to (N, n_output), e.g.
         ``conv_decoder``.
     nll : HybridBlock, optional
-        The negative log-likelihood of images given the decoder's logits: (N, n_output) each ->
+        The negative log-likelihood of images given the decoder's logits, both (N, n_output) ->
         (N,) nats. By default ``BernoulliNLL()``.
     kl : HybridBlock, optional
-        What keeps the codes near the prior: mu, lv, (N, n_latent) each -> (N,) nats. By default
-        ``GaussianKL()``.
+        The KL term: mu and lv, both (N, n_latent) -> (N,) nats. By default ``GaussianKL()``.
     prefix, params : optional
-        Those of every Gluon block.
+        As for every Gluon block.
 
     Attributes
     ----------
@@ -97,7 +94,7 @@ class VAE(gluon.HybridBlock):
         Latent means of the last call, (N, n_latent).
     output : NDArray or None
         Pixel probabilities of the last call, (N, n_output), from the first sample of each image.
-        They are computed on access: for a gradient through them, access them inside
+        Computed on access: for a gradient through them, access them inside
         ``autograd.record()``.
     kl_loss : NDArray or None
         KL divergences of the last call, (N,) nats; the rest of its loss is the reconstruction
@@ -107,7 +104,7 @@ class VAE(gluon.HybridBlock):
     ------
     ValueError
         If a size is not an integer of at least 1 (0 for ``n_layers``), the net is called with
-        images of another shape or type, or blocks that it was given return other shapes.
+        images of another shape or type, or given blocks return other shapes.
 
     Notes
     -----
@@ -159,8 +156,8 @@ class VAE(gluon.HybridBlock):
         self.kl_loss: Any = None
         self._logits: Any = None
         with self.name_scope():
-            # The layers are in the net's own name scope, as the tutorial's are, so that the names
-            # in its parameter files fit: dense0_weight, dense1_weight, ...
+            # The layers are in the net's name scope, as in the tutorial, so that the names in its
+            # parameter files fit: dense0_weight, dense1_weight, ...
             if encoder is None:
                 encoder = nn.HybridSequential(prefix="encoder")
                 _add_dense(encoder, n_output, n_hidden, n_layers, 2 * n_latent, act_type)
@@ -179,7 +176,7 @@ class VAE(gluon.HybridBlock):
         return None if self._logits is None else self.decoder.mean(self._logits)
 
     def encode(self, x: mx.nd.NDArray) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
-        """Map images, (N, n_output), to mean and log variance, (N, n_latent) each."""
+        """Map images, (N, n_output), to mean and log variance, both (N, n_latent)."""
         with self._explaining("images", x, self.n_output):
             mu, lv = mx.nd.split(self.encoder(x), axis=1, num_outputs=2)
         return mu, lv
@@ -200,8 +197,8 @@ class VAE(gluon.HybridBlock):
     ) -> None:
         """Load a file of ``save_parameters`` as every Gluon block does, after checking it.
 
-        A ValueError says what differs if it is damaged, has other parameters or numbers that are
-        not finite; the net is then unchanged.
+        If the file is damaged, or has other parameters or non-finite values, a ValueError gives
+        the difference and the net is unchanged.
         """
         check_parameters(filename, self, allow_missing, ignore_extra, cast_dtype)
         options = (allow_missing, ignore_extra, cast_dtype, dtype_source)
@@ -214,13 +211,13 @@ class VAE(gluon.HybridBlock):
     def forward(self, x: mx.nd.NDArray) -> Any:
         """Map images, (N, n_output), to negative ELBOs, (N,); keep mu, the logits and the KL.
 
-        They are kept here because in ``hybrid_forward`` of a hybridized net they are Symbols.
+        They are stored here because in ``hybrid_forward`` of a hybridized net they are Symbols.
         """
         if isinstance(x, mx.sym.Symbol):
             return super().forward(x)[0]
         with self._explaining("images", x, self.n_output):
             loss, self.mu, self._logits, self.kl_loss = super().forward(x)
-        # Blocks of a user's may give other shapes, which MXNet does not always notice.
+        # A user's blocks may return other shapes, which MXNet does not always notice.
         check_shape("mu", self.mu, len(x), self.n_latent)
         check_shape("the decoder's logits", self._logits, len(x), self.n_output)
         check_shape("the loss", loss, len(x))
@@ -228,7 +225,7 @@ class VAE(gluon.HybridBlock):
 
     def hybrid_forward(self, F, x):
         """Return the loss (N,), mu (N, n_latent), logits (N, n_output) and KL divergence (N,)."""
-        mu, lv = F.split(self.encoder(x), axis=1, num_outputs=2)  # (N, n_latent) each
+        mu, lv = F.split(self.encoder(x), axis=1, num_outputs=2)  # both (N, n_latent)
         kl = self.kl(mu, lv)  # (N,)
         n, mus, lvs, xs = self.n_samples, mu, lv, x
         if n > 1:
@@ -247,8 +244,8 @@ class VAE(gluon.HybridBlock):
         try:
             yield
         except RuntimeError as error:  # the base of MXNetError
-            # Compared only after a failure: looking up the type takes too long for every call.
-            dtype = dtype_of(self)  # raises an error of its own if the net is not initialized
+            # Compared only after a failure: looking up the type is too slow for every call.
+            dtype = dtype_of(self)  # raises another error if the net is not initialized
             if array.dtype != dtype:
                 raise ValueError(
                     f"{name}: expected an array of type {dtype}, got {np.dtype(array.dtype)}; "

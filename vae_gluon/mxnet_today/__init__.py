@@ -1,18 +1,18 @@
-"""What MXNet 1.9.1, the last there will be, needs on today's machines.
+"""What MXNet 1.9.1, its last release, needs on current machines.
 
-MXNet is Python over ``ctypes``, so that it runs on Pythons and with NumPys that are younger than
-itself, once it finds what it looks for:
+MXNet is Python over ``ctypes``, so it runs with newer versions of Python and NumPy once it finds
+what it needs:
 
 =================  ============================================================================
-``load``           imports mxnet with all of this; the package does so before anything else
+``load``           imports mxnet with all of this, before the rest of the package
 ``old_names``      names that NumPy, SciPy and Python no longer have
-``old_behaviour``  what MXNet does with NumPy's numbers and arrays
+``old_behaviour``  how MXNet handles NumPy's numbers and arrays
 ``onnx_names``     names that the package onnx no longer has
-``threads``        how many cores MXNet computes on
-``libraries``      libraries of the system: which are missing, and what installs them
-``finder``         gives all this to whoever imports mxnet, without the rest of the package
-``command``        enables the finder in an environment, or for a script
-``server``         MXNet's servers, which run nothing that they receive
+``threads``        the number of cores that MXNet uses
+``libraries``      system libraries: which are missing, and what installs them
+``finder``         applies all this to any import of mxnet, without the rest of the package
+``command``        enables the finder in an environment or for a script
+``server``         MXNet's servers, which run no code that they receive
 =================  ============================================================================
 """
 
@@ -20,8 +20,8 @@ import sys
 
 from vae_gluon.mxnet_today.command import asked_for, main
 
-# python -m vae_gluon.mxnet_today comes by here before the package, and mxnet, are imported. It
-# needs neither, and works where mxnet cannot be imported.
+# python -m vae_gluon.mxnet_today runs this before the package and mxnet are imported. It needs
+# neither, and works where mxnet cannot be imported.
 if asked_for():
     sys.exit(main(sys.argv[1:]))
 

@@ -1,4 +1,4 @@
-"""``python -m vae_gluon.mxnet_today``, where the package could not tell that it was asked for."""
+"""``python -m vae_gluon.mxnet_today``, where ``asked_for`` does not recognize it."""
 
 import sys
 

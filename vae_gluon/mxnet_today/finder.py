@@ -1,8 +1,8 @@
-"""A finder that loads mxnet by way of ``vae_gluon.mxnet_today``, whoever imports it.
+"""A finder that loads mxnet through ``vae_gluon.mxnet_today``, for any code that imports it.
 
-``enable`` writes the code of this file into a line that Python runs whenever it starts. So it
-imports nothing until mxnet is imported. ``FOLDER``, the folder of ``vae_gluon.mxnet_today``, is
-given by whoever runs the code.
+``enable`` writes the code of this file into a line that Python runs at each start. So it imports
+nothing until mxnet is imported. The code that runs it sets ``FOLDER``, the folder of
+``vae_gluon.mxnet_today``.
 """
 
 import os
@@ -12,11 +12,11 @@ PACKAGE = "vae_gluon.mxnet_today"
 
 
 class MXNetToday:
-    """A finder, and a loader, of mxnet alone."""
+    """A finder and loader for mxnet only."""
 
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        """Find mxnet, if it has not been given to the package to load."""
+        """Find mxnet, unless the package is already loading it."""
         if name != "mxnet" or PACKAGE in sys.modules or not os.path.isdir(FOLDER):  # noqa: F821
             return None
         from importlib.machinery import PathFinder
@@ -37,7 +37,7 @@ class MXNetToday:
 
         init = os.path.join(FOLDER, "__init__.py")  # noqa: F821
         spec = util.spec_from_file_location(PACKAGE, init)
-        del sys.modules["mxnet"]  # in the place of which the package puts another
+        del sys.modules["mxnet"]  # the package imports another
         sys.modules[PACKAGE] = today = util.module_from_spec(spec)
         try:
             spec.loader.exec_module(today)

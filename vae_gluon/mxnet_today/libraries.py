@@ -1,13 +1,13 @@
-"""Libraries that MXNet 1.9.1 wants from the system: which are missing, and what installs them.
+"""System libraries that MXNet 1.9.1 needs: which are missing, and what installs them.
 
-``make`` runs this file before it installs anything, so it imports only Python's own modules::
+``make`` runs this file before it installs anything, so it imports only the standard library::
 
     python vae_gluon/mxnet_today/libraries.py
 
-says what is missing, and on ARM makes the links that MXNet needs. Its wheel for aarch64 is linked
-to Arm's own libraries, which no package index has. Of those it uses cblas and LAPACKE, which
-OpenBLAS and liblapacke have as well. So links beside MXNet, where the loader looks first, lead from
-Arm's names to them.
+prints what is missing, and on ARM makes the links that MXNet needs. Its wheel for aarch64 is linked
+to Arm's libraries, which no package index has. It uses their cblas and LAPACKE, which OpenBLAS and
+liblapacke have too. So links next to MXNet, where the loader looks first, point from Arm's names to
+these.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ INSTALL = (
 
 WHEELS = (("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "x86_64"))
 
-# What is needed on each kind of processor, and the commands that install it.
+# The libraries needed on each kind of processor, and the commands that install them.
 LIBRARIES = {
     "x86_64": ("libgomp.so.1", "libquadmath.so.0", "libstdc++.so.6"),
     "aarch64": (
@@ -49,8 +49,8 @@ COMMANDS = {
     ),
 }
 
-# Arm's names, and the libraries that stand in. Nothing is used of the last two, which only have to
-# be there: libm is loaded anyway, and liblapacke is loaded by this link.
+# Arm's names, and the replacements. The last two only have to exist: libm is loaded anyway, and
+# liblapacke is loaded by its link.
 ARM_LINKS = {
     "libarmpl_lp64_mp.so": "libopenblas.so.0",
     "libamath.so": "libm.so.6",
@@ -59,7 +59,7 @@ ARM_LINKS = {
 
 
 def no_wheel() -> str:
-    """Say that MXNet has no wheel for this machine; empty if it has one."""
+    """Return a message if MXNet has no wheel for this machine; empty if it has one."""
     system, machine, libc = platform.system(), platform.machine(), platform.libc_ver()[0]
     if (system, machine) in WHEELS and (system != "Linux" or libc == "glibc"):
         return ""
@@ -71,20 +71,20 @@ def no_wheel() -> str:
 
 
 def missing_libraries() -> str:
-    """Say in a paragraph what this machine lacks to load MXNet; empty if it lacks nothing."""
+    """Return a message on what this machine lacks to load MXNet; empty if nothing is missing."""
     machine = platform.machine()
     needed = LIBRARIES.get(machine, ()) if platform.system() == "Linux" else ()
     missing = [name for name in needed if not _loads(name)]
     if missing:
         return (
             f"MXNet 1.9.1 needs {' and '.join(missing)}, which this system does not have. "
-            f"Install what is missing, by {' or '.join(COMMANDS[machine])}"
+            f"Install what is missing with {' or '.join(COMMANDS[machine])}"
         )
     folder = mxnet_folder() if machine == "aarch64" else None
     if folder and not all((folder / name).exists() for name in ARM_LINKS):
         return (
-            "MXNet 1.9.1 needs links from the names of Arm's libraries to those of OpenBLAS. Make "
-            f"them by: {sys.executable} {__file__}"
+            "MXNet 1.9.1 needs links from the names of Arm's libraries to OpenBLAS. "
+            f"Make them by: {sys.executable} {__file__}"
         )
     return ""
 
@@ -112,7 +112,7 @@ def _loads(name: str) -> bool:
 
 
 def _path_of(name: str) -> str:
-    """Return the file that the loader takes for the name of a library."""
+    """Return the file that the loader finds for the name of a library."""
     # glibc's handle points to a struct link_map (link.h), whose second field is the path.
     link_map = ctypes.cast(ctypes.CDLL(name)._handle, ctypes.POINTER(ctypes.c_char_p))
     return link_map[1].decode()

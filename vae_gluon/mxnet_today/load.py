@@ -1,4 +1,4 @@
-"""Import mxnet as today's machines need it."""
+"""Import mxnet on current machines."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from vae_gluon.mxnet_today.threads import environment, every_core, too_late
 
 
 def late_import() -> str | None:
-    """Return what to do if mxnet was loaded too early to be given every core, else None."""
+    """Return what to do if mxnet was loaded too early to use every core, else None."""
     return _late_import
 
 
 class WithDocstrings(SourceFileLoader):
     """A finder and loader of mxnet that keeps its docstrings, which python -OO removes.
 
-    MXNet reads them when it is imported.
+    MXNet reads them on import.
     """
 
     @staticmethod
@@ -48,13 +48,13 @@ def load_mxnet() -> str | None:
     Raises
     ------
     ImportError
-        If mxnet is not installed, or the system lacks a library that it needs, or Python or an
-        environment variable are set so that mxnet cannot be imported. The message says what to do.
+        If mxnet is not installed, the system lacks a library that it needs, or options of Python or
+        an environment variable prevent its import. The message says what to do.
     """
     # If a thread outside the engine copies a large array on several threads, the OpenMP runtime has
     # two teams, more threads than processors, and puts both to sleep between operators: a step
     # takes twice as long. A single thread copies as fast. This variable stays, because MXNet
-    # reads it at its first copy, whenever that is.
+    # only reads it at its first copy.
     os.environ.setdefault("MXNET_CPU_PARALLEL_SIZE", str(10**9))
 
     if "mxnet" in sys.modules:
@@ -63,13 +63,13 @@ def load_mxnet() -> str | None:
     if sys.flags.optimize > 1:
         sys.meta_path.insert(0, WithDocstrings)
     for name in [name for name in sys.modules if name.startswith("mxnet.")]:
-        del sys.modules[name]  # left by an import that failed half-way
+        del sys.modules[name]  # left by an import that failed halfway
 
     answer_mxnet()
-    # A process that is to be a server would serve within the import: see server.py.
+    # A server process would start serving during the import: see server.py.
     without_role = environment({"DMLC_ROLE": None})
     with every_core(), without_role, distutils(), warnings.catch_warnings():
-        # mxnet uses what numpy, scipy and distutils have deprecated since.
+        # mxnet uses names that numpy, scipy and distutils have since deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             import mxnet

@@ -1,15 +1,15 @@
-"""What MXNet 1.9.1 did with the NumPy of its time, and no longer does by itself.
+"""Behaviour that MXNet 1.9.1 had with the NumPy of its time.
 
-All of it is given to MXNet once it is imported, and stays, for each of its modules:
+It is restored in MXNet's modules after the import, for good:
 
 - **Parameters as text.** Operators, symbols and iterators pass their parameters to C++ as text.
   NumPy 2 writes a scalar in a tuple or a list as ``np.int64(3)``; C++ reads ``3``.
 - **Metrics** add in double precision. Since NumPy 2 a Python float plus a float32 is a float32.
-- **NDArrays** turn into NumPy's arrays where a function of NumPy's is given one, by ``__array__``.
-- **Integers out of range** are an OverflowError of NumPy's, which names the integer and the type.
+- **NDArrays** passed to NumPy's functions become NumPy arrays, by ``__array__``.
+- **Integers out of range** raise NumPy's OverflowError, which names the integer and the type.
 - **recordio** packs labels and images without ``ndarray.tostring``, which NumPy 2.3 no longer has.
-- **Copies of a net** can be trained: a copied parameter has a gradient, and a copy of a hybridized
-  net builds a graph of its own. MXNet itself never could.
+- **Copies of a net** can be trained, for the first time: a copied parameter has a gradient, and a
+  copy of a hybridized net builds its own graph.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import numpy as np
 def restore_behaviour(mxnet: ModuleType) -> None:
     """Give MXNet's modules and classes their old behaviour."""
     for module in (mxnet._ctypes.ndarray, mxnet._ctypes.symbol, mxnet.symbol.symbol, mxnet.io.io):
-        vars(module)["str"] = Text  # in the place of Python's own, which the module finds last
+        vars(module)["str"] = Text  # shadows Python's str
     for module in (mxnet.ndarray.ndarray, mxnet.ndarray.sparse, mxnet.numpy.multiarray):
         vars(module)["TypeError"] = _overflow_or_type_error
     mxnet.metric.EvalMetric.__setattr__ = _keep_in_double
@@ -36,14 +36,14 @@ def restore_behaviour(mxnet: ModuleType) -> None:
 
 
 def restore_recordio(recordio: Any) -> None:
-    """Let it pack what NumPy, and OpenCV if it is installed, give it."""
+    """Let recordio pack arrays of NumPy and, if it is installed, OpenCV."""
     recordio.np = altered(np, asarray=lambda *args, **kwargs: _bytes(np.asarray(*args, **kwargs)))
     if recordio.cv2:
         recordio.cv2 = altered(recordio.cv2, imencode=functools.partial(_encode, recordio.cv2))
 
 
 def altered(module: ModuleType, **names: Any) -> ModuleType:
-    """Return a module that has the names of another, but for those that are given."""
+    """Return a copy of a module with some names replaced."""
     own = ModuleType(module.__name__)
     vars(own).update(vars(module), **names)
     return own
@@ -55,7 +55,7 @@ class _Strings(type):
 
 
 class Text(metaclass=_Strings):
-    """``str`` as it was before NumPy 2, for the parameters of MXNet's operators."""
+    """``str`` as before NumPy 2, for the parameters of MXNet's operators."""
 
     def __new__(cls, value: Any) -> str:  # type: ignore[misc]
         """Return the text of a value."""
@@ -64,7 +64,7 @@ class Text(metaclass=_Strings):
 
 
 def _elements(value: Any) -> str:
-    """Return what ``repr`` of a value was, written element by element."""
+    """Return the ``repr`` of a value as before NumPy 2, element by element."""
     if isinstance(value, np.generic):
         return repr(str(value)) if isinstance(value, str) else str(value)
     if type(value) is list:
@@ -75,7 +75,7 @@ def _elements(value: Any) -> str:
 
 
 def _keep_in_double(metric: Any, name: str, value: Any) -> None:
-    # NumPy's own float64, with which a float32 makes a float64. It is a float as well.
+    # NumPy's float64 is also a float; added to a float32 it gives a float64.
     double = isinstance(value, (float, np.float32, np.float16))
     object.__setattr__(metric, name, np.float64(value) if double else value)
 
@@ -87,13 +87,13 @@ def _as_array(array: Any, dtype: Any = None, copy: bool | None = None) -> np.nda
 
 
 def _overflow_or_type_error(*args: Any) -> Exception:
-    # MXNet raises a TypeError for whatever NumPy raised. An OverflowError says more.
+    # MXNet turns any error of NumPy's into a TypeError. An OverflowError is more precise.
     error = sys.exc_info()[1]
     return error if isinstance(error, OverflowError) else TypeError(*args)
 
 
 def _with_gradient(parameter: Any, state: dict[str, Any]) -> None:
-    # MXNet's engine knows a gradient by its array: that of a copy is unknown to it.
+    # MXNet's engine identifies a gradient by its array, so a copy needs a new one.
     vars(parameter).update(state)
     if parameter._grad is not None:
         parameter._init_grad()

@@ -1,9 +1,9 @@
-"""Names that MXNet 1.9.1 reads and that NumPy, SciPy or Python no longer have.
+"""Names that MXNet 1.9.1 uses and that NumPy, SciPy or Python no longer have.
 
-Nothing is put into NumPy's namespace, by which other packages tell its versions apart: NumPy
-answers MXNet's own modules when they ask for an old name that it lacks, and nobody else. This has
-to stay after ``import mxnet``, because MXNet reads some of the names (``bool``, ``int``, ``Inf``,
-``compat``) only when it is called. The stand-in for ``distutils`` is there only during the import.
+Nothing is added to NumPy's namespace, by which other packages distinguish its versions: only
+MXNet's modules get the old names that NumPy lacks. This stays after ``import mxnet``, because MXNet
+reads some of the names (``bool``, ``int``, ``Inf``, ``compat``) only when it is called. The
+replacement of ``distutils`` exists only during the import.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import scipy.sparse
 
 
 def _renamed(function: Callable[..., Any]) -> Callable[..., Any]:
-    # A function of its own: MXNet has a table of NumPy's functions, with an entry for each name.
+    # A separate function: MXNet has a table of NumPy's functions, with an entry for each name.
     @functools.wraps(function)
     def renamed(*args: Any, **kwargs: Any) -> Any:
         return function(*args, **kwargs)
@@ -29,12 +29,12 @@ def _renamed(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _in1d(ar1: Any, ar2: Any, **options: Any) -> np.ndarray:
-    # Flat, whatever the shape of ar1.
+    # Flat for any shape of ar1.
     return np.isin(np.ravel(ar1), ar2, **options)
 
 
 def _msort(a: Any) -> np.ndarray:
-    # Of the shape of a.
+    # With the shape of a.
     return np.sort(a, axis=0)
 
 
@@ -43,7 +43,7 @@ def _financial(*args: Any, **kwargs: Any) -> NoReturn:
 
 
 OLD_NAMES: dict[str, Any] = {
-    # Python's types, until NumPy 1.23. NumPy 2 has a bool again, which is its own and stays.
+    # Python's types, until NumPy 1.23. NumPy 2 has its own bool, which stays.
     "bool": bool,
     "int": int,
     # Until 1.26.
@@ -70,7 +70,7 @@ OLD_NAMES: dict[str, Any] = {
 
 
 class _Version(tuple):
-    """What ``distutils.version`` makes of a version, as far as MXNet compares it."""
+    """A version of ``distutils.version``, as far as MXNet compares it."""
 
     __slots__ = ()
 
@@ -79,7 +79,7 @@ class _Version(tuple):
 
 
 def answer_mxnet() -> None:
-    """Let NumPy answer MXNet's modules when they ask for an old name that it lacks."""
+    """Let NumPy provide missing old names to MXNet's modules."""
     numpys_own = np.__getattr__
 
     def answer(name: str) -> Any:
@@ -87,11 +87,11 @@ def answer_mxnet() -> None:
             return OLD_NAMES[name]
         return numpys_own(name)
 
-    vars(np)["__getattr__"] = answer  # whom Python asks for names that are not there
+    vars(np)["__getattr__"] = answer  # which Python calls for missing names
 
 
 def give_sparse(mxnet: ModuleType) -> None:
-    """Give MXNet a ``scipy.sparse`` in which ``csr.csr_matrix`` neither warns nor is missing."""
+    """Give MXNet a ``scipy.sparse`` with a ``csr.csr_matrix`` that does not warn."""
     own = ModuleType("scipy.sparse")
     vars(own).update(vars(scipy.sparse), csr=scipy.sparse)
     mxnet.ndarray.utils.spsp = mxnet.ndarray.sparse.spsp = own
@@ -99,7 +99,7 @@ def give_sparse(mxnet: ModuleType) -> None:
 
 @contextmanager
 def distutils() -> Iterator[None]:
-    """Let mxnet import ``distutils`` within the block, which Python 3.12 no longer has."""
+    """Let mxnet import ``distutils``, which Python 3.12 no longer has, within the block."""
     if sys.version_info < (3, 12) or "distutils" in sys.modules:
         yield
         return

@@ -1,4 +1,4 @@
-"""Names that MXNet's converters take from onnx, and that onnx no longer has."""
+"""Names that MXNet's converters use and that onnx no longer has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 OPSET = 13  # of the operators that MXNet writes
-_LOCK = threading.RLock()  # of what is replaced: threads convert one after the other
+_LOCK = threading.RLock()  # for the replaced names: threads convert one after the other
 
 
 @contextmanager
@@ -21,8 +21,8 @@ def old_onnx(onnx: ModuleType) -> Iterator[None]:
     """Let MXNet's converters run within the block, with any version of ``onnx``.
 
     They read two dictionaries of ``onnx.mapping``, which ended with onnx 1.16. And they write
-    operators of opset 13, which is what the file then says and what they are checked as: by itself
-    onnx would take them for those of its newest opset.
+    operators of opset 13, so the file is marked and checked as such: by default onnx would use its
+    newest opset.
     """
     with _LOCK:
         helper, checker = onnx.helper, onnx.checker
@@ -55,7 +55,7 @@ def old_onnx(onnx: ModuleType) -> Iterator[None]:
 
 
 def wrap_converters(mxnet: ModuleType) -> None:
-    """Let MXNet's converters to and from ONNX find the old names whenever they are called."""
+    """Let MXNet's converters to and from ONNX find the old names when they are called."""
     mxnet.onnx.export_model = _with_old_onnx(mxnet.onnx.export_model)
     both = mxnet.contrib.onnx
     both.export_model_ = mxnet.onnx.export_model
@@ -68,7 +68,7 @@ def _with_old_onnx(convert: Callable[..., Any]) -> Callable[..., Any]:
     def converter(*args: Any, **kwargs: Any) -> Any:
         try:
             import onnx
-        except ImportError:  # which MXNet says
+        except ImportError:  # which MXNet reports
             return convert(*args, **kwargs)
         with old_onnx(onnx):
             return convert(*args, **kwargs)

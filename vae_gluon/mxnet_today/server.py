@@ -1,7 +1,7 @@
-"""MXNet's servers and scheduler, which run nothing that they receive.
+"""MXNet's servers and scheduler, which run no code that they receive.
 
-MXNet's own loop unpickles an optimizer from whoever reaches its port: it would run any code. Here
-nothing is unpickled, so that the workers have to update their weights themselves.
+MXNet's loop unpickles an optimizer from anyone who reaches its port, and so would run any code.
+Here nothing is unpickled, so the workers have to update their weights themselves.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-OPTIMIZER = 0  # MXNet's number for the command that brings one
+OPTIMIZER = 0  # MXNet's number for the command with an optimizer
 
 _Controller = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 
@@ -30,7 +30,7 @@ def _refuse(command: int, body: bytes, _: Any) -> None:
 
 
 def serve(begin: Callable[[Any], object] = lambda kvstore: None) -> None:
-    """Serve until the workers have ended, if ``DMLC_ROLE`` says so; then end this process.
+    """If ``DMLC_ROLE`` is a server's, serve until the workers have ended, then end this process.
 
     ``begin`` is called with the store of this process before it serves.
     """

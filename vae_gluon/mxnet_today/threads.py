@@ -1,15 +1,14 @@
-"""How MXNet computes on this machine's cores: on all of them, and giving way to other programs.
+"""MXNet's threads: on all cores, and yielding to other programs.
 
-MXNet decides how many threads it has when it is loaded. By default it takes half the processors it
-sees, which is right where each core shows up as two of them, and leaves half the machine idle
-elsewhere. Its threads wait for each other by spinning, for as long as it takes: beside other work
-on the same cores an epoch takes ten times as long or more. So mxnet is loaded with a thread for each
-physical core that this process may use, but no more than MOST, and with threads that go to sleep
-after SPINS.
+MXNet sets its number of threads when it is loaded. By default this is half the processors, which is
+right if each core has two hardware threads, and otherwise leaves half the machine idle. Its threads
+wait for each other by spinning without limit: on busy cores an epoch takes ten times as long or
+more. So mxnet is loaded with a thread for each physical core that this process may use, but no more
+than MOST, and with threads that go to sleep after SPINS.
 
 Environment variables set both, and are removed afterwards: other libraries read them too.
-What the user has set in one of SETTINGS or WAITING is respected. Where mxnet was imported first it
-is too late (``too_late`` says so).
+The user's values in SETTINGS or WAITING are respected. If mxnet was imported before, it is too late
+(see ``too_late``).
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from pathlib import Path
 
 SETTINGS = ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS")
 WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
-SPINS = 3000  # some ten microseconds; see benchmarks/README.md
-# Each small parallel region wakes all threads: with sixteen of them on as many cores, an epoch of
-# the tutorial's net takes 1.7 times as long as with eight; see benchmarks/many_cores.md.
+SPINS = 3000  # about ten microseconds; see benchmarks/README.md
+# Each small parallel region wakes all threads: with sixteen on as many cores, an epoch of the
+# tutorial's net takes 1.7 times as long as with eight; see benchmarks/many_cores.md.
 MOST = 8
 CGROUPS = Path("/sys/fs/cgroup")
 
 
 def usable_cores() -> int | None:
-    """Return the number of physical cores this process may use, None if the system does not tell.
+    """Return the number of physical cores this process may use, None if it is unknown.
 
     Hardware threads of the same core count once. The affinity of the process and the CPU quota of
     its control group are limits.
@@ -42,7 +41,7 @@ def usable_cores() -> int | None:
 def one_cpu_per_core() -> list[int]:
     """Return one processor of each physical core that the affinity of this process allows."""
     cpus = sorted(os.sched_getaffinity(0), reverse=True)
-    return sorted({_core_of(cpu): cpu for cpu in cpus}.values())  # the first one of each
+    return sorted({_core_of(cpu): cpu for cpu in cpus}.values())  # the first of each core
 
 
 def _core_of(cpu: int) -> str:
@@ -52,7 +51,7 @@ def _core_of(cpu: int) -> str:
 
 
 def _quota() -> float:
-    """Return how many CPUs the control groups of this process allow, of version 1 or 2."""
+    """Return the number of CPUs that this process's control groups, version 1 or 2, allow."""
     quota = float("inf")
     for line in _read("/proc/self/cgroup").splitlines():
         hierarchy, controllers, path = line.split(":", 2)
@@ -66,7 +65,7 @@ def _quota() -> float:
         # host's, so that only the limit of the mount itself is found.
         group = Path(path.lstrip("/"))
         for above in (group, *group.parents):
-            # A time and a period; "max", -1 or no file at all mean that there is no limit.
+            # A time and a period; "max", -1 or no file means no limit.
             words = " ".join(_read(mount / above / file) for file in files).split()
             if len(words) == 2 and words[0].isdigit():
                 quota = min(quota, int(words[0]) / int(words[1]))
@@ -82,7 +81,7 @@ def _read(path: str | Path) -> str:
 
 @contextmanager
 def every_core() -> Iterator[None]:
-    """Let mxnet, imported within the block, compute on every core, and its threads go to sleep."""
+    """Let mxnet, imported within the block, use every core, with threads that go to sleep."""
     settings = {name: _first_number(name) for name in SETTINGS if name in os.environ}
     cores = _cores_to_set()
     if cores is not None:
@@ -108,9 +107,9 @@ def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
 
 
 def _first_number(name: str) -> str:
-    """Return the number of threads of the user's: for OpenMP's ``4,2``, which MXNet lacks, 4.
+    """Return the user's number of threads: for OpenMP's ``4,2``, which MXNet lacks, 4.
 
-    Raise an ImportError if it is none: MXNet would abort the process.
+    Raise an ImportError if it is not a number: MXNet would abort the process.
     """
     first = os.environ[name].partition(",")[0].strip()
     if first and not (first.lstrip("+").isdecimal() and int(first) < 2**31):
@@ -119,7 +118,7 @@ def _first_number(name: str) -> str:
 
 
 def too_late() -> str | None:
-    """Return what to do about an mxnet that was imported before, None if it has every core."""
+    """Return what to do if mxnet was imported before, None if it uses every core."""
     cores = _cores_to_set()
     if cores is None:
         return None

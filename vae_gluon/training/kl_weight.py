@@ -57,7 +57,9 @@ def weight_at(step: int, kl_weight: KLWeight) -> float:
     """Return the weight at a step; raise a ValueError unless it is finite and at least 0."""
     weight = kl_weight(step) if callable(kl_weight) else kl_weight
     if not isinstance(weight, Real) or not 0 <= weight < float("inf"):
-        raise ValueError(f"kl_weight: expected a number from 0 on, got {weight!r} at step {step}")
+        raise ValueError(
+            f"kl_weight: expected a number of at least 0, got {weight!r} at step {step}"
+        )
     return float(weight)
 
 

@@ -57,7 +57,7 @@ def _height_and_width(text: str) -> str:
 
 positive_int = integer(1)
 positive = _reader("a number above 0", float, lambda x: 0 < x < math.inf)
-not_negative = _reader("a number from 0 on", float, lambda x: 0 <= x < math.inf)
+not_negative = _reader("a number of at least 0", float, lambda x: 0 <= x < math.inf)
 fraction = _reader("a number above 0 and up to 1", float, lambda x: 0 < x <= 1)
 size = _reader("a height and a width such as 48x32", _height_and_width, bool)
 text = _reader("a name", str, bool)

@@ -1,4 +1,4 @@
-"""What Python runs when it starts with this folder on its path, as the runner's children do."""
+"""Python runs this at startup if this folder is on its path, as for the runner's children."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ _folder = os.path.dirname(_here)
 with open(os.path.join(_folder, "finder.py"), encoding="utf-8") as _file:
     exec(_file.read(), {"FOLDER": _folder})
 
-# The sitecustomize that this one stands before.
+# The sitecustomize that this one shadows.
 sys.path[:] = [_path for _path in sys.path if os.path.abspath(_path) != _here]
 _spec = machinery.PathFinder.find_spec("sitecustomize")
 if _spec and _spec.loader:
