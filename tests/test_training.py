@@ -13,7 +13,7 @@ from plain_nets import Constant, Watched, parameters
 
 import vae_gluon
 from vae_gluon import VAE, History, TrainingState, evaluate, load_mnist, mnist_iterators, train
-from vae_gluon.training import loop as training
+from vae_gluon.training import callbacks
 from vae_gluon.training.seeds import seed_epoch
 
 
@@ -322,7 +322,7 @@ def moments_of(net):
 
 
 def test_progress_says_first_that_mxnet_was_imported_too_early(digits, capsys, monkeypatch):
-    monkeypatch.setattr(training, "late_import", lambda: "import vae_gluon first")
+    monkeypatch.setattr(callbacks, "late_import", lambda: "import vae_gluon first")
     train(small_net(), *mnist_iterators(digits), epochs=1)
     assert capsys.readouterr().out.strip().splitlines()[0] == "Note: import vae_gluon first"
     train(small_net(), *mnist_iterators(digits), epochs=1, progress=False)

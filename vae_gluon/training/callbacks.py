@@ -25,6 +25,7 @@ from vae_gluon._checks import check_finite, check_integer
 from vae_gluon._files import write_bytes
 from vae_gluon._progress import make_bar, write
 from vae_gluon.model import parameter_arrays
+from vae_gluon.mxnet_today import late_import
 from vae_gluon.training.checkpoint import checkpoint_content
 from vae_gluon.training.epoch import diverged
 from vae_gluon.training.history import History, TrainingState, write_csv
@@ -257,7 +258,9 @@ class Progress(Callback):
     """
 
     def before_training(self, training: Training) -> None:
-        """Show the bar."""
+        """Show the bar; say so if MXNet uses too few cores."""
+        if note := late_import():
+            print(f"Note: {note}")
         self.done = training.epoch
         self.bar = make_bar(total=training.epochs, initial=self.done, desc="epochs", bar_format=BAR)
 

@@ -14,7 +14,6 @@ from mxnet import gluon
 from vae_gluon._checks import check_classic_arrays, check_finite, check_integer
 from vae_gluon.data import ImageIter, check_iterator
 from vae_gluon.model import contexts_of, default_context, named_parameters, numbers_of
-from vae_gluon.mxnet_today import late_import
 from vae_gluon.training.callbacks import Callback, CollapseReport, Progress, Training, running
 from vae_gluon.training.epoch import LossQueue, train_epoch, validate
 from vae_gluon.training.history import History, TrainingState
@@ -115,11 +114,9 @@ def train(
     2
     """
     iterators = (train_iter, val_iter)
-    _check(iterators, epochs, learning_rate)
     history = start.history.copy() if start else History.empty()
     done = len(history.train)
-    if done > epochs:
-        raise ValueError(f"expected epochs to be at least the {done} of start, got {epochs}")
+    _check(iterators, epochs, done, learning_rate)
     number, stream = seed if isinstance(seed, tuple) else (seed, 0)
     if number is not None:  # before the weights of a new net are drawn
         _seed_run(iterators, number, stream, done)
@@ -129,8 +126,6 @@ def train(
     training = Training(net, trainer, history, epochs, _share_of_epoch(train_iter))
     if progress:
         callbacks = [*callbacks, CollapseReport(), Progress()]
-        if note := late_import():
-            print(f"Note: {note}")
 
     with deferred_interrupt() as check_interrupt, running(training, callbacks):
 
@@ -163,12 +158,15 @@ def train(
 def _check(
     iterators: Sequence[mx.io.DataIter],
     epochs: int,
+    done: int,
     learning_rate: LearningRate,
 ) -> None:
     check_classic_arrays()
     for name, data_iter in zip(("train_iter", "val_iter"), iterators):
         check_iterator(name, data_iter)
     check_integer("epochs", epochs)
+    if done > epochs:
+        raise ValueError(f"expected epochs to be at least the {done} of start, got {epochs}")
     is_rate = isinstance(learning_rate, Real) and 0 < float(learning_rate) < float("inf")
     if not is_rate and not callable(learning_rate):
         raise ValueError(
