@@ -209,6 +209,9 @@ def test_figures_are_of_the_data_of_the_run_wherever_they_have_gone(
     assert f"{digits_folder}: expected pictures" in capsys.readouterr().err
     assert run("figures", out, "--data-dir", moved) == 0
     assert "other images" not in capsys.readouterr().out
+    write(digits_folder, idx_files({**digits, "test_data": 1 - digits["test_data"]}))
+    assert run("figures", out) == 2
+    assert "trained on other images than those now in" in capsys.readouterr().err
     for data in drawn:
         np.testing.assert_allclose(data["train_data"], digits["train_data"], atol=1e-6)
 
