@@ -29,13 +29,13 @@ class ImageIter(mx.io.NDArrayIter):
             self.idx = np.arange(self.num_data)
         self.reset()
 
-    def views(self) -> Iterator[list[mx.nd.NDArray]]:
-        """Yield the batches of a pass, images (N, n_output) and labels (N,), without padding.
+    def views(self, n: int) -> Iterator[list[mx.nd.NDArray]]:
+        """Yield the batches of a pass without padding: images (N, n_output), if n is 2 labels too.
 
         They are views, where ``next`` copies.
         """
         self.reset()
-        arrays = [array for _, array in self.data + self.label]
+        arrays = [array for _, array in self.data + self.label][:n]
         for start in range(0, self.num_data, self.batch_size):
             yield [array[start : start + self.batch_size] for array in arrays]
 
@@ -109,16 +109,17 @@ def batches(
     ValueError
         If a pixel of a user's iterator is not in [0, 1], or there are no labels.
     """
-    given = data_iter.views() if isinstance(data_iter, ImageIter) else _checked_batches(data_iter)
-    for x, *others in given:
+    n = 1 + labels
+    own = isinstance(data_iter, ImageIter)
+    for x, *others in data_iter.views(n) if own else _checked_batches(data_iter, n):
         if labels and not others:
             raise ValueError("expected labels, which the net takes, got an iterator without them")
-        batch = [x.reshape((len(x), -1)), *(others if labels else [])]
+        batch = [x.reshape((len(x), -1)), *others]
         yield [array.as_in_context(ctx) for array in batch]
 
 
-def _checked_batches(data_iter: mx.io.DataIter) -> Iterator[list[mx.nd.NDArray]]:
-    """Yield the batches of a user's iterator, images (N, ...) and labels, without padding."""
+def _checked_batches(data_iter: mx.io.DataIter, n: int) -> Iterator[list[mx.nd.NDArray]]:
+    """Yield the batches of a user's iterator without padding: images, if n is 2 labels too."""
     is_loader = isinstance(data_iter, gluon.data.DataLoader)
     if not is_loader:
         data_iter.reset()
@@ -127,10 +128,10 @@ def _checked_batches(data_iter: mx.io.DataIter) -> Iterator[list[mx.nd.NDArray]]
     pads = getattr(data_iter, "last_batch_handle", "pad") == "pad"
     for batch in data_iter:
         if is_loader:
-            arrays = list(batch) if isinstance(batch, (list, tuple)) else [batch]
+            arrays = list(batch[:n]) if isinstance(batch, (list, tuple)) else [batch]
         else:
-            n = len(batch.data[0]) - (batch.pad or 0 if pads else 0)
-            arrays = [array[:n] for array in (batch.data[0], *(batch.label or []))]
+            end = len(batch.data[0]) - (batch.pad or 0 if pads else 0)
+            arrays = [array[:end] for array in [batch.data[0], *(batch.label or [])][:n]]
         # In NumPy: MXNet's operators would wait for the previous batches.
         check_pixels("a batch of the iterator", arrays[0].asnumpy())
         yield arrays
