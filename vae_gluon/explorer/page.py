@@ -24,9 +24,7 @@ from vae_gluon.inference import decode, encode, ndtri_grid
 from vae_gluon.inference.latent import principal_directions
 from vae_gluon.model import VAE
 from vae_gluon.plotting.images import image_shape, tile
-from vae_gluon.plotting.latent import classes_of, colours_of
-
-N_IMAGES = 2000  # more dots cannot be distinguished
+from vae_gluon.plotting.latent import N_IMAGES, classes_of, colours_of
 
 
 class Explorer:

@@ -23,9 +23,9 @@ from vae_gluon.inference import decode, encode, ndtri_grid
 from vae_gluon.model import VAE
 from vae_gluon.plotting import plot_elbo, plot_latent, plot_scan
 from vae_gluon.plotting.images import image_shape
+from vae_gluon.plotting.latent import N_IMAGES
 from vae_gluon.training import Callback, Training
 
-N_IMAGES = 2000  # more dots cannot be told apart
 N_FRAMES = 50  # of a film, about
 N_SCAN = 12  # images along each side of the scan
 LIMITS = (-4, 4)  # of the scatter plot, in standard deviations of the prior

@@ -12,6 +12,7 @@ from scipy.special import ndtr
 from vae_gluon._checks import as_array, check_shape
 from vae_gluon.plotting.axes import add_legend, as_label, axes_or_new, set_texts
 
+N_IMAGES = 2000  # more dots cannot be distinguished
 GREY = (0.75, 0.75, 0.75, 1.0)  # of the smaller classes, if there are too many for colours
 MANY_COLOURS = np.delete(colormaps["tab20"](range(20)), [14, 15], axis=0)  # without its two greys
 
