@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Union
 
 import mxnet as mx
 
@@ -25,6 +25,7 @@ from vae_gluon.model import read_contexts
 from vae_gluon.training import OPTIONS, ending_by_signals
 from vae_gluon.training.run_config import integer, positive, positive_int
 
+Run = Callable[[argparse.Namespace], Union[int, None]]
 MAX_K = 10**6  # samples per image; on MNIST's 10,000 that takes a day
 
 
@@ -90,10 +91,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"vae-gluon {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_train(commands)
-    _add_figures(commands)
-    _add_evaluate(commands)
-    _add_explore(commands)
-    _add_outputs(commands)
+    _add_measures(commands)
+    _add_pictures(commands)
     _add_export(commands)
     _add_cluster(commands)
     return parser
@@ -105,58 +104,19 @@ def _add_train(commands: Any) -> None:
     _add_data_dir(add, "look in VAE_GLUON_DATA and in MXNet's cache, then download")
     for name, field in OPTIONS.items():
         _add_option(add, name, **field.metadata)
-    _add_folder(add)
-    _add_devices(add)
-
-
-def _add_data_dir(add: Callable[..., Any], default: str) -> None:
-    add(
-        "--data-dir",
-        type=Path,
-        metavar="DIR",
-        help="folder of MNIST's four files, plain or .gz, or of your own pictures; or an .npz "
-        f"file (default: {default})",
+    text = "folder of the run (default: one in runs, named after data set, net, seed and the other "
+    add("--out", type=Path, metavar="DIR", help=f"{text}options that are not defaults)")
+    text = "resume the run in that folder from its last checkpoint, with its options; a larger "
+    add("--resume", action="store_true", help=f"{text}--epochs extends it")
+    text = "devices to train on, such as gpu(0),gpu(1), which share each batch (default: a GPU if "
+    add("--ctx", type=_type(read_contexts), metavar="CONTEXTS", help=f"{text}available)")
+    text = "train as one of several workers of MXNet's parameter server, each with batches of "
+    add("--kvstore", choices=["dist_sync"], help=f"{text}--batch-size (see vae-gluon cluster)")
+    text = (
+        "with --kvstore, the time without a batch after which the other workers count as dead "
+        f"(default: {TIMEOUT:g}); joining may take {TO_JOIN} times as long"
     )
-
-
-def _add_folder(add: Callable[..., Any]) -> None:
-    add(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help="folder of the run (default: one in runs, named after data set, net, seed and the "
-        "other options that are not defaults)",
-    )
-    add(
-        "--resume",
-        action="store_true",
-        help="resume the run in that folder from its last checkpoint, with its options; a larger "
-        "--epochs extends it",
-    )
-
-
-def _add_devices(add: Callable[..., Any]) -> None:
-    add(
-        "--ctx",
-        type=_type(read_contexts),
-        metavar="CONTEXTS",
-        help="devices to train on, such as gpu(0),gpu(1), which share each batch "
-        "(default: a GPU if available)",
-    )
-    add(
-        "--kvstore",
-        choices=["dist_sync"],
-        help="train as one of several workers of MXNet's parameter server, each with batches of "
-        "--batch-size (see vae-gluon cluster)",
-    )
-    add(
-        "--timeout",
-        type=_type(positive),
-        default=TIMEOUT,
-        metavar="SECONDS",
-        help="with --kvstore, the time without a batch after which the other workers count as dead "
-        f"(default: {TIMEOUT:g}); joining may take {TO_JOIN} times as long",
-    )
+    add("--timeout", type=_type(positive), default=TIMEOUT, metavar="SECONDS", help=text)
 
 
 def _add_option(
@@ -168,112 +128,81 @@ def _add_option(
     **_: Any,
 ) -> None:
     """Add an option without a default: --resume must know which options were given."""
-    word = f"--{name.replace('_', '-')}"
+    settings: dict[str, Any] = {"type": _type(read), "metavar": "N"}
     if OPTIONS[name].default is False:
-        add(word, action="store_true", default=argparse.SUPPRESS, help=help)
+        settings = {"action": "store_true"}
     elif choices:
-        add(word, choices=choices, default=argparse.SUPPRESS, help=help)
-    else:
-        add(word, type=_type(read), default=argparse.SUPPRESS, metavar="N", help=help)
+        settings = {"choices": choices}
+    add(f"--{name.replace('_', '-')}", default=argparse.SUPPRESS, help=help, **settings)
 
 
-def _add_figures(commands: Any) -> None:
-    text = "redraw the figures of a run, or draw the curves of several runs in one"
-    add = _add_command(commands, "figures", run_figures, text)
-    _add_run(add, nargs="+")
-    _add_data_dir(add, "as in training")
-
-
-def _add_evaluate(commands: Any) -> None:
+def _add_measures(commands: Any) -> None:
     text = "estimate the likelihood of a run's validation images"
-    add = _add_command(commands, "evaluate", run_evaluate, text)
-    _add_run(add)
-    add(
-        "--k",
-        type=_type(integer(1, MAX_K)),
-        default=5000,
-        metavar="N",
-        help="samples of the latent code for each image (default: 5000)",
-    )
-    add(
-        "--images",
-        type=_type(positive_int),
-        metavar="N",
-        help="evaluate only the first N images (default: all of them)",
-    )
-    _add_data_dir(add, "as in training")
+    add = _add_run_command(commands, "evaluate", run_evaluate, text)
+    text = "samples of the latent code for each image (default: 5000)"
+    add("--k", type=_type(integer(1, MAX_K)), default=5000, metavar="N", help=text)
+    text = "evaluate only the first N images (default: all of them)"
+    add("--images", type=_type(positive_int), metavar="N", help=text)
+    text = "write a table of the codes of all images, including training images"
+    add = _add_run_command(commands, "encode", run_encode, text)
+    add("--out", type=Path, metavar="FILE", help=".csv or .npz (default: RUN/codes.csv)")
 
 
-def _add_explore(commands: Any) -> None:
+def _add_pictures(commands: Any) -> None:
+    text = "redraw the figures of a run, or draw the curves of several runs in one"
+    _add_run_command(commands, "figures", run_figures, text, nargs="+")
     text = "write an interactive page of a run's latent space: explorer.html"
-    add = _add_command(commands, "explore", run_explore, text)
-    _add_run(add)
-    _add_data_dir(add, "as in training")
-
-
-def _add_outputs(commands: Any) -> None:
-    add = _add_command(commands, "sample", run_sample, "decode codes drawn from the prior")
-    _add_run(add)
+    _add_run_command(commands, "explore", run_explore, text)
+    text = "decode codes drawn from the prior"
+    add = _add_run_command(commands, "sample", run_sample, text, data=False)
     add("--n", type=_type(positive_int), default=64, help="number of codes (default: 64)")
     add("--seed", type=_type(integer(0)), metavar="N", help="for the codes (default: the run's)")
     text = "a sheet (x.png), arrays (x.npz) or a folder of images (default: RUN/samples.png)"
     add("--out", type=Path, metavar="PATH", help=text)
-    text = "write a table of the codes of all images, including training images"
-    add = _add_command(commands, "encode", run_encode, text)
-    _add_run(add)
-    add("--out", type=Path, metavar="FILE", help=".csv or .npz (default: RUN/codes.csv)")
-    _add_data_dir(add, "as in training")
     text = "draw a sweep of each latent dimension in a row: traversals.png"
-    _add_run(_add_command(commands, "traverse", run_traverse, text))
+    _add_run_command(commands, "traverse", run_traverse, text, data=False)
     text = "walk from image to image through the latent space: interpolation.gif"
-    add = _add_command(commands, "interpolate", run_interpolate, text)
-    _add_run(add)
+    add = _add_run_command(commands, "interpolate", run_interpolate, text)
     text = "validation images, counted from 0, such as 3,7,1 (default: the first ten)"
     add("--images", type=_type(_integers), metavar="N,N", help=text)
-    _add_data_dir(add, "as in training")
 
 
 def _add_export(commands: Any) -> None:
     text = "export the net of a run as ONNX, or as symbol files of MXNet"
-    add = _add_command(commands, "export", run_export, text)
-    _add_run(add)
-    add(
-        "--format",
-        choices=["onnx", "symbol"],
-        default="onnx",
-        help="PART.onnx, or PART-symbol.json and PART-0000.params (default: onnx)",
-    )
-    add(
-        "--part",
-        choices=PARTS,
-        default="vae",
-        help="encoder: x -> mu, lv; decoder: z -> y; vae: x, eps -> mu, lv, y (default: vae)",
-    )
+    add = _add_run_command(commands, "export", run_export, text, data=False)
+    text = "PART.onnx, or PART-symbol.json and PART-0000.params (default: onnx)"
+    add("--format", choices=["onnx", "symbol"], default="onnx", help=text)
+    text = "encoder: x -> mu, lv; decoder: z -> y; vae: x, eps -> mu, lv, y (default: vae)"
+    add("--part", choices=PARTS, default="vae", help=text)
     add("--out", type=Path, metavar="DIR", help="folder to write into (default: RUN)")
 
 
 def _add_cluster(commands: Any) -> None:
     text = "train with several processes: start a scheduler, a server and workers here"
     add = _add_command(commands, "cluster", run_cluster_command, text)
-    add(
-        "--roles",
-        type=_type(_roles),
-        default=LOOPBACK,
-        metavar="ROLES",
-        help="processes to start on this machine; DMLC_NUM_WORKER and DMLC_NUM_SERVER count those "
-        f"on all machines (default: {','.join(LOOPBACK)})",
+    text = (
+        "processes to start on this machine; DMLC_NUM_WORKER and DMLC_NUM_SERVER count those on "
+        f"all machines (default: {','.join(LOOPBACK)})"
     )
-    add(
-        "words",
-        nargs=argparse.REMAINDER,
-        metavar="train ...",
-        help="the command that each worker runs; --kvstore dist_sync is added",
-    )
+    add("--roles", type=_type(_roles), default=LOOPBACK, metavar="ROLES", help=text)
+    text = "the command that each worker runs; --kvstore dist_sync is added"
+    add("words", nargs=argparse.REMAINDER, metavar="train ...", help=text)
 
 
-def _add_command(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], int | None], text: str
+def _add_run_command(
+    commands: Any, name: str, run: Run, text: str, nargs: str | None = None, data: bool = True
 ) -> Callable[..., Any]:
+    """Add a command on a run, or on several, with an option for the images if ``data``."""
+    add = _add_command(commands, name, run, text)
+    add("folder", type=Path, nargs=nargs, metavar="RUN", help="folder that train wrote")
+    text = "parameters of the last epoch or, in a run with --patience, of the best (default: last)"
+    add("--which", choices=["last", "best"], default="last", help=text)
+    if data:
+        _add_data_dir(add, "as in training")
+    return add
+
+
+def _add_command(commands: Any, name: str, run: Run, text: str) -> Callable[..., Any]:
     """Add a command; return the function that adds its options."""
     # Not capitalize(), which would lower-case ONNX and MXNet.
     command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
@@ -281,15 +210,9 @@ def _add_command(
     return command.add_argument
 
 
-def _add_run(add: Callable[..., Any], nargs: str | None = None) -> None:
-    add("folder", type=Path, nargs=nargs, metavar="RUN", help="folder that train wrote")
-    add(
-        "--which",
-        choices=["last", "best"],
-        default="last",
-        help="parameters of the last epoch or, in a run with --patience, of the best "
-        "(default: last)",
-    )
+def _add_data_dir(add: Callable[..., Any], default: str) -> None:
+    text = "folder of MNIST's four files, plain or .gz, or of your own pictures; or an .npz file "
+    add("--data-dir", type=Path, metavar="DIR", help=f"{text}(default: {default})")
 
 
 def run_cluster_command(args: argparse.Namespace) -> int:

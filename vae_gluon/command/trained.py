@@ -6,16 +6,14 @@ import os
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import mxnet as mx
-import numpy as np
 
 from vae_gluon._files import write_json
 from vae_gluon.data import Dataset, load_dataset, sample_pixels
 from vae_gluon.inference import active_units, elbo, export_onnx, export_symbol, log_likelihood
 from vae_gluon.model import VAE
-from vae_gluon.training import History, RunConfig, picture_size, read_run, seed
+from vae_gluon.training import History, RunConfig, load_run, picture_size, seed
 
 # Titles of the interactive page by data set; it has them in Chinese too.
 TITLES = {
@@ -23,13 +21,14 @@ TITLES = {
     "digits": "Latent space of digits",
 }
 
-
-class TrainedRun(NamedTuple):
-    """A run with at least one epoch."""
-
-    config: RunConfig
-    net: VAE
-    history: History
+TABLE = """\
+{images} {pixels} validation images of {dataset}, nats per image
+  reconstruction term   {reconstruction:9.2f}
+  KL divergence         {kl:9.2f}
+  ELBO                  {elbo:9.2f}
+  log p(x) > L_k        {log_likelihood_bound:9.2f}   with k = {k}, +- {standard_error:.2f} over \
+the images
+  active latent units   {active_units:6d} of {n_latent}"""
 
 
 def run_figures(args: Namespace) -> None:
@@ -37,56 +36,70 @@ def run_figures(args: Namespace) -> None:
     from vae_gluon.command import figures  # here, because matplotlib loads slowly
 
     if len(args.folder) > 1:
-        runs = {str(folder): read_trained(folder, args.which) for folder in args.folder}
+        runs = {}
+        for folder in args.folder:
+            config, _, history = read_trained(folder, args.which)
+            runs[str(folder)] = config, history
         groups, varying = _group(runs)
         parent = Path(os.path.normpath(args.folder[0] / ".."))
         print(figures.draw_curves(groups, parent, "kl_weight" in varying))
         return
     (folder,) = args.folder
-    run = read_trained(folder, args.which)
-    data = load_data(run.config, args.data_dir)
-    figures.draw_figures(run.net, data.arrays, run.history, run.config.seed, folder)
+    config, net, history = read_trained(folder, args.which)
+    data = load_data(config, args.data_dir)
+    figures.draw_figures(net, data.arrays, history, config.seed, folder)
     print(f"Pictures are in {folder}")
 
 
-def _group(runs: Mapping[str, TrainedRun]) -> tuple[dict[str, list[History]], list[str]]:
+def _group(
+    runs: Mapping[str, tuple[RunConfig, History]],
+) -> tuple[dict[str, list[History]], list[str]]:
     """Group the histories of runs that differ only in their seed; return what else varies too.
 
     Groups are named after what varies; if two runs would coincide, all after their folders.
     """
-    configs = [{**run.config.fixed(), "epochs": run.config.epochs} for run in runs.values()]
-    varying = [name for name in configs[0] if len({config[name] for config in configs}) > 1]
-    left_out = {"seed"} | ({"data_crc32"} if "dataset" in varying else set())
-    varying = [name for name in varying if name not in left_out]
+    options = [{**config.fixed(), "epochs": config.epochs} for config, _ in runs.values()]
+    left_out = {"seed"}
+    if len({config.dataset for config, _ in runs.values()}) > 1:
+        left_out.add("data_crc32")
+    names = [name for name in options[0] if name not in left_out]
+    varying = [name for name in names if len({values[name] for values in options}) > 1]
     groups: dict[str, dict[int, History]] = {}  # by name and by seed
-    for run, config in zip(runs.values(), configs):
-        words = (f"{name} {config[name]}".removesuffix(".0") for name in varying)
-        name = ", ".join(words) or run.config.net_name
-        groups.setdefault(name, {})[run.config.seed] = run.history
+    for (config, history), values in zip(runs.values(), options):
+        words = (f"{name} {values[name]}".removesuffix(".0") for name in varying)
+        groups.setdefault(", ".join(words) or config.net_name, {})[config.seed] = history
     if sum(map(len, groups.values())) < len(runs):
-        return {folder: [run.history] for folder, run in runs.items()}, varying
+        return {folder: [history] for folder, (_, history) in runs.items()}, varying
     return {name: [*histories.values()] for name, histories in groups.items()}, varying
 
 
 def run_evaluate(args: Namespace) -> None:
     """Estimate the likelihood of a run's validation images; print and save it."""
-    run = read_trained(args.folder, args.which)
-    data = load_data(run.config, args.data_dir)
+    config, net, history = read_trained(args.folder, args.which)
+    data = load_data(config, args.data_dir)
     images = data.arrays["test_data"][: args.images]
-    seed(run.config.seed)
-    pixels = "grey"
-    if run.config.binarize:
-        pixels, images = "binarized", sample_pixels(mx.nd.array(images)).asnumpy()
+    seed(config.seed)
+    if config.binarize:
+        images = sample_pixels(mx.nd.array(images)).asnumpy()
+    terms = elbo(net, images)
+    bound = log_likelihood(net, images, args.k)
+    active, variances = active_units(net, images)
     result = {
         "dataset": data.name,
         "data_crc32": data.crc32,
         "which": args.which,
-        "epochs": len(run.history.val),
-        "pixels": pixels,
+        "epochs": len(history.val),
+        "pixels": "binarized" if config.binarize else "grey",
         "images": len(images),
-        **_measure(run.net, images, args.k),
+        **terms._asdict(),
+        "k": args.k,
+        "log_likelihood_bound": float(bound.mean()),
+        "standard_error": float(bound.std() / len(bound) ** 0.5),
+        "active_units": active,
+        "n_latent": net.n_latent,
+        "variances_of_mu": variances.tolist(),
     }
-    print(_table(result), flush=True)  # first: it took minutes, and writing may fail
+    print(TABLE.format(**result), flush=True)  # first: it took minutes, and writing may fail
     path = args.folder / f"evaluation{'_best' if args.which == 'best' else ''}.json"
     write_json(path, result)
     print(path)
@@ -96,12 +109,11 @@ def run_explore(args: Namespace) -> None:
     """Write an interactive page of a run's latent space."""
     from vae_gluon.explorer import explore  # here, because matplotlib loads slowly
 
-    run = read_trained(args.folder, args.which)
-    data = load_data(run.config, args.data_dir)
+    config, net, _ = read_trained(args.folder, args.which)
+    data = load_data(config, args.data_dir)
     images, labels = data.arrays["test_data"], data.arrays.get("test_label")
     title = TITLES.get(data.name, "Latent space")
-    subtitle = f"{run.config.net_name}, {data.name}"
-    page = explore(run.net, images, labels, title, subtitle=subtitle)
+    page = explore(net, images, labels, title, subtitle=f"{config.net_name}, {data.name}")
     path = args.folder / "explorer.html"
     page.save(path)
     print(path)
@@ -109,7 +121,7 @@ def run_explore(args: Namespace) -> None:
 
 def run_export(args: Namespace) -> None:
     """Export a part of the net of a run; print its inputs and outputs."""
-    net = read_trained(args.folder, args.which).net
+    _, net, _ = read_trained(args.folder, args.which)
     out = args.out or args.folder
     out.mkdir(parents=True, exist_ok=True)
     if args.format == "onnx":
@@ -123,15 +135,13 @@ def run_export(args: Namespace) -> None:
     print(f"{' -> '.join(shapes)}: {', '.join(map(str, exported.files))}")
 
 
-def read_trained(folder: Path, which: str) -> TrainedRun:
+def read_trained(folder: Path, which: str) -> tuple[RunConfig, VAE, History]:
     """Read a run; print a note if it is unfinished."""
-    config, net, state = read_run(folder, which)
-    if state is None:
-        raise ValueError(f"{folder}: expected a run with an epoch, got one whose first is not over")
-    done = len(state.history.train)
-    if which == "last" and done < config.epochs:
-        print(f"{folder}: after {done} of {config.epochs} epochs")
-    return TrainedRun(config, net, state.history)
+    net, config, history = load_run(folder, which)
+    done, epochs = len(history.train), config["epochs"]
+    if which == "last" and done < epochs:
+        print(f"{folder}: after {done} of {epochs} epochs")
+    return RunConfig(**config), net, history
 
 
 def load_data(config: RunConfig, data_dir: Path | None) -> Dataset:
@@ -147,30 +157,3 @@ def load_data(config: RunConfig, data_dir: Path | None) -> Dataset:
             )
         print(f"On other images than the run's: {data.name}, of {data.path}")
     return data
-
-
-def _measure(net: VAE, images: np.ndarray, k: int) -> dict[str, Any]:
-    """Estimate the likelihood of images, (N, ...), and count active latent units."""
-    terms = elbo(net, images)
-    bound = log_likelihood(net, images, k)
-    active, variances = active_units(net, images)
-    return {
-        **terms._asdict(),
-        "k": k,
-        "log_likelihood_bound": float(bound.mean()),
-        "standard_error": float(bound.std() / len(bound) ** 0.5),
-        "active_units": active,
-        "n_latent": net.n_latent,
-        "variances_of_mu": variances.tolist(),
-    }
-
-
-def _table(result: Mapping[str, Any]) -> str:
-    return """\
-{images} {pixels} validation images of {dataset}, nats per image
-  reconstruction term   {reconstruction:9.2f}
-  KL divergence         {kl:9.2f}
-  ELBO                  {elbo:9.2f}
-  log p(x) > L_k        {log_likelihood_bound:9.2f}   with k = {k}, +- {standard_error:.2f} over \
-the images
-  active latent units   {active_units:6d} of {n_latent}""".format(**result)
