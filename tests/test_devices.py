@@ -141,7 +141,6 @@ def test_each_worker_draws_noise_of_its_own_from_the_first_epoch_on():
             (words, f"expected contexts like cpu or gpu(0),gpu(1), got {words!r}")
             for words in ("", "tpu", "gpu(x)", "cpu(-1)", "cpu;gpu", "cpu,")
         ),
-        ("cpu,cpu(0)", "expected each context once, got 'cpu,cpu(0)'"),
         ("gpu(99)", "MXNet cannot compute on gpu(99) here"),
     ],
 )

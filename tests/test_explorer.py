@@ -192,19 +192,15 @@ def test_a_net_that_is_more_than_its_layers_is_refused(digits, parts):
 
 def test_what_cannot_be_shown_is_refused(digits):
     net, images = make_net(), digits["test_data"]
-    for labels, found in (
-        (digits["test_label"][:199], "199"),
-        (np.array(1), r"an array of shape \(\)"),
-        ([("a", 1)] * 200, r"an array of shape \(200, 2\)"),
-    ):
-        with pytest.raises(ValueError, match=f"expected 200 labels, got {found}$"):
+    for labels in (digits["test_label"][:199], np.array(1), [("a", 1)] * 200):
+        with pytest.raises(ValueError, match=r"labels: expected an array of shape \(200,\), got"):
             explore(net, images, labels)
     odd = make_net(
         decoder=sequence(nn.Dense(784, in_units=2), nn.LayerNorm(in_channels=784), kind=Decoder)
     )
     with pytest.raises(ValueError, match="dense, convolutions or activations, got LayerNorm"):
         explore(odd, images)
-    with pytest.raises(ValueError, match="expected images of a height and width, 90 pixels"):
+    with pytest.raises(ValueError, match=r"of square images, .* got \(5, 90\)"):
         explore(initialized(VAE(4, n_output=90)), np.zeros((5, 90)))
 
 

@@ -292,11 +292,3 @@ def test_blocks_that_do_not_fit_are_named_at_the_first_call(images, blocks, mess
     net.initialize()
     with pytest.raises((ValueError, mx.base.MXNetError), match=message):
         net(images)
-
-
-def test_layers_are_as_large_as_mxnets_arrays_can_be():
-    VAE(n_hidden=50_000)  # one hidden layer: 784 x 50,000 and 50,000 x 784
-    with pytest.raises(ValueError, match=r"fewer than 2147483647 weights.* of 50000 x 50000"):
-        VAE(n_hidden=50_000, n_layers=2)
-    with pytest.raises(ValueError, match=r"expected layers .* one of 2000000 x 2000000"):
-        VAE(n_layers=0, n_latent=1_000_000, n_output=2_000_000)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import vae_gluon
-from vae_gluon.model import context_of, default_context, gpu_exists
+from vae_gluon.model import contexts_of, default_context, gpu_exists
 
 
 def test_context_is_the_gpu_if_there_is_one():
@@ -31,14 +31,14 @@ def test_gpu_that_cannot_be_used_does_not_count(monkeypatch):
     assert default_context() == mx.cpu()
 
 
-def test_context_of_a_net_is_where_its_parameters_are(net):
-    assert context_of(net) == mx.cpu()
+def test_contexts_of_a_net_are_where_its_parameters_are(net):
+    assert contexts_of(net) == [mx.cpu()]
     net.collect_params().reset_ctx([mx.cpu(1), mx.cpu(0)])
-    assert context_of(net) == mx.cpu(1)  # the first of several
+    assert contexts_of(net) == [mx.cpu(1), mx.cpu(0)]
     with pytest.raises(ValueError, match="VAE has no parameters yet"):
-        context_of(vae_gluon.VAE())
+        contexts_of(vae_gluon.VAE())
     with pytest.raises(ValueError, match="HybridSequential has no parameters yet"):
-        context_of(mx.gluon.nn.HybridSequential())
+        contexts_of(mx.gluon.nn.HybridSequential())
 
 
 def draw():

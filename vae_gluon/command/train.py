@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mxnet as mx
 import numpy as np
@@ -43,6 +43,16 @@ from vae_gluon.training import (
 )
 
 
+class Run(NamedTuple):
+    """The run that the options describe."""
+
+    folder: Path
+    config: RunConfig
+    data: Dataset
+    net: VAE
+    start: TrainingState | None  # None before the first epoch ends
+
+
 def run_train(args: Namespace) -> int:
     """Train a net, or resume training; write the files of the run; return the exit code."""
     if args.kvstore and os.environ.get("DMLC_ROLE") != "worker":
@@ -50,32 +60,24 @@ def run_train(args: Namespace) -> int:
             f"--kvstore {args.kvstore} needs a scheduler, servers and workers, with their roles in "
             "MXNet's DMLC_* variables: vae-gluon cluster train ... starts them"
         )
-    folder, config, data, net, start = _resumed_run(args) if args.resume else _new_run(args)
-    with _workers(args, config, net, start) as (config, kvstore):
+    run = _resumed_run(args) if args.resume else _new_run(args)
+    with _workers(args, run) as (run, kvstore):
         writes = kvstore is None or kvstore.rank == 0  # the others only train
-        with _owned(folder, args.resume) if writes else nullcontext():
+        with _owned(run.folder, args.resume) if writes else nullcontext():
             if writes:
-                _announce(folder, config, data, start, args.resume)
-                _draw_samples(folder, config, data)
-            callbacks: list[Callback] = [RunFiles(folder, config)] if writes else []
-            if writes and config.film:
-                from vae_gluon.live import Film  # here, because matplotlib loads slowly
-
-                images, labels = data.arrays["test_data"], data.arrays.get("test_label")
-                # First, so that the film has every epoch in the checkpoint.
-                callbacks.insert(0, Film(folder / "film.gif", images, labels))
-            with _ended_early(folder, config, writes):
-                history = _train(config, data.arrays, net, start, kvstore, args.timeout, callbacks)
+                _announce(run, args.resume)
+                _draw_samples(run)
+            with _ended_early(run, writes):
+                history = _train(run, kvstore, args.timeout, _writers(run) if writes else [])
             if kvstore:
                 leave(kvstore)  # the others need not wait for the pictures
-            return _draw(folder, config, data, net, history) if writes else 0
+            return _draw(run, history) if writes else 0
 
 
 # Choosing the run
 
 
-def _new_run(args: Namespace) -> tuple[Path, RunConfig, Dataset, VAE, None]:
-    """Return the folder, config, data set and net of the run that the options describe."""
+def _new_run(args: Namespace) -> Run:
     given = _given(args)
     _check_architecture(given)
     if args.out:
@@ -86,13 +88,10 @@ def _new_run(args: Namespace) -> tuple[Path, RunConfig, Dataset, VAE, None]:
     height, width = data.arrays["train_data"].shape[2:]
     config = RunConfig(data.name, data.crc32, height, width, **given, **_whereabouts(args, data))
     _check_schedule(config)
-    return args.out or config.default_folder, config, data, config.make_net(), None
+    return Run(args.out or config.default_folder, config, data, config.make_net(), None)
 
 
-def _resumed_run(
-    args: Namespace,
-) -> tuple[Path, RunConfig, Dataset, VAE, TrainingState | None]:
-    """Do the same for an existing run, with its state, None before its first epoch."""
+def _resumed_run(args: Namespace) -> Run:
     given = _given(args)
     folder = args.out or _find_folder(given, args.data_dir)
     config, net, start = read_run(folder)
@@ -118,7 +117,7 @@ def _resumed_run(
         raise ValueError(f"the run in {folder} was trained on other images than those of {path}")
     config = replace(config, **given, **_whereabouts(args, data))
     _check_schedule(config)
-    return folder, config, data, net, start
+    return Run(folder, config, data, net, start)
 
 
 def _given(args: Namespace) -> dict[str, Any]:
@@ -236,13 +235,23 @@ class RunFiles(Checkpoint):
         super().write(path, parameters, state)
 
 
+def _writers(run: Run) -> list[Callback]:
+    """Return the callbacks that write the files of a run."""
+    callbacks: list[Callback] = [RunFiles(run.folder, run.config)]
+    if run.config.film:
+        from vae_gluon.live import Film  # here, because matplotlib loads slowly
+
+        images, labels = run.data.arrays["test_data"], run.data.arrays.get("test_label")
+        # First, so that the film has every epoch in the checkpoint.
+        callbacks.insert(0, Film(run.folder / "film.gif", images, labels))
+    return callbacks
+
+
 # The other workers
 
 
 @contextmanager
-def _workers(
-    args: Namespace, config: RunConfig, net: VAE, start: TrainingState | None
-) -> Iterator[tuple[RunConfig, mx.kv.KVStore | None]]:
+def _workers(args: Namespace, run: Run) -> Iterator[tuple[Run, mx.kv.KVStore | None]]:
     """Join the other workers of a distributed run, if any; add their number to the config.
 
     Within the block, this process exits if they have died.
@@ -255,26 +264,27 @@ def _workers(
         watchdog.start()
     try:
         n_workers = kvstore.num_workers if kvstore else 1
-        if args.resume and config.n_workers != n_workers:
+        if args.resume and run.config.n_workers != n_workers:
             raise ValueError(
-                f"the run has {config.n_workers} workers: expected as many to resume it, got "
+                f"the run has {run.config.n_workers} workers: expected as many to resume it, got "
                 f"{n_workers}"
             )
-        config = replace(config, n_workers=n_workers)
+        run = run._replace(config=replace(run.config, n_workers=n_workers))
         if kvstore:
-            check_agreement(kvstore, _agreed(config, net, start))
-        yield config, kvstore
+            check_agreement(kvstore, _agreed(run))
+        yield run, kvstore
     finally:
         watchdog.stop()
 
 
-def _agreed(config: RunConfig, net: VAE, start: TrainingState | None) -> dict[str, Any]:
+def _agreed(run: Run) -> dict[str, Any]:
     """Return what all workers must have in common."""
+    config, start = run.config, run.start
     agreed = {**config.fixed(), "epochs": config.epochs, "version": config.version}
     if start:
         moments = (moment for name in sorted(start.moments) for moment in start.moments[name])
         losses = map(np.array, start.history)
-        parameters = parameter_arrays(net).values()
+        parameters = parameter_arrays(run.net).values()
         agreed["start"] = (checksum(*moments, *losses, *parameters), start.updates)
     return agreed
 
@@ -283,15 +293,10 @@ def _agreed(config: RunConfig, net: VAE, start: TrainingState | None) -> dict[st
 
 
 def _train(
-    config: RunConfig,
-    dataset: dict[str, np.ndarray],
-    net: VAE,
-    start: TrainingState | None,
-    kvstore: mx.kv.KVStore | None,
-    timeout: float,
-    callbacks: list[Callback],
+    run: Run, kvstore: mx.kv.KVStore | None, timeout: float, callbacks: list[Callback]
 ) -> History:
     """Train according to the config."""
+    config, dataset = run.config, run.data.arrays
     if kvstore:
         dataset = shard(dataset, kvstore.rank, kvstore.num_workers, config.batch_size)
         callbacks = [Workers(kvstore, timeout), *callbacks]
@@ -299,9 +304,9 @@ def _train(
         callbacks = [*callbacks, EarlyStopping(config.patience)]
     steps = math.ceil(len(dataset["train_data"]) / config.batch_size)  # of an epoch
     warmup = config.kl_warmup * steps
-    net.hybridize(static_alloc=True, static_shape=True)
+    run.net.hybridize(static_alloc=True, static_shape=True)
     return train(
-        net,
+        run.net,
         *mnist_iterators(dataset, config.batch_size, config.shuffle),
         config.epochs,
         _learning_rate(config, steps),
@@ -309,7 +314,7 @@ def _train(
         binarize=config.binarize,
         progress=kvstore is None or kvstore.rank == 0,
         seed=(config.seed, kvstore.rank if kvstore else 0),
-        start=start,
+        start=run.start,
         ctx=read_contexts(config.context),
         callbacks=callbacks,
     )
@@ -326,29 +331,29 @@ def _learning_rate(config: RunConfig, steps: int) -> float | mx.lr_scheduler.LRS
 
 
 @contextmanager
-def _ended_early(folder: Path, config: RunConfig, writes: bool) -> Iterator[None]:
+def _ended_early(run: Run, writes: bool) -> Iterator[None]:
     """Add to an error how to resume the run, or which checkpoint is left."""
+    checkpoint = run.folder / LAST
     try:
         yield
     except KeyboardInterrupt as error:
-        if not writes or not (folder / LAST).exists():
+        if not writes or not checkpoint.exists():
             raise
-        cluster = "cluster " if config.n_workers > 1 else ""
-        hint = f"; resume with: vae-gluon {cluster}train --resume --out={shlex.quote(str(folder))}"
+        command = "cluster train" if run.config.n_workers > 1 else "train"
+        hint = f"; resume with: vae-gluon {command} --resume --out={shlex.quote(str(run.folder))}"
         number = error.args[0] if error.args else signal.SIGINT
         raise KeyboardInterrupt(number, hint) from None
     except FloatingPointError as error:
         if not writes:
             raise
-        raise FloatingPointError(f"{error}; {folder / LAST} is from before") from error
+        raise FloatingPointError(f"{error}; {checkpoint} is from before") from error
 
 
 # Messages and pictures
 
 
-def _announce(
-    folder: Path, config: RunConfig, data: Dataset, start: TrainingState | None, resumed: bool
-) -> None:
+def _announce(run: Run, resumed: bool) -> None:
+    folder, config, data, _, start = run
     size = "" if config.dataset in DATASETS else f" ({config.height} x {config.width})"
     workers = f", by {config.n_workers} workers" if config.n_workers > 1 else ""
     text = (
@@ -365,17 +370,18 @@ def _announce(
         print(f"Resuming after {done} of {epochs} epochs")
 
 
-def _draw_samples(folder: Path, config: RunConfig, data: Dataset) -> None:
+def _draw_samples(run: Run) -> None:
     """Draw the picture that needs no net; errors are reported after training."""
     with suppress(Exception):
         # Here, so that errors in options need not wait for matplotlib.
         from vae_gluon.command.figures import draw_samples
 
-        draw_samples(data.arrays, config.seed, folder)
+        draw_samples(run.data.arrays, run.config.seed, run.folder)
 
 
-def _draw(folder: Path, config: RunConfig, data: Dataset, net: VAE, history: History) -> int:
+def _draw(run: Run, history: History) -> int:
     """Draw the figures of a finished run; return the exit code."""
+    folder, config, data, net, _ = run
     try:
         from vae_gluon.command.figures import draw_figures
 

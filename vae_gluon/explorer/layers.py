@@ -11,7 +11,7 @@ import mxnet as mx
 import numpy as np
 from mxnet.gluon import nn
 
-from vae_gluon.model import VAE, context_of, dtype_of, numbers_of
+from vae_gluon.model import VAE, first_parameter, numbers_of
 
 N_PROBES = 4  # inputs for comparing the layers with the net
 TOLERANCE = 1e-4  # in this comparison, relative to the largest result
@@ -34,7 +34,8 @@ def describe_layers(net: VAE) -> dict[str, Any]:
         If one has an unsupported layer, or computes more than its layers.
     """
     rng = np.random.default_rng(0)
-    kind = {"ctx": context_of(net), "dtype": dtype_of(net)}
+    parameter = first_parameter(net)
+    kind = {"ctx": parameter.list_ctx()[0], "dtype": parameter.dtype}
     x = mx.nd.array(rng.random((N_PROBES, net.n_output)), **kind)
     z = mx.nd.array(rng.normal(size=(N_PROBES, net.n_latent)), **kind)
     return {

@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from vae_gluon._checks import as_array, printable
+from vae_gluon._checks import as_array, check_shape, printable
 from vae_gluon._files import replacing
 from vae_gluon.explorer.layers import describe_layers, to_base64
 from vae_gluon.inference import decode, encode, ndtri_grid
 from vae_gluon.inference.latent import principal_directions
 from vae_gluon.model import VAE
-from vae_gluon.plotting.images import image_shape, tile
+from vae_gluon.plotting.images import as_images, tile
 from vae_gluon.plotting.latent import N_IMAGES, classes_of, colours_of
 
 
@@ -98,21 +98,14 @@ def explore(
     ValueError
         If the net computes more than these layers, or the net, images and labels do not fit.
     """
-    images = np.atleast_1d(as_array(images))
-    if images.size == net.n_output and len(images) > 1:
-        images = images[np.newaxis]
-    height, width = image_shape(images)
-    if height * width != net.n_output:
-        raise ValueError(
-            f"expected images of a height and width, {net.n_output} pixels in all, got the shape "
-            f"{images.shape}"
-        )
+    images = as_array(images)
+    alone = images.size == net.n_output and images.shape[0] != 1
+    images = as_images(images[np.newaxis] if alone else images)
     if labels is not None:
         labels = classes_of(labels)
-        if labels.shape != (len(images),):
-            found = len(labels) if labels.ndim == 1 else f"an array of shape {labels.shape}"
-            raise ValueError(f"expected {len(images)} labels, got {found}")
+        check_shape("labels", labels, len(images))
     images, title = images[:N_IMAGES], title or "Latent space"
+    height, width = images.shape[1:]
     mu, _ = encode(net, images)
     origin, axes = _plane(mu.astype(float))
     data = {
@@ -122,7 +115,7 @@ def explore(
         "n_latent": net.n_latent,
         **describe_layers(net),
         "mu": to_base64(mu),
-        "sprite": _sprite(images.reshape(-1, height, width)),
+        "sprite": _sprite(images),
         "origin": to_base64(origin),
         "axes": [to_base64(axis) for axis in axes],
         **_labels(labels),

@@ -12,9 +12,7 @@ from vae_gluon.model.parameter_files import (
     write_parameters,
 )
 from vae_gluon.model.parameters import (
-    context_of,
     contexts_of,
-    dtype_of,
     first_parameter,
     named_parameters,
     numbers_of,

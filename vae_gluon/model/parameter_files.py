@@ -145,14 +145,11 @@ def _parse(file: BinaryIO) -> dict[str, np.ndarray]:
     while len(arrays) < n_arrays:  # if the number is too high, _take raises an error
         arrays.append(_parse_array(file))
     (n_names,) = _numbers(file, "Q")
-    if n_names != n_arrays or n_arrays == 0:
-        raise ValueError(f"expected arrays, each with a name, got {n_arrays} and {n_names} names")
-    names = [_take(file, *_numbers(file, "Q")).decode() for _ in arrays]
-    if len(set(names)) < len(names) or any("\0" in name for name in names):
-        raise ValueError("expected a name for each array, got one twice or with a zero byte")
-    if file.read(1):
-        raise ValueError("expected its end after the last name, got more bytes")
-    return dict(zip(names, arrays))
+    names = [_take(file, *_numbers(file, "Q")).decode() for _ in range(n_names)]
+    named = dict(zip(names, arrays))
+    if n_names != len(named) or not named or "\0" in "".join(names) or file.read(1):
+        raise ValueError(f"expected {n_arrays} arrays, each with one name, then the end")
+    return named
 
 
 def _parse_array(file: BinaryIO) -> np.ndarray:

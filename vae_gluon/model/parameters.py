@@ -79,13 +79,3 @@ def first_parameter(net: mx.gluon.Block) -> mx.gluon.Parameter:
 def contexts_of(net: mx.gluon.Block) -> list[mx.Context]:
     """Return all contexts that hold the parameters of ``net``."""
     return first_parameter(net).list_ctx()
-
-
-def context_of(net: mx.gluon.Block) -> mx.Context:
-    """Return the first context that holds the parameters of ``net``."""
-    return contexts_of(net)[0]
-
-
-def dtype_of(net: mx.gluon.Block) -> np.dtype:
-    """Return the type of the parameters of ``net``."""
-    return np.dtype(first_parameter(net).dtype)

@@ -12,10 +12,10 @@ import numpy as np
 from mxnet import gluon
 from mxnet.gluon import nn
 
-from vae_gluon._checks import LIMIT, check_integer, check_shape
+from vae_gluon._checks import check_integer, check_shape
 from vae_gluon.model.losses import BernoulliNLL, GaussianKL
 from vae_gluon.model.parameter_files import check_parameters
-from vae_gluon.model.parameters import dtype_of
+from vae_gluon.model.parameters import first_parameter
 from vae_gluon.model.sampler import GaussianSampler
 
 
@@ -245,7 +245,7 @@ class VAE(gluon.HybridBlock):
             yield
         except RuntimeError as error:  # the base of MXNetError
             # Compared only after a failure: looking up the type is too slow for every call.
-            dtype = dtype_of(self)  # raises another error if the net is not initialized
+            dtype = np.dtype(first_parameter(self).dtype)  # raises an error if there is none
             if array.dtype != dtype:
                 raise ValueError(
                     f"{name}: expected an array of type {dtype}, got {np.dtype(array.dtype)}; "
@@ -261,9 +261,4 @@ def _add_dense(
     widths = [n_input, *[n_hidden] * n_layers, n_output]
     activations = [*[act_type] * n_layers, None]
     for n_in, n_out, activation in zip(widths, widths[1:], activations):
-        if n_in * n_out >= LIMIT - 1:
-            raise ValueError(
-                f"expected layers of fewer than {LIMIT - 1} weights, the limit of MXNet's arrays, "
-                f"got one of {n_in} x {n_out}"
-            )
         net.add(nn.Dense(n_out, activation=activation, in_units=n_in))

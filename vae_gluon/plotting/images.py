@@ -38,7 +38,7 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
     ValueError
         If flat images are not square, they do not fill the rows, or a pixel is not in [0, 1].
     """
-    images = _as_images(images)
+    images = as_images(images)
     if n_columns < 1 or len(images) % n_columns:
         raise ValueError(f"images: expected rows of {n_columns}, got {len(images)} of them")
     return _arrange(images, n_columns, gap)
@@ -46,13 +46,13 @@ def tile(images: np.ndarray, n_columns: int, gap: int = 0) -> np.ndarray:
 
 def plot_samples(images: np.ndarray, ax: Axes | None = None) -> Axes:
     """Draw images, (N, ...), in one row."""
-    images = _as_images(images)
+    images = as_images(images)
     return _show(_arrange(images, len(images), gap=4), axes_or_new(ax, 10, 1.2))
 
 
 def plot_grid(images: np.ndarray, ax: Axes | None = None) -> Axes:
     """Draw n * n images, (n * n, ...), as a square canvas in reading order."""
-    images = _as_images(images)
+    images = as_images(images)
     return _show(_arrange(images, _side_of(images)), axes_or_new(ax, 6, 6))
 
 
@@ -64,7 +64,7 @@ def plot_interpolations(steps: np.ndarray, ax: Axes | None = None) -> Axes:
     steps = as_array(steps)
     image = ("height", "width") if steps.ndim > 3 else ("n_output",)
     check_shape("steps", steps, "N", "n", *image)
-    images = _as_images(steps.reshape(-1, *steps.shape[2:]))
+    images = as_images(steps.reshape(-1, *steps.shape[2:]))
     return _show(_arrange(images, steps.shape[1], gap=2), axes_or_new(ax, 8, 4))
 
 
@@ -111,7 +111,7 @@ def plot_reconstructions(
             "expected as many reconstructions as originals, of equal size, got arrays of shape "
             f"{reconstructions.shape} and {originals.shape}"
         )
-    pairs = _as_images(np.concatenate([originals.reshape(shape), reconstructions.reshape(shape)]))
+    pairs = as_images(np.concatenate([originals.reshape(shape), reconstructions.reshape(shape)]))
     ax = _show(_arrange(pairs, len(originals), gap=4), axes_or_new(ax, 10, 2.1))
     for height, name in ((0.75, "original"), (0.25, "reconstruction")):
         ax.text(-0.005, height, name, transform=ax.transAxes, rotation=90, ha="right", va="center")
@@ -132,7 +132,7 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
     ax : Axes, optional
         Where to draw; by default in a new figure.
     """
-    images, z = _as_images(images), as_array(z)
+    images, z = as_images(images), as_array(z)
     check_shape("z", z, len(images), 2)
     n = _side_of(images)
     height, width = images.shape[1:]
@@ -155,7 +155,7 @@ def image_shape(images: np.ndarray) -> tuple[int, ...]:
     return images.shape[-2:] if images.ndim > 2 else (math.isqrt(images[:1].size),) * 2
 
 
-def _as_images(images: np.ndarray) -> np.ndarray:
+def as_images(images: np.ndarray) -> np.ndarray:
     """Check images, of any shape that ``tile`` takes; return an array, (N, height, width)."""
     images = as_array(images)
     check_pixels("images", images)

@@ -194,9 +194,6 @@ def restore(
 def _config(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """Remove the config from a checkpoint's arrays and return it."""
     try:
-        config = json.loads(arrays.pop(CONFIG).tobytes())
-    except (KeyError, ValueError, RecursionError) as error:
+        return {**json.loads(arrays.pop(CONFIG).tobytes())}
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: expected a config in JSON, got: {error}") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"{path}: expected a config with names, got {quoted(config)}")
-    return config

@@ -41,18 +41,10 @@ def integer(least: int, most: int = LIMIT - 1) -> Reader:
     return _reader(f"an integer of at least {least}{above}", int, lambda n: least <= n <= most)
 
 
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"expected true or false, got {quoted(value)}")
-    return value
-
-
-def _height_and_width(text: str) -> str:
-    """Return ``HxW``; a single number stands for both."""
+def _height_and_width(text: str) -> str | None:
+    """Return ``HxW``, where a single number stands for both, or None if it is something else."""
     match = re.fullmatch(r"([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?", text)
-    if not match:
-        raise ValueError
-    return f"{match[1]}x{match[2] or match[1]}"
+    return f"{match[1]}x{match[2] or match[1]}" if match else None
 
 
 positive_int = integer(1)
@@ -62,6 +54,7 @@ fraction = _reader("a number above 0 and up to 1", float, lambda x: 0 < x <= 1)
 size = _reader("a height and a width such as 48x32", _height_and_width, bool)
 text = _reader("a name", str, bool)
 any_integer = _reader("an integer", int, lambda n: True)
+flag = _reader("true or false", {"True": True, "False": False}.get, lambda value: True)
 
 
 def one_of(*names: str) -> Reader:
@@ -70,21 +63,11 @@ def one_of(*names: str) -> Reader:
 
 
 class Architecture(NamedTuple):
-    """An architecture that ``--arch`` selects.
+    """An architecture that ``--arch`` selects."""
 
-    Attributes
-    ----------
-    options : tuple of str
-        The options for this architecture only.
-    build : callable
-        Builds the net of a config.
-    name : str
-        Its part of a file's name.
-    """
-
-    options: tuple[str, ...]
+    options: tuple[str, ...]  # for this architecture only
     build: Callable[[RunConfig], VAE]
-    name: str
+    name: str  # its part of a file's name
 
 
 def _build_mlp(config: RunConfig) -> VAE:
@@ -151,14 +134,14 @@ class RunConfig:
         "dense layers, or convolutions and one hidden layer",
         choices=tuple(ARCHITECTURES),
     )
-    shuffle: bool = _field(_flag, False, "shuffle the training images before each epoch")
+    shuffle: bool = _field(flag, False, "shuffle the training images before each epoch")
     binarize: bool = _field(
-        _flag, False, "train and evaluate on binary pixels, sampled anew for each batch"
+        flag, False, "train and evaluate on binary pixels, sampled anew for each batch"
     )
     size: str | None = _field(
         size, None, "resize your own pictures to this height and width, such as 48x32"
     )
-    invert: bool = _field(_flag, False, "in your own pictures, black is paper, not white")
+    invert: bool = _field(flag, False, "in your own pictures, black is paper, not white")
     kl_weight: float = _field(
         not_negative,
         1.0,
@@ -181,7 +164,7 @@ class RunConfig:
         fixed=False,
     )
     film: bool = _field(
-        _flag, False, "write film.gif: the latent plane after each epoch", fixed=False
+        flag, False, "write film.gif: the latent plane after each epoch", fixed=False
     )
     n_workers: int = _field(positive_int, 1)
     # Where it runs, which affects at most the last digits of the losses.
