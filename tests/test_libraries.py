@@ -73,7 +73,7 @@ def test_missing_libraries_are_named_with_the_commands_that_install_them(
 @pytest.fixture
 def arm(machine, monkeypatch, tmp_path):
     """A machine with everything that MXNet needs on ARM, and the folder of MXNet there."""
-    machine(processor="aarch64", has=libraries.LIBRARIES["aarch64"])
+    machine(processor="aarch64", has=libraries.LIBRARIES["aarch64"].split())
     monkeypatch.setattr(libraries, "mxnet_folder", lambda: tmp_path)
     monkeypatch.setattr(libraries, "_path_of", "/usr/lib/{}".format)
     return tmp_path

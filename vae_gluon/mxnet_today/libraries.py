@@ -27,26 +27,14 @@ WHEELS = (("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "x86_64"))
 
 # The libraries needed on each kind of processor, and the commands that install them.
 LIBRARIES = {
-    "x86_64": ("libgomp.so.1", "libquadmath.so.0", "libstdc++.so.6"),
-    "aarch64": (
-        "libgomp.so.1",
-        "libopenblas.so.0",
-        "liblapacke.so.3",
-        "libstdc++.so.6",
-        "libz.so.1",
-    ),
+    "x86_64": "libgomp.so.1 libquadmath.so.0 libstdc++.so.6",
+    "aarch64": "libgomp.so.1 libopenblas.so.0 liblapacke.so.3 libstdc++.so.6 libz.so.1",
 }
 COMMANDS = {
-    "x86_64": (
-        "apt-get install libgomp1 libquadmath0 libstdc++6",
-        "dnf install libgomp libquadmath libstdc++",
-        "pacman -S gcc-libs",
-    ),
-    "aarch64": (
-        "apt-get install libgomp1 libopenblas0 liblapacke libstdc++6 zlib1g",
-        "dnf install libgomp openblas lapack libstdc++ zlib",
-        "pacman -S gcc-libs openblas lapacke",
-    ),
+    "x86_64": "apt-get install libgomp1 libquadmath0 libstdc++6 or "
+    "dnf install libgomp libquadmath libstdc++ or pacman -S gcc-libs",
+    "aarch64": "apt-get install libgomp1 libopenblas0 liblapacke libstdc++6 zlib1g or "
+    "dnf install libgomp openblas lapack libstdc++ zlib or pacman -S gcc-libs openblas lapacke",
 }
 
 # Arm's names, and the replacements. The last two only have to exist: libm is loaded anyway, and
@@ -73,12 +61,12 @@ def no_wheel() -> str:
 def missing_libraries() -> str:
     """Return a message on what this machine lacks to load MXNet; empty if nothing is missing."""
     machine = platform.machine()
-    needed = LIBRARIES.get(machine, ()) if platform.system() == "Linux" else ()
-    missing = [name for name in needed if not _loads(name)]
+    needed = LIBRARIES.get(machine, "") if platform.system() == "Linux" else ""
+    missing = [name for name in needed.split() if not _loads(name)]
     if missing:
         return (
             f"MXNet 1.9.1 needs {' and '.join(missing)}, which this system does not have. "
-            f"Install what is missing with {' or '.join(COMMANDS[machine])}"
+            f"Install what is missing with {COMMANDS[machine]}"
         )
     folder = mxnet_folder() if machine == "aarch64" else None
     if folder and not all((folder / name).exists() for name in ARM_LINKS):
@@ -122,7 +110,7 @@ def main() -> str | None:
     """Make the links on ARM, if MXNet is installed; return what is missing."""
     machine = platform.machine()
     folder = mxnet_folder() if machine == "aarch64" else None
-    if folder and all(map(_loads, LIBRARIES[machine])):
+    if folder and all(map(_loads, LIBRARIES[machine].split())):
         link_arm_libraries(folder)
     return no_wheel() or missing_libraries() or None
 

@@ -12,17 +12,6 @@ import numpy as np
 
 from vae_gluon.training.adam_loop import AdamLoop, make_loop
 
-# The defaults of the operator adam_update.
-DEFAULTS = {
-    "rescale_grad": 1,
-    "wd": 0,
-    "beta1": 0.9,
-    "beta2": 0.999,
-    "epsilon": 1e-8,
-    "clip_gradient": -1,
-    "lazy_update": True,
-}
-
 # Every SWEEP_EVERY updates, moments below these limits are set to zero. A moment above its limit
 # does not decay to a denormal number, below 1.2e-38, before the next sweep: 150 updates without a
 # gradient scale the first moment by 0.9 ** 150 = 1.4e-7, the second by 0.999 ** 150 = 0.86.
@@ -115,11 +104,6 @@ class Adam(mx.optimizer.Adam):
         else:
             settings["clip_gradient"] = self.clip_gradient or -1
             settings["lazy_update"] = self.lazy_update
-            # Settings are passed to the operator as text. Leaving out defaults saves a third of
-            # the call's time in Python.
-            settings = {
-                name: value for name, value in settings.items() if value != DEFAULTS.get(name)
-            }
             mx.nd.adam_update(weight, grad, mean, variance, out=weight, **settings)
         if t % SWEEP_EVERY == 0:
             _sweep(mean, FIRST_LIMIT)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ COLLAPSED = 0.005  # nats
 BAR = "{l_bar}{bar}| {n:.1f}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
 
+@dataclass(eq=False, repr=False)
 class Training:
     """The state of a training run, as callbacks see it.
 
@@ -60,23 +62,17 @@ class Training:
         Turns an array of sums over this process's images into sums over those of all.
     """
 
-    def __init__(
-        self,
-        net: mx.gluon.Block,
-        trainer: mx.gluon.Trainer,
-        history: History,
-        epochs: int,
-        share: float = 0.0,
-    ) -> None:
-        self.net = net
-        self.trainer = trainer
-        self.history = history
-        self.epochs = epochs
-        self.share = share
-        self.parameters: dict[str, np.ndarray] = {}
-        self.stop_reason: str | None = None
-        self.reduce: Callable[[np.ndarray], np.ndarray] = lambda sums: sums
-        self._moments: Moments = {}
+    net: mx.gluon.Block
+    trainer: mx.gluon.Trainer
+    history: History
+    epochs: int
+    share: float = 0.0
+    parameters: dict[str, np.ndarray] = field(init=False, default_factory=dict)
+    stop_reason: str | None = field(init=False, default=None)
+    reduce: Callable[[np.ndarray], np.ndarray] = field(
+        init=False, default_factory=lambda: lambda sums: sums
+    )
+    _moments: Moments = field(init=False, default_factory=dict)
 
     @property
     def epoch(self) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from numbers import Real
-from typing import NamedTuple, Union
+from typing import Union
 
 import mxnet as mx
 
@@ -13,16 +14,6 @@ from vae_gluon.training.history import Loss
 
 # A number, or a function from the step, counted from 0, to a number.
 KLWeight = Union[float, Callable[[int], float]]
-
-
-class _Warmup(NamedTuple):
-    """A class, not a closure, so that it can be pickled."""
-
-    n: int
-    weight: float
-
-    def __call__(self, step: int) -> float:
-        return self.weight * min(1.0, (step + 1) / self.n)
 
 
 def kl_warmup(n: int, weight: float = 1.0) -> Callable[[int], float]:
@@ -50,7 +41,11 @@ def kl_warmup(n: int, weight: float = 1.0) -> Callable[[int], float]:
     """
     check_integer("n", n)
     weight_at(0, weight)
-    return _Warmup(n, weight)  # type: ignore[return-value]
+    return partial(_rising, n, weight)  # unlike a closure, it can be pickled
+
+
+def _rising(n: int, weight: float, step: int) -> float:
+    return weight * min(1.0, (step + 1) / n)
 
 
 def weight_at(step: int, kl_weight: KLWeight) -> float:
