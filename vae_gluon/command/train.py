@@ -79,15 +79,12 @@ def run_train(args: Namespace) -> int:
 
 def _new_run(args: Namespace) -> Run:
     given = _given(args)
-    _check_architecture(given)
-    if args.out:
-        _check_no_run(args.out)  # before a download of the data
     name = given.pop("dataset", None)
     size = picture_size(given.get("size"))
     data = load_dataset(name, args.data_dir, size, given.get("invert", False))
     height, width = data.arrays["train_data"].shape[2:]
     config = RunConfig(data.name, data.crc32, height, width, **given, **_whereabouts(args, data))
-    _check_schedule(config)
+    _check_options(config, given)
     return Run(args.out or config.default_folder, config, data, config.make_net(), None)
 
 
@@ -116,7 +113,7 @@ def _resumed_run(args: Namespace) -> Run:
     if data.crc32 != config.data_crc32:
         raise ValueError(f"the run in {folder} was trained on other images than those of {path}")
     config = replace(config, **given, **_whereabouts(args, data))
-    _check_schedule(config)
+    _check_options(config, given)
     return Run(folder, config, data, net, start)
 
 
@@ -125,25 +122,19 @@ def _given(args: Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(args).items() if name in OPTIONS}
 
 
-def _check_architecture(given: Mapping[str, Any]) -> None:
-    """Raise a ValueError if an option does not apply to the architecture of a new run."""
-    arch = given.get("arch", OPTIONS["arch"].default)
-    for other, architecture in ARCHITECTURES.items():
-        for name in set(architecture.options) - set(ARCHITECTURES[arch].options):
+def _check_options(config: RunConfig, given: Mapping[str, Any]) -> None:
+    """Raise a ValueError unless the options go together."""
+    for architecture in ARCHITECTURES.values():
+        for name in set(architecture.options) - set(ARCHITECTURES[config.arch].options):
             if name in given:
-                raise ValueError(f"{_option(name)} is for --arch {other}, not for {arch}")
-
-
-def _check_schedule(config: RunConfig) -> None:
-    """Raise a ValueError if a cosine is combined with a decay or too long a warm-up."""
-    if config.lr_schedule == "cosine":
-        if config.lr_decay != 1:
-            raise ValueError("--lr-decay is for --lr-schedule constant, not for cosine")
-        if config.lr_warmup >= config.epochs:
-            raise ValueError(
-                f"--lr-warmup: expected fewer epochs than the {config.epochs} of the run, got "
-                f"{config.lr_warmup}"
-            )
+                raise ValueError(f"{_option(name)} is not for --arch {config.arch}")
+    if config.lr_schedule == "cosine" and config.lr_decay != 1:
+        raise ValueError("--lr-decay is for --lr-schedule constant, not for cosine")
+    if config.lr_schedule == "cosine" and config.lr_warmup >= config.epochs:
+        raise ValueError(
+            f"--lr-warmup: expected fewer epochs than the {config.epochs} of the run, got "
+            f"{config.lr_warmup}"
+        )
 
 
 def _option(name: str) -> str:
@@ -177,17 +168,6 @@ def _find_folder(given: Mapping[str, Any], data_dir: Path | None) -> Path:
     return found[0]
 
 
-def _check_no_run(folder: Path) -> None:
-    """Raise a ValueError if ``folder`` holds a run with an epoch."""
-    path = folder / LAST
-    # A dangling link counts too: a disk may not be mounted.
-    if os.path.lexists(path) and (not path.exists() or read_run(folder)[2]):
-        raise ValueError(
-            f"{folder} already holds a run: resume it with --resume, remove it, or name another "
-            "folder with --out"
-        )
-
-
 @contextmanager
 def _owned(folder: Path, resumed: bool) -> Iterator[None]:
     """Make the folder of a run, locked against other processes within the block."""
@@ -199,8 +179,14 @@ def _owned(folder: Path, resumed: bool) -> Iterator[None]:
             "folder with --out"
         )
     with owned:
-        if not resumed:
-            _check_no_run(folder)  # again, now that it is locked
+        path = folder / LAST
+        # A dangling link counts too: a disk may not be mounted.
+        there = os.path.lexists(path) and not resumed
+        if there and (not path.exists() or read_run(folder)[2]):
+            raise ValueError(
+                f"{folder} already holds a run: resume it with --resume, remove it, or name "
+                "another folder with --out"
+            )
         remove_partials(folder)
         yield
 
