@@ -1,4 +1,4 @@
-"""What the files of a run hold, for tests that compare runs."""
+"""The command, and what the files of its runs hold."""
 
 import csv
 import io
@@ -6,10 +6,20 @@ import json
 
 import numpy as np
 
+from vae_gluon.command import cli
+
+
+def run(*words):
+    """Return the exit code of the command, as the shell would see it."""
+    try:
+        return cli.main([str(word) for word in words])
+    except SystemExit as stop:  # argparse's way
+        return stop.code
+
 
 def contents(folder):
     """Return what the files of a run hold, without what depends on the clock."""
-    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    files = snapshot(folder)
     history = json.loads(files.pop("history.json"))
     rows = [dict(row) for row in csv.DictReader(io.StringIO(files.pop("history.csv").decode()))]
     checkpoint = dict(np.load(io.BytesIO(files.pop("checkpoint.npz"))))
