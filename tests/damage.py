@@ -12,24 +12,11 @@ def damaged(draw, content):
     data = bytearray(content)
     for _ in range(draw(st.integers(1, 3))):
         # More often near the ends, where formats have their headers and directories.
-        near = min(400, len(data))
-        place = draw(st.integers(0, len(data)) | st.integers(0, near) | st.integers(-near, -1))
-        if place < 0:
-            place += len(data)
-        way = draw(st.sampled_from(["change", "cut out", "double", "add", "cut off"]))
-        end = min(len(data), place + draw(st.integers(1, 16)))
-        if way == "change":
-            data[place:end] = draw(st.binary(min_size=end - place, max_size=end - place))
-        elif way == "cut out":
-            del data[place:end]
-        elif way == "double":
-            data[place:place] = data[place:end]
-        elif way == "add":
-            data[place:place] = draw(st.binary(min_size=1, max_size=16))
-        else:
-            del data[place:]
-        if not data:
-            break
+        n, near = len(data), min(400, len(data))
+        place = draw(st.integers(0, n) | st.integers(0, near) | st.integers(n - near, n))
+        end = draw(st.integers(place, min(n, place + 16)) | st.just(n))
+        piece = 2 * data[place:end][:16]
+        data[place:end] = draw(st.sampled_from([b"", piece]) | st.binary(max_size=16))
     return bytes(data)
 
 
