@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 from idx_files import idx_files, write
@@ -26,23 +27,14 @@ def start(data, out):
 
 
 def finish(process):
-    _, err = process.communicate(timeout=600)
+    _, err = process.communicate()
     assert process.returncode == 0, err
-
-
-def wait(process, out, seconds, for_writing):
-    """Wait so long, and then, if asked to, until the process writes a file."""
-    end = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < end:
-        time.sleep(0.001)
-    while for_writing and process.poll() is None and not list(out.glob(".vae-gluon-*")):
-        time.sleep(0.0002)
 
 
 def check_whole(out):
     """See that every file of the run is whole, or not there; return the epochs that are kept."""
     epochs = 0
-    for path in out.iterdir() if out.exists() else []:
+    for path in out.glob("[!.]*"):  # those that were being written begin with a dot
         if path.name == "checkpoint.npz":
             epochs = len(read_npz(path)["history/train"])
         elif path.suffix == ".json":
@@ -52,24 +44,24 @@ def check_whole(out):
         elif path.suffix == ".png":
             assert path.read_bytes()[-8:-4] == b"IEND"
         else:
-            assert path.name in (".lock", "history.csv") or path.name.startswith(".vae-gluon-")
+            assert path.name == "history.csv"
     return epochs
 
 
 @pytest.mark.soak
 def test_a_training_killed_again_and_again_ends_as_one_that_was_not(tmp_path):
     data = write(tmp_path / "data", idx_files(vae_gluon.make_digits(3000, 500)))
-    begin = time.monotonic()
     finish(start(data, tmp_path / "whole"))
-    print(f"\nuninterrupted: {EPOCHS} epochs in {time.monotonic() - begin:.0f} s")
-
     rng = random.Random(1)
     out, kept, writing = tmp_path / "killed", [], 0
     while len(kept) < KILLS:
         process = start(data, out)
-        for_writing = len(kept) % 2 == 0
-        wait(process, out, rng.uniform(0, LIFE), for_writing)
-        time.sleep(rng.uniform(0, 0.005) if for_writing else 0)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(rng.uniform(0, LIFE))
+        if len(kept) % 2 == 0:  # then until it writes a file
+            while process.poll() is None and not list(out.glob(".vae-gluon-*")):
+                time.sleep(0.0002)
+            time.sleep(rng.uniform(0, 0.005))
         process.kill()
         process.communicate()
         if process.returncode == 0:
@@ -81,6 +73,3 @@ def test_a_training_killed_again_and_again_ends_as_one_that_was_not(tmp_path):
     print(f"killed {KILLS} times, {writing} of them while a file was written; epochs kept: {kept}")
     finish(start(data, out))
     assert contents(out) == contents(tmp_path / "whole")
-    print(
-        f"the end is the uninterrupted one's, bit for bit; {time.monotonic() - begin:.0f} s in all"
-    )
