@@ -10,7 +10,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
-from mxnet.gluon import HybridBlock, nn
+from mxnet.gluon import nn
 from PIL import Image
 
 import vae_gluon
@@ -26,12 +26,11 @@ SHAPE = (12, 8)
 
 
 def make_net(n_latent=2, **parts):
-    """A net with biases, whose activations are not all zero."""
-    net = VAE(32, n_latent, 2, act_type="tanh", **parts)
-    return initialized(net)
+    return initialized(VAE(32, n_latent, 2, act_type="tanh", **parts))
 
 
 def initialized(net):
+    """Initialize a net, with biases that are not all zero."""
     vae_gluon.seed(1)
     net.initialize(mx.init.Xavier())
     for parameter in net.collect_params(".*bias").values():
@@ -97,45 +96,28 @@ def test_the_dense_layers_in_the_page_decode_as_the_net_does(digits):
     np.testing.assert_allclose(1 / (1 + np.exp(-x)), decode(net, z), atol=TOLERANCE)
 
 
-def test_the_page_holds_codes_labels_and_colours(digits):
+def test_the_page_holds_codes_labels_and_the_colours_of_other_pictures(digits, monkeypatch):
+    monkeypatch.setattr("vae_gluon.explorer.page.N_IMAGES", 20)
     net = make_net()
-    names = np.array(["odd", "even", "</script>"])[digits["test_label"] % 3]
+    names = np.array(["odd", "even", "</script>"]).repeat([100, 90, 10])  # as from folders
     page = explore(net, digits["test_data"], names, "A <b> & title {{data}}").page
     data = data_of(page)
-    mu, _ = encode(net, digits["test_data"])
+    mu, _ = encode(net, digits["test_data"][:20])
     np.testing.assert_array_equal(numbers(data["mu"]).reshape(-1, 2), mu)
     assert data["classes"] == ["</script>", "even", "odd"]
-    assert [data["classes"][number] for number in data["labels"]] == list(names)
-    assert (data["title"], data["shape"], len(set(data["colours"]))) == (
-        "A <b> & title {{data}}",
-        [28, 28],
-        3,
-    )
+    assert data["labels"] == [2] * 20
+    scatter = plotting.plot_latent(np.zeros((200, 2)), names).collections[1:]
+    assert data["colours"] == [to_hex(each.get_facecolor()[0]) for each in scatter]
+    assert (data["title"], data["shape"]) == ("A <b> & title {{data}}", [28, 28])
     assert page.count("</script>") == 2  # what is in the data ends no tag
     assert "http" not in re.sub(r'"data:[^"]*"', "", page)  # it asks nobody for anything
 
 
-def test_classes_have_the_colours_that_they_have_in_other_pictures(digits, monkeypatch):
-    monkeypatch.setattr("vae_gluon.explorer.page.N_IMAGES", 20)
-    names = np.array(["a", "b", "c"]).repeat([100, 90, 10])  # in order, as from folders
-    data = data_of(explore(make_net(), digits["test_data"], names).page)
-    assert data["labels"] == [0] * 20
-    scatter = plotting.plot_latent(np.zeros((200, 2)), names).collections[1:]
-    assert data["colours"] == [to_hex(each.get_facecolor()[0]) for each in scatter]
-
-
-def test_a_notebook_shows_the_page_in_a_frame(digits, tmp_path):
-    explorer = explore(make_net(), digits["test_data"], title='"quoted"')
-    frame = explorer._repr_html_()
-    assert frame.startswith('<iframe title="&quot;quoted&quot;" srcdoc="&lt;!DOCTYPE html&gt;')
-    explorer.save(tmp_path / "page.html")
-    assert (tmp_path / "page.html").read_text(encoding="utf-8") == explorer.page
-
-
 @pytest.mark.parametrize("n_latent", [1, 2, 5])
-def test_a_notebook_that_is_not_trusted_shows_a_still_picture_of_the_plane(digits, n_latent):
+def test_a_notebook_shows_a_frame_and_if_not_trusted_a_still_picture(digits, n_latent):
     net = make_net(n_latent)
-    frame = explore(net, digits["test_data"])._repr_html_()
+    frame = explore(net, digits["test_data"], title='"quoted"')._repr_html_()
+    assert frame.startswith('<iframe title="&quot;quoted&quot;" srcdoc="&lt;!DOCTYPE html&gt;')
     source = re.search(r'<p>.*</p><img .*src="data:image/png;base64,(.*)"></iframe>$', frame)[1]
     still = np.asarray(Image.open(io.BytesIO(base64.b64decode(source))))
     images = 1 - still.reshape(12, 28, 12, 28).swapaxes(1, 2) / 255
@@ -147,7 +129,7 @@ def test_a_notebook_that_is_not_trusted_shows_a_still_picture_of_the_plane(digit
 
 def test_one_image_is_enough(digits):
     image = digits["test_data"][0]
-    for n_latent, one in ((1, image), (2, image[0]), (5, image.ravel())):
+    for n_latent, one in ((1, image), (5, image.ravel())):
         data = data_of(explore(make_net(n_latent), one, title=None).page)
         assert data["title"] == "Latent space"
         assert len(numbers(data["mu"])) == n_latent
@@ -155,51 +137,33 @@ def test_one_image_is_enough(digits):
 
 def test_the_random_generator_of_mxnet_is_left_as_it_was(digits):
     net = make_net()
-    drawn = []
-    for images in (digits["test_data"], None):
-        vae_gluon.seed(1)
-        if images is not None:
-            explore(net, images)
-        drawn.append(mx.nd.random.normal(shape=(3,)).asnumpy().tolist())
-    assert drawn[0] == drawn[1]
+    vae_gluon.seed(1)
+    expected = mx.nd.random.normal(shape=3).asnumpy()
+    vae_gluon.seed(1)
+    explore(net, digits["test_data"])
+    np.testing.assert_array_equal(mx.nd.random.normal(shape=3).asnumpy(), expected)
 
 
-class Between(HybridBlock):
-    """Two layers, and what ``join`` does between them or around them."""
-
-    def __init__(self, join):
-        super().__init__()
-        self.join = join
-        with self.name_scope():
-            self.first, self.last = nn.Dense(784, in_units=784), nn.Dense(4, in_units=784)
+class Skipping(nn.HybridSequential):
+    """Layers with a skip connection."""
 
     def hybrid_forward(self, F, x):
-        return self.join(F, self, x)
-
-
-@pytest.mark.parametrize(
-    "parts",
-    [
-        {"encoder": Between(lambda F, net, x: net.last(F.relu(net.first(x))))},
-        {"encoder": Between(lambda F, net, x: net.last(x + net.first(x)))},
-    ],
-    ids=["a function between layers", "a skip connection"],
-)
-def test_a_net_that_is_more_than_its_layers_is_refused(digits, parts):
-    with pytest.raises(ValueError, match="expected layers one after the other, got a"):
-        explore(make_net(**parts), digits["test_data"])
+        first, last = self._children.values()
+        return last(x + first(x))
 
 
 def test_what_cannot_be_shown_is_refused(digits):
     net, images = make_net(), digits["test_data"]
-    for labels in (digits["test_label"][:199], np.array(1), [("a", 1)] * 200):
+    for labels in (digits["test_label"][:199], np.array(1)):
         with pytest.raises(ValueError, match=r"labels: expected an array of shape \(200,\), got"):
             explore(net, images, labels)
-    odd = make_net(
-        decoder=sequence(nn.Dense(784, in_units=2), nn.LayerNorm(in_channels=784), kind=Decoder)
-    )
+    layers = nn.Dense(784, in_units=784), nn.Dense(4, in_units=784)
+    skipping = make_net(encoder=sequence(*layers, kind=Skipping))
+    with pytest.raises(ValueError, match="expected layers one after the other, got a Skipping"):
+        explore(skipping, images)
+    layers = nn.Dense(784, in_units=2), nn.LayerNorm(in_channels=784)
     with pytest.raises(ValueError, match="dense, convolutions or activations, got LayerNorm"):
-        explore(odd, images)
+        explore(make_net(decoder=sequence(*layers, kind=Decoder)), images)
     with pytest.raises(ValueError, match=r"of square images, .* got \(5, 90\)"):
         explore(initialized(VAE(4, n_output=90)), np.zeros((5, 90)))
 
@@ -212,7 +176,6 @@ def test_the_command_writes_the_page_into_the_run(tmp_path, few_digits, finished
     assert data["title"] == "Latent space of digits"
     assert data["subtitle"] == "vae_gluon_2d1l16h, digits"
     assert data["classes"] == [str(digit) for digit in range(10)]
-    assert cli.main(["explore", str(tmp_path / "nowhere")]) == 2
 
 
 # In a browser
@@ -233,7 +196,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def shown(browser, tmp_path_factory):
-    """The net, its images, their page, and what that page has said and asked for."""
+    """The net, its images, their page, and what that page has said."""
     net = make_conv_net()
     images = np.random.default_rng(0).random((60, 1, *SHAPE)).astype(np.float32)
     explorer = explore(net, images, np.arange(60) % 3, subtitle="three dimensions")
@@ -241,26 +204,22 @@ def shown(browser, tmp_path_factory):
     explorer.save(path)
     page = browser.new_page(locale="en-US", reduced_motion="reduce")
     page.set_default_timeout(10 * 60 * 1000)  # for a page that is broken, not for a busy machine
-    said, asked = [], []
+    said = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    yield net, images, explorer, page, f"file://{path}", said, asked
+    yield net, images, explorer, page, f"file://{path}", said
     page.close()
 
 
 @pytest.fixture
 def page(shown):
-    """The page, opened anew; in the end it has said nothing, and asked for nothing else."""
-    *_, page, address, said, asked = shown
+    """The page, opened anew; in the end it has said nothing."""
+    *_, page, address, said = shown
     said.clear()
-    asked.clear()
     page.set_viewport_size({"width": 1280, "height": 800})
-    page.emulate_media(color_scheme="light", reduced_motion="reduce")
     open_page(page, address)
     yield page
     assert said == []
-    assert {url.split("#")[0] for url in asked if not url.startswith("blob:")} <= {address}
 
 
 def open_page(page, address):
@@ -285,31 +244,34 @@ def ink_and_code(page):
     ]
 
 
-def picture(grey):
-    """Return a file of a grey picture, (height, width) in [0, 1], as the browser takes it."""
+def put(page, grey, event=None):
+    """Drop or paste a grey picture, (height, width) in [0, 1], or else choose its file."""
     file = io.BytesIO()
     Image.fromarray(np.rint(255 * grey).astype(np.uint8)).save(file, "PNG")
-    return {"name": "picture.png", "mimeType": "image/png", "buffer": file.getvalue()}
-
-
-def choose(page, file):
     page.evaluate("() => { explorer.state.drawn = null; }")
-    page.locator("#file").set_input_files(file)
+    if event:
+        page.evaluate(
+            "bytes => { const data = new DataTransfer(); data.items.add("
+            "new File([Uint8Array.from(bytes)], 'a.png', {type: 'image/png'})); "
+            f"dispatchEvent(new {event}); }}",
+            list(file.getvalue()),
+        )
+    else:
+        choose(page, file.getvalue())
     page.wait_for_function("() => explorer.state.drawn")
 
 
-def in_view(page, *ids):
-    """Return those of the elements that are not wholly in the window as it is."""
+def choose(page, content):
+    file = {"name": "a.png", "mimeType": "image/png", "buffer": content}
+    page.locator("#file").set_input_files(file)
+
+
+def assert_in_view(page, *names):
     size = page.viewport_size
-    boxes = {name: page.locator(name).bounding_box() for name in ids}
-    return [
-        name
-        for name, box in boxes.items()
-        if box is None
-        or min(box["x"], box["y"]) < 0
-        or box["x"] + box["width"] > size["width"]
-        or box["y"] + box["height"] > size["height"]
-    ]
+    for name in names:
+        box = page.locator(name).bounding_box()
+        assert 0 <= box["x"] <= size["width"] - box["width"], name
+        assert 0 <= box["y"] <= size["height"] - box["height"], name
 
 
 def test_a_browser_decodes_and_encodes_as_the_net_does_with_axes_for_its_codes(page, shown):
@@ -323,31 +285,26 @@ def test_a_browser_decodes_and_encodes_as_the_net_does_with_axes_for_its_codes(p
     mu, _ = encode(net, images)
     np.testing.assert_allclose(encoded, mu[:5], atol=TOLERANCE * abs(mu[:5]).max())
     # Axes and sliders are as long as the codes are large.
-    assert abs(mu).max() > 15
     projections = np.array(page.evaluate("() => POINTS"))
     for axis in (0, 1):
         ticks = [value for value, _ in page.evaluate(f"() => ticks({axis})")]
         assert 4 <= len(ticks) <= 12
-        step = ticks[1] - ticks[0]
-        assert ticks[0] - step < projections[:, axis].min()
-        assert ticks[-1] + step > projections[:, axis].max()
+        assert 2 * ticks[0] - ticks[1] < projections[:, axis].min()
+        assert 2 * ticks[-1] - ticks[-2] > projections[:, axis].max()
     sliders = page.evaluate(
         "() => Array.from(document.querySelectorAll('#sliders input'),"
         " (s) => [Number(s.dataset.dimension), Number(s.max)])"
     )
-    assert [i for i, _ in sliders] == np.argsort(-mu.var(axis=0)).tolist()
-    assert [most for _, most in sliders] == [
-        max(4, np.ceil(abs(mu[:, i]).max())) for i, _ in sliders
-    ]
+    order = np.argsort(-mu.var(axis=0))
+    assert sliders == [[i, max(4, np.ceil(abs(mu[:, i]).max()))] for i in order]
 
 
 def test_a_drawing_is_encoded_as_the_net_encodes_it(page, shown):
     net, *_ = shown
     draw(page, (0.3, 0.3), (0.5, 0.6))
-    once, _ = ink_and_code(page)
     draw(page, (0.6, 0.3), (0.6, 0.4))
     ink, code = ink_and_code(page)
-    assert ink.sum() > once.sum() > 1
+    assert ink.sum() > 1
     mu, _ = encode(net, ink.reshape(1, -1))
     np.testing.assert_allclose(code, mu[0], atol=TOLERANCE * abs(mu).max())
     page.click("#clear")
@@ -359,34 +316,21 @@ def test_a_picture_is_encoded_whether_chosen_dropped_or_pasted(page, shown):
     image = np.rint(255 * images[0, 0]) / 255
     image[[0, -1]] = image[:, [0, -1]] = 0
     mu, _ = encode(net, image.reshape(1, -1))
-    file = picture(image)
-    ways = {
-        "drop": "dispatchEvent(new DragEvent('drop', {dataTransfer: data}))",
-        "paste": "dispatchEvent(new ClipboardEvent('paste', {clipboardData: data}))",
-    }
-    for event in ("choose", *ways):
-        if event == "choose":
-            choose(page, file)
-        else:
-            page.evaluate("() => { explorer.state.drawn = null; }")
-            page.evaluate(
-                "bytes => { const data = new DataTransfer(); data.items.add(new File("
-                "[Uint8Array.from(bytes)], 'picture.png', {type: 'image/png'})); "
-                f"{ways[event]}; }}",
-                list(file["buffer"]),
-            )
-            page.wait_for_function("() => explorer.state.drawn")
+    drop = "DragEvent('drop', {dataTransfer: data})"
+    paste = "ClipboardEvent('paste', {clipboardData: data})"
+    for event in (None, drop, paste):
+        put(page, image, event)
         ink, code = ink_and_code(page)
         np.testing.assert_allclose(ink, image.ravel(), atol=1e-6)
         np.testing.assert_allclose(code, mu[0], atol=TOLERANCE * abs(mu).max())
 
-    choose(page, picture(1 - image))  # dark on white
+    put(page, 1 - image)  # dark on white
     np.testing.assert_allclose(ink_and_code(page)[0], image.ravel(), atol=1e-6)
 
     # A large one is fitted and centred.
     paper = np.full((300, 400), 0.9)  # grey paper, with a black bar in a corner
     paper[20:140, 30:50] = 0
-    choose(page, picture(paper))
+    put(page, paper)
     ink = ink_and_code(page)[0].reshape(SHAPE)
     rows, columns = np.nonzero(ink > 0.3)
     assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (pytest.approx(12 * 20 / 28, abs=1), 2)
@@ -394,12 +338,8 @@ def test_a_picture_is_encoded_whether_chosen_dropped_or_pasted(page, shown):
     np.testing.assert_allclose(np.array(mass) / ink.sum(), (6, 4), atol=0.6)
 
     # A file that is none is named.
-    page.locator("#file").set_input_files(
-        {"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"}
-    )
-    page.wait_for_function(
-        "() => document.getElementById('code').innerText.includes('cannot read')"
-    )
+    choose(page, b"no picture")
+    page.locator("#code", has_text="cannot read").wait_for()
 
 
 def test_keys_move_the_point_and_a_passing_mouse_leaves_it(page):
@@ -426,15 +366,14 @@ def test_a_link_shows_the_same_point_and_view(page, shown):
     page.click("#images")
     z = page.evaluate(STATE)
     page.wait_for_function("() => location.hash.includes('images=0')")
-    address = page.url
-    open_page(page, address)
+    open_page(page, page.url)
     np.testing.assert_allclose(page.evaluate(STATE), z, atol=1e-3)
     assert page.evaluate("() => [explorer.state.prior, explorer.state.images]") == [True, False]
     page.evaluate("() => { location.hash = '#z=1,2,3'; }")
     page.wait_for_function("() => explorer.state.z[2] === 3 && explorer.state.images")
     page.click("#reset")
     page.wait_for_function("() => location.hash === ''")
-    for unreadable in ("#z=1,2", "#z=a,b,c", "#z=1,,2", "#other"):
+    for unreadable in ("#z=1,2", "#z=a,,2"):
         open_page(page, shown[4] + unreadable)
         assert page.evaluate("() => explorer.state.z.every(Number.isFinite)")
 
@@ -456,23 +395,12 @@ def test_surprise_me_draws_a_code_reset_returns_and_a_walk_moves_by_itself(page)
     assert page.inner_text("#walk") == "Walk between two points"
 
 
-def test_a_line_explains_the_page_until_it_is_touched(page):
-    assert page.locator("#hint").is_visible()
-    assert not page.locator("#subtitle").is_visible()
-    top = page.locator("#plane").bounding_box()["y"]
-    page.mouse.click(700, 300)
-    assert not page.locator("#hint").is_visible()
-    assert page.inner_text("#subtitle") == "three dimensions"
-    assert page.locator("#plane").bounding_box()["y"] == top
-    assert "vae_gluon" in page.inner_text("footer")
-
-
 def test_a_phone_shows_all_that_belongs_together_with_targets_large_enough(page):
     page.set_viewport_size({"width": 390, "height": 664})
-    assert in_view(page, "#plane", "#decoded", "#nearest") == []
+    assert_in_view(page, "#plane", "#decoded", "#nearest")
     assert page.locator("#plane").bounding_box()["width"] > 300
     page.click("#draw")
-    assert in_view(page, "#pad", "#plane", "#back", "#code") == []
+    assert_in_view(page, "#pad", "#plane", "#back", "#code")
     draw(page, (0.3, 0.3), (0.5, 0.95))
     assert page.evaluate("() => explorer.state.drawn.length") == 3
     assert page.evaluate("() => scrollY") == 0
@@ -482,34 +410,19 @@ def test_a_phone_shows_all_that_belongs_together_with_targets_large_enough(page)
     for mode in ("#draw", "#explore"):
         page.click(mode)
         assert page.evaluate("() => document.documentElement.scrollWidth") <= 320
-
-    # Targets are large enough.
-    for width, mode in ((1280, None), (390, "#explore"), (390, "#draw")):
-        page.set_viewport_size({"width": width, "height": 664})
-        if mode:
-            page.click(mode)
-        boxes = [
-            target.bounding_box()
-            for target in page.locator("button, input, summary, a").all()
-            if target.is_visible()
-        ]
-        assert len(boxes) >= 7
-        assert min(min(box["width"], box["height"]) for box in boxes) >= 24
+        for target in page.locator(":is(button, input, summary, a):visible").all():
+            box = target.bounding_box()
+            assert min(box["width"], box["height"]) >= 24
 
 
 def test_the_page_speaks_the_browsers_chinese_in_a_notebooks_frame_offline(page, browser, shown):
-    scripts = page.evaluate("() => document.scripts[1].text")
-    phrases = set(re.findall(r'phrase\(\s*"([^"]+)"', scripts))
-    assert len(phrases) > 7
-    assert phrases <= set(page.evaluate("() => Object.keys(CHINESE)"))
+    phrases = re.findall(r'phrase\(\s*"([^"]+)"', page.content())
+    assert set(phrases) <= set(page.evaluate("() => Object.keys(CHINESE)"))
 
-    _, _, explorer, *_ = shown
     context = browser.new_context(locale="zh-CN", offline=True)
-    page, said = context.new_page(), []
+    page = context.new_page()
     page.set_default_timeout(10 * 60 * 1000)
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.set_content(explorer._repr_html_())
+    page.set_content(shown[2]._repr_html_())
     frame = page.frame_locator("iframe")
     frame.locator("#walk").click()
     frame.locator("#surprise").click()
@@ -519,5 +432,4 @@ def test_the_page_speaks_the_browsers_chinese_in_a_notebooks_frame_offline(page,
     english = re.findall("[A-Za-z]{2,}", " ".join([text, *labels]))
     assert set(english) <= {"vae", "gluon", "three", "dimensions", "Shift"}
     assert frame.locator("html").get_attribute("lang") == "zh"
-    assert said == []
     context.close()
