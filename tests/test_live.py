@@ -3,6 +3,7 @@
 import shutil
 import sys
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import mxnet as mx
 import numpy as np
@@ -44,7 +45,7 @@ def whole(tmp_path_factory, digits):
     return path, states
 
 
-def test_a_film_has_a_frame_for_each_epoch_with_the_same_limits(whole):
+def test_a_film_has_a_frame_for_each_epoch_with_the_same_limits_and_colours(whole):
     frames, epochs = frames_of(whole[0])
     assert epochs == [1, 2, 3]
     assert frames.shape == (3, 400, 800, 3)
@@ -52,10 +53,6 @@ def test_a_film_has_a_frame_for_each_epoch_with_the_same_limits(whole):
     # Below the axes are the ticks and labels of both.
     np.testing.assert_array_equal(frames[:2, 370:], frames[1:, 370:])
     assert (frames[0, 370:] < 100).any()
-
-
-def test_classes_keep_their_colours_in_a_film(whole):
-    frames, _ = frames_of(whole[0])
     colours = np.array([colour for _, colour in Image.fromarray(frames[0]).getcolors()])
     for colour in 255 * colormaps["tab10"](range(10))[:, :3]:
         assert abs(colours - colour).max(axis=1).min() <= 4
@@ -88,38 +85,27 @@ def test_means_beyond_the_limits_are_drawn_at_the_edge(digits):
     assert left.get_xlim() == left.get_ylim() == (-4, 4)
 
 
-def test_a_film_of_many_epochs_leaves_some_out(digits, tmp_path, monkeypatch):
+@pytest.mark.parametrize("n_latent", [1, 3])
+def test_a_film_is_of_two_latent_dimensions_and_of_some_of_many_epochs(
+    digits, tmp_path, monkeypatch, n_latent
+):
     monkeypatch.setattr(pictures, "N_FRAMES", 2)
-    fit(digits, 4, make_film(tmp_path / "film.gif", digits))
+    film = Film(tmp_path / "film.gif", digits["test_data"][:, 0])
+    fit(digits, 4, film, net=VAE(n_hidden=16, n_latent=n_latent))
     assert frames_of(tmp_path / "film.gif")[1] == [2, 4]
 
 
-@pytest.mark.parametrize("n_latent", [1, 3])
-def test_a_film_is_of_the_first_two_latent_dimensions(digits, tmp_path, n_latent):
-    images = digits["test_data"][:, 0]
-    fit(digits, 1, Film(tmp_path / "film.gif", images), net=VAE(n_hidden=16, n_latent=n_latent))
-    assert len(frames_of(tmp_path / "film.gif")[0]) == 1
-
-
 def test_a_notebook_shows_one_picture_for_each_training(digits, monkeypatch):
-    shown = []
-
-    class Handle:
-        def update(self, picture):
-            shown.append(("update", picture.size))
-
-    def display(picture, display_id):
-        shown.append(("display", picture.size))
-        return Handle()
-
-    shell = SimpleNamespace(kernel=True)
-    ipython = SimpleNamespace(get_ipython=lambda: shell, display=SimpleNamespace(display=display))
+    ipython = MagicMock()
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     live = LivePictures(digits["test_data"], digits["test_label"])
     fit(digits, 2, live)
     fit(digits, 1, live)
-    assert [kind for kind, _ in shown] == ["display", "update", "display"]
-    assert {size for _, size in shown} == {(1200, 400)}
+    display = ipython.display.display
+    assert display.call_count == 2
+    update = display.return_value.update
+    assert update.call_count == 1
+    assert display.call_args[0][0].size == update.call_args[0][0].size == (1200, 400)
 
 
 @pytest.mark.parametrize("ipython", [None, SimpleNamespace(get_ipython=lambda: None)])
