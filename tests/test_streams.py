@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -31,13 +32,10 @@ def test_output_that_goes_nowhere_ends_no_training(tmp_path, words, redirection)
 def test_a_run_whose_pictures_fail_is_complete_and_says_how_to_draw_them(
     tmp_path, words, capsys, monkeypatch
 ):
-    def fail(*args, **kwargs):
-        raise RuntimeError("no font")
-
-    monkeypatch.setattr(figures.plotting, "plot_samples", fail)
+    monkeypatch.setattr(figures.plotting, "plot_samples", MagicMock(side_effect=RuntimeError("no")))
     out = tmp_path / "run"
     assert cli.main([*words, str(out)]) == 1
-    hint = f"(no font): vae-gluon figures {out} draws them"
+    hint = f"(no): vae-gluon figures {out} draws them"
     assert hint in capsys.readouterr().err
     assert (out / "history.json").exists()
     assert not (out / "elbo.png").exists()
@@ -46,10 +44,8 @@ def test_a_run_whose_pictures_fail_is_complete_and_says_how_to_draw_them(
 def test_a_folder_that_looks_like_an_option_is_named_so_that_the_hint_works(
     tmp_path, words, capsys, monkeypatch, no_pictures
 ):
-    def stop(*args, **kwargs):
-        raise KeyboardInterrupt
-
     monkeypatch.chdir(tmp_path)
+    stop = MagicMock(side_effect=KeyboardInterrupt)
     monkeypatch.setattr("vae_gluon.training.loop.train_epoch", stop)
     assert cli.main([*words[:-1], "--out=-x"]) == 130
     hint = capsys.readouterr().err.strip().rpartition("with: vae-gluon ")[2]
