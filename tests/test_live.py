@@ -62,13 +62,13 @@ def test_a_film_has_a_frame_for_each_epoch_with_the_same_limits_and_colours(whol
 def test_a_training_that_resumes_goes_on_with_its_film(digits, whole, tmp_path):
     path, states = whole
     film = shutil.copy(path, tmp_path / "film.gif")
-    # The checkpoint is from before the last frame.
-    fit(digits, 3, make_film(film, digits), start=states[1])
+    # The checkpoint is from before the last frames.
+    fit(digits, 2, make_film(film, digits), start=states[0])
     frames, epochs = frames_of(film)
-    assert epochs == [1, 2, 3]
+    assert epochs == [1, 2]
     before = frames_of(path)[0]
-    np.testing.assert_array_equal(frames[:2], before[:2])
-    assert (frames[2] != before[2]).any()  # of another net
+    np.testing.assert_array_equal(frames[0], before[0])
+    assert (frames[1] != before[1]).any()  # of another net
     fit(digits, 1, make_film(film, digits))  # another training begins another film
     assert frames_of(film)[1] == [1]
 
