@@ -8,13 +8,12 @@ import mxnet as mx
 import numpy as np
 import pytest
 from after_epoch import AfterEpoch
-from mxnet import autograd, gluon, nd
-from plain_nets import Constant, Watched, parameters
+from mxnet import autograd
+from plain_nets import Constant, Watched
 
 import vae_gluon
 from vae_gluon import VAE, History, TrainingState, evaluate, load_mnist, mnist_iterators, train
 from vae_gluon.training import callbacks
-from vae_gluon.training.seeds import seed_epoch
 
 
 def small_net():
@@ -32,7 +31,6 @@ def run(digits, seed=1, epochs=2, batch_size=100, shuffle=False, number=None, **
 
 def test_losses_fall_and_each_epoch_has_its_numbers(digits):
     net, history = run(digits, epochs=6)
-    assert isinstance(history, History)
     assert [len(numbers) for numbers in history] == [6] * 6
     assert all(math.isfinite(number) and number > 0 for numbers in history for number in numbers)
     assert history.train[-1] < 0.6 * history.train[0]
@@ -50,7 +48,7 @@ def test_divergences_are_those_of_the_images(digits, measured, images):
     assert getattr(history, measured) == pytest.approx([kl], rel=1e-5)
 
 
-def test_binarized_pixels_are_drawn_anew_for_each_batch(digits):
+def test_binarized_pixels_are_drawn_anew_for_each_batch():
     seen = []
 
     class Seeing(Constant):
@@ -58,60 +56,41 @@ def test_binarized_pixels_are_drawn_anew_for_each_batch(digits):
             seen.append(x.asnumpy())
             return super().forward(x)
 
-    grey = {**digits, "train_data": np.full((600, 1, 28, 28), 0.3, "float32")}
+    grey = dict.fromkeys(("train_data", "test_data"), np.full((300, 784), 0.3, np.float32))
     train(Seeing(), *mnist_iterators(grey), epochs=2, progress=False, binarize=True)
-    batches = [x for x in seen if len(x) == 100]
-    assert len(batches) == 12
-    for x in seen:
-        assert set(np.unique(x)) == {0, 1}
+    assert all(set(np.unique(x)) == {0, 1} for x in seen)
+    batches = [x for x in seen if len(x) == 100]  # of training
     for one, other in zip(batches, batches[1:]):
         # Two draws differ in 2 * 0.3 * 0.7 of their pixels, within five standard errors.
         assert (one != other).mean() == pytest.approx(0.42, abs=0.01)
         assert one.mean() == pytest.approx(0.3, abs=0.01)
 
 
-def test_validation_joins_batches_and_training_does_not():
-    net = Watched()
-    images = nd.random.uniform(shape=(2350, 784))
-    iterators = [mx.io.NDArrayIter(images[:n], batch_size=100) for n in (350, 2350)]
-    history = train(net, *iterators, epochs=1, progress=False)
-    assert net.seen == [(100, True)] * 3 + [(50, True)] + [(n, False) for n in (1000, 1000, 350)]
-    # The weight has moved by four steps of 0.001.
-    mean = images[:, 0].asnumpy().mean(dtype=float) * net.weight.data().asscalar()
-    assert history.val == [pytest.approx(mean, rel=1e-6)]
-
-
 @pytest.mark.parametrize("shuffle", [False, True])
-def test_each_epoch_takes_a_step_on_each_image_once(digits, shuffle):
+def test_each_epoch_takes_each_image_once(digits, shuffle):
     trained = []
 
-    class Recording(Watched):
+    class Recording(Constant):
         def forward(self, x):
             if autograd.is_recording():
-                trained.append(x.asnumpy())
+                trained.extend(image.tobytes() for image in x.asnumpy())
             return super().forward(x)
 
-    updates = []
-    keep = AfterEpoch(lambda training: updates.append(training.state.updates))
-    iterators = mnist_iterators(digits, 128, shuffle)
-    train(Recording(), *iterators, epochs=2, progress=False, callbacks=[keep])
-    rows = np.concatenate(trained)
+    train(Recording(), *mnist_iterators(digits, 128, shuffle), epochs=2, progress=False)
     whole = sorted(image.tobytes() for image in digits["train_data"])
-    for epoch in (rows[:600], rows[600:]):
-        assert sorted(image.tobytes() for image in epoch) == whole
-    assert updates == [5, 10]  # four batches of 128, and one of 88
+    assert sorted(trained[:600]) == sorted(trained[600:]) == whole
 
 
 def test_losses_are_means_over_each_image_once_of_either_part(digits):
     data = {name: array.copy() for name, array in digits.items()}
-    data["train_data"][:, 0, 0, 0] = np.linspace(0, 1, 600) ** 3
-    data["test_data"][:, 0, 0, 0] = 0.75
-    # A short last batch, and a learning rate too small to move the weight of 1 in float32.
+    for part, n in (("train", 600), ("test", 200)):
+        data[f"{part}_data"][:, 0, 0, 0] = np.linspace(0, 1, n) ** 3
+    # Short last batches, and a learning rate too small to move the weight of 1 in float32.
     iterators = mnist_iterators(data, 128)
     history = train(Constant(), *iterators, epochs=1, learning_rate=1e-12, progress=False)
-    mean = data["train_data"][:, 0, 0, 0].mean(dtype=float)
-    assert history.train == [pytest.approx(mean, rel=1e-6)]
-    assert history.val == [pytest.approx(0.75)]
+    for part, losses in (("train", history.train), ("test", history.val)):
+        mean = data[f"{part}_data"][:, 0, 0, 0].mean(dtype=float)
+        assert losses == [pytest.approx(mean, rel=1e-6)]
     assert history.train_kl == history.val_kl == []  # which this net does not tell
 
 
@@ -123,68 +102,52 @@ def test_a_new_net_gets_xavier_weights(digits):
 
 
 class Diverging(Watched):
-    """Its loss is not a number in the fourth batch that it is given for training."""
+    """Its loss is not a number in the fourth training batch of its second epoch of ten."""
 
     def forward(self, x):
         loss = super().forward(x)
-        training_calls = [n for n, recorded in self.seen if recorded]
-        return loss * np.nan if len(training_calls) == 14 else loss
+        return loss * np.nan if self.steps() == 14 else loss
+
+    def steps(self):
+        return sum(recorded for _, recorded in self.seen)
 
 
 def test_a_run_stops_at_the_first_loss_that_is_not_finite_and_names_it(digits):
     net, kept = Diverging(), []
     keep = AfterEpoch(lambda training: kept.append(training.epoch))
     many = {key: np.concatenate([value] * 10) for key, value in digits.items()}
-    iterators = mnist_iterators(many, 600)
     message = "training loss of epoch 1, batch 3: expected finite numbers, got nan: the run has div"
     with pytest.raises(FloatingPointError, match=message):
-        train(net, *iterators, epochs=5, progress=False, callbacks=[keep])
+        train(net, *mnist_iterators(many, 600), epochs=5, progress=False, callbacks=[keep])
     assert kept == [1]
-    # Ten batches in epoch 0, and no more in epoch 1 than were queued behind the fourth.
-    assert len([n for n, recorded in net.seen if recorded]) <= 10 + 4 + 4
+    assert net.steps() <= 10 + 4 + 4  # no more than were queued behind the fourth
 
 
-def test_a_validation_loss_that_is_not_finite_is_named(digits):
-    class Late(Watched):
+@pytest.mark.parametrize(
+    ("training", "validation", "message"),
+    [
+        (1, np.inf, "validation loss of epoch 0, batch 0"),
+        (1e25, 1, "the second moment of weight after epoch 0"),  # the gradient's square
+    ],
+)
+def test_other_numbers_that_are_not_finite_are_named(training, validation, message):
+    class Scaled(Constant):
         def forward(self, x):
-            loss = super().forward(x)
-            return loss if autograd.is_recording() else loss / 0
+            return super().forward(x) * (training if autograd.is_recording() else validation)
 
-    digits = {**digits, "test_data": digits["test_data"] + np.float32(0)}
-    digits["test_data"][:, 0, 0, 0] = 1
-    with pytest.raises(
-        FloatingPointError, match=r"validation loss of epoch 0, batch 0: .* got inf"
-    ):
-        train(Late(), *mnist_iterators(digits), epochs=2, progress=False)
-
-
-class Overflowing(gluon.HybridBlock):
-    """Its losses and gradients are finite; the squares of its gradients are not."""
-
-    def __init__(self):
-        super().__init__()
-        with self.name_scope():
-            self.layer = gluon.nn.Dense(1, in_units=784)
-
-    def hybrid_forward(self, F, x):
-        return 1e25 * F.reshape(self.layer(x), shape=(-1,))
-
-
-def test_a_run_stops_when_a_moment_is_not_finite(digits):
-    message = "the second moment of layer.weight after epoch 0: expected finite numbers, got inf"
-    with pytest.raises(FloatingPointError, match=message):
-        train(Overflowing(), *mnist_iterators(digits), epochs=2, progress=False)
+    white = dict.fromkeys(("train_data", "test_data"), np.ones((100, 1), np.float32))
+    with pytest.raises(FloatingPointError, match=f"{message}: expected finite numbers, got inf"):
+        train(Scaled(), *mnist_iterators(white), epochs=2, progress=False)
 
 
 def test_a_run_stops_when_a_parameter_is_not_finite(digits, net):
+    @AfterEpoch
     def spoil(training):
         net.encoder[0].bias.data()[3] = np.nan  # relu makes 0 of it
 
     message = "^encoder.0.bias after epoch 1: expected finite numbers, got nan: the run"
     with pytest.raises(FloatingPointError, match=message):
-        train(
-            net, *mnist_iterators(digits), epochs=3, progress=False, callbacks=[AfterEpoch(spoil)]
-        )
+        train(net, *mnist_iterators(digits), epochs=3, progress=False, callbacks=[spoil])
 
 
 def test_a_net_that_cannot_be_trained_is_refused(digits, net):
@@ -192,9 +155,6 @@ def test_a_net_that_cannot_be_trained_is_refused(digits, net):
         with pytest.raises(ValueError, match=message):
             train(net, *mnist_iterators(digits), epochs=1, progress=False)
 
-    net.encoder[0].bias.data()[3] = np.inf
-    refuse("encoder.0.bias: expected finite numbers, got inf")
-    net.encoder[0].bias.data()[3] = 0
     net.decoder[0].weight.grad_req = "add"
     refuse(r"grad_req='add' for decoder\.0\.weight")
     net.collect_params().setattr("grad_req", "null")
@@ -216,12 +176,12 @@ def test_a_net_of_double_precision_trains_like_one_of_single(digits):
 
 
 def test_numpys_arrays_in_mxnet_are_refused(digits, net):
+    doors = (lambda: run(digits), lambda: vae_gluon.encode(net, digits["test_data"]))
     mx.npx.set_np()
     try:
-        with pytest.raises(ValueError, match=r"set_np\(\) is on: call mx.npx.reset_np"):
-            train(net, *mnist_iterators(digits), epochs=1, progress=False)
-        with pytest.raises(ValueError, match=r"set_np\(\) is on: call mx.npx.reset_np"):
-            vae_gluon.encode(net, digits["test_data"])
+        for door in doors:
+            with pytest.raises(ValueError, match=r"set_np\(\) is on: call mx.npx.reset_np"):
+                door()
     finally:
         mx.npx.reset_np()
 
@@ -232,40 +192,37 @@ def test_ctrl_c_ends_after_the_batch(digits, batch):
 
     class Pressed(Watched):
         def forward(self, x):
-            loss = super().forward(x)
-            if len(self.seen) == batch:
+            if len(self.seen) == batch - 1:
                 os.kill(os.getpid(), signal.SIGINT)
-                self.seen.append("the rest of the batch")
-            return loss
+            return super().forward(x)
 
     net = Pressed()
     digits = {**digits, "train_data": np.ones_like(digits["train_data"])}
     with pytest.raises(KeyboardInterrupt):
         train(net, *mnist_iterators(digits), epochs=2, progress=False)
-    assert len(net.seen) == batch + 1
+    assert len(net.seen) == batch
     # The step of that batch was taken, too: one of 0.001 for each batch for training.
-    steps = min(batch, 6)
-    assert net.weight.data().asscalar() == pytest.approx(1 - 0.001 * steps, abs=2e-4)
+    assert net.weight.data().asscalar() == pytest.approx(1 - 0.001 * min(batch, 6), abs=2e-4)
 
 
 def test_ctrl_c_waits_for_what_is_called_after_an_epoch(digits):
     reached = []
 
+    @AfterEpoch
     def press(training):
         os.kill(os.getpid(), signal.SIGINT)
         reached.append(training.epoch)
 
     with pytest.raises(KeyboardInterrupt):
-        run(digits, epochs=3, callbacks=[AfterEpoch(press)])
+        run(digits, epochs=3, callbacks=[press])
     assert reached == [1]
 
 
-@pytest.mark.parametrize("shuffle", [False, True])
-def test_a_seed_makes_the_whole_run_whatever_was_drawn_before(digits, shuffle):
-    runs = [run(digits, seed=before, number=7, shuffle=shuffle)[1] for before in (1, 2)]
+def test_a_seed_makes_the_whole_run_whatever_was_drawn_before(digits):
+    runs = [run(digits, seed=before, number=7, shuffle=True)[1] for before in (1, 2)]
     assert runs[0][:2] == runs[1][:2]
-    assert run(digits, number=8, shuffle=shuffle)[1].train[0] != runs[0].train[0]
-    assert run(digits, number=(7, 1), shuffle=shuffle)[1].train != runs[0].train
+    for other in (8, (7, 1)):
+        assert run(digits, number=other, shuffle=True, epochs=1)[1].train[0] != runs[0].train[0]
 
 
 def test_a_seed_gives_the_run_of_generators_that_were_seeded_before(digits):
@@ -275,24 +232,13 @@ def test_a_seed_gives_the_run_of_generators_that_were_seeded_before(digits):
     assert plain.train[1] != seeded.train[1]
 
 
-def test_each_epoch_has_noise_of_its_own():
-    drawn = set()
-    for number in (1, 2):
-        for epoch in range(1, 50):
-            seed_epoch(number, 0, epoch)
-            drawn |= {mx.nd.random.normal().asscalar(), np.random.normal()}
-    assert len(drawn) == 2 * 2 * 49
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"epochs": 1, "seed": -1}, "seed .*least 0, got -1"),
-        ({"epochs": 1, "seed": 2**31}, "seed .*below 2147483648, got 2147483648"),
+        ({"seed": -1}, "seed .*least 0, got -1"),
+        ({"seed": 2**31}, "seed .*below 2147483648, got 2147483648"),
         ({"epochs": 0}, "epochs to be an integer of at least 1, got 0"),
-        ({"epochs": True}, "epochs to be an integer of at least 1, got True"),
         ({"learning_rate": 0}, "above 0, an LRScheduler or .* got 0"),
-        ({"learning_rate": math.nan}, "above 0, an LRScheduler or .* got nan"),
         ({"learning_rate": math.inf}, "above 0, an LRScheduler or .* got inf"),
     ],
 )
@@ -302,23 +248,17 @@ def test_options_that_are_none_are_refused(digits, options, message):
 
 
 def test_a_start_that_does_not_fit_is_refused(net, digits):
-    other = {**moments_of(net), "encoder.0.bias": (np.zeros(5), np.zeros(5))}
-    long = History(*[[1.0] * 3] * 6)
-    for history, moments, message in (
-        (long, moments_of(net), "expected epochs to be at least the 3 of start, got 2"),
-        (ONE, {}, r"two moments of shape \(32, 784\) for encoder\.0\.weight, got none"),
-        (ONE, other, r"moments of shape \(32,\) for encoder\.0\.bias, got \[\(5,\), \(5,\)\]"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            train(net, *mnist_iterators(digits), epochs=2, start=TrainingState(history, 6, moments))
-
-
-ONE = History([1.0], [2.0], [3.0], [0.5], [0.5], [1.0])  # epoch
-
-
-def moments_of(net):
     names = net._collect_params_with_prefix()
-    return {name: (np.zeros(p.shape), np.zeros(p.shape)) for name, p in names.items()}
+    right = {name: (np.zeros(p.shape), np.zeros(p.shape)) for name, p in names.items()}
+    wrong = {**right, "encoder.0.bias": (np.zeros(5), np.zeros(5))}
+    for epochs, moments, message in (
+        (3, right, "expected epochs to be at least the 3 of start, got 2"),
+        (1, {}, r"two moments of shape \(32, 784\) for encoder\.0\.weight, got none"),
+        (1, wrong, r"moments of shape \(32,\) for encoder\.0\.bias, got \[\(5,\), \(5,\)\]"),
+    ):
+        start = TrainingState(History(*[[1.0] * epochs] * 6), 6, moments)
+        with pytest.raises(ValueError, match=message):
+            train(net, *mnist_iterators(digits), epochs=2, start=start)
 
 
 def test_progress_says_first_that_mxnet_was_imported_too_early(digits, capsys, monkeypatch):
@@ -330,19 +270,14 @@ def test_progress_says_first_that_mxnet_was_imported_too_early(digits, capsys, m
 
 
 def test_wrong_images_are_refused_before_the_first_step(net, digits):
-    before = parameters(net)
+    before = net.encoder[0].bias.data().asnumpy()
     wrong = mx.io.NDArrayIter(digits["train_data"].reshape(600, 784) * 2, batch_size=100)
     right = mnist_iterators(digits)[1]
-    pixels = r"expected pixels in \[0, 1\], got from 0 to 2"
-    for iterators, message in (
-        ((wrong, right), f"batch of the iterator: {pixels}"),
-        ((mx.io.ResizeIter(wrong, 2), right), f"batch of the iterator: {pixels}"),
-        ((right, digits["test_data"]), r"val_iter: expected an mx.io.DataIter, .* got ndarray"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            train(net, *iterators)
-    for one, other in zip(before, parameters(net)):
-        np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match=r"batch of the iterator: expected pixels .* from 0 to 2"):
+        train(net, wrong, right)
+    with pytest.raises(ValueError, match=r"val_iter: expected an mx.io.DataIter, .* got ndarray"):
+        train(net, right, digits["test_data"])
+    np.testing.assert_array_equal(net.encoder[0].bias.data().asnumpy(), before)
 
 
 def test_an_iterator_without_a_whole_batch_is_refused(net):
@@ -366,13 +301,15 @@ def test_fifty_epochs_on_mnist_give_the_tutorials_numbers(mnist_folder):
 
 
 def test_a_loader_of_gluon_gives_the_losses_of_an_iterator(digits):
+    few = {name: array[:150] for name, array in digits.items()}
+
     def loaders(*kinds):
         for part in ("train", "test"):
-            arrays = [mx.nd.array(digits[f"{part}_{kind}"]) for kind in kinds]
-            yield mx.gluon.data.DataLoader(mx.gluon.data.ArrayDataset(*arrays), batch_size=100)
+            dataset = mx.gluon.data.ArrayDataset(*(few[f"{part}_{kind}"] for kind in kinds))
+            yield mx.gluon.data.DataLoader(dataset, batch_size=100)
 
     losses = []
-    for batches in (mnist_iterators(digits), loaders("data", "label"), loaders("data")):
+    for batches in (mnist_iterators(few), loaders("data", "label"), loaders("data")):
         vae_gluon.seed(1)
         losses.append(train(small_net(), *batches, epochs=2, progress=False).val)
     assert losses[0] == losses[1] == losses[2]
