@@ -1,6 +1,7 @@
 """A checkpoint keeps everything that training goes on from, and nothing else gets in."""
 
 import ast
+import copy
 import io
 import pickle
 import zipfile
@@ -27,22 +28,20 @@ from vae_gluon import (
 )
 from vae_gluon import train as fit
 
-EPOCHS = 3
-RATE = 0.003  # not the default
 HISTORY = History([3.5, 2.5], [3.0, 2.25], [0.5, 0.25], [1.5, 1.0], [1.25, 0.75], [1.0, 0.5])
 
 
-def train(digits, seed, epochs, shuffle=False, path=None, save=None):
+def train(digits, epochs, shuffle=False, path=None, save=None):
     """Train from the beginning, or from the checkpoint in ``path``."""
-    vae_gluon.seed(seed)
+    vae_gluon.seed(2)
     iterators = mnist_iterators(digits, 128, shuffle)  # the last batch is short
     net, state = VAE(n_hidden=16), None
     net.hybridize()
     if path:
         state, _ = load_checkpoint(path, net)
     callbacks = [AfterEpoch(lambda training: save(net, training.state))] if save else []
-    options = {"progress": False, "seed": seed, "start": state, "callbacks": callbacks}
-    return net, fit(net, *iterators, epochs, RATE, **options)
+    options = {"progress": False, "seed": 2, "start": state, "callbacks": callbacks}
+    return net, fit(net, *iterators, epochs, 0.003, **options)  # not the default rate
 
 
 def values(net):
@@ -60,10 +59,9 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, digits, sh
     def save(net, state):
         save_checkpoint(tmp_path / f"{len(state.history.train)}.npz", net, state)
 
-    net, history = train(digits, 2, EPOCHS, shuffle, save=save)
-    for done in range(1, EPOCHS + 1):
-        path = tmp_path / f"{done}.npz"
-        resumed, again = train(digits, 2, EPOCHS, shuffle, path=path)
+    net, history = train(digits, 3, shuffle, save=save)
+    for done in (1, 2, 3):
+        resumed, again = train(digits, 3, shuffle, path=tmp_path / f"{done}.npz")
         assert again[:2] == history[:2]
         assert again.seconds[:done] == history.seconds[:done]
         assert_same(values(resumed), values(net))
@@ -78,8 +76,8 @@ def small_checkpoint(tmp_path_factory):
     return path.read_bytes()
 
 
-def small_net(n_hidden=2, n_layers=1):
-    net = VAE(n_hidden, n_latent=1, n_layers=n_layers, n_output=5)
+def small_net():
+    net = VAE(n_hidden=2, n_latent=1, n_layers=1, n_output=5)
     net.initialize(mx.init.Uniform(1))
     return net
 
@@ -107,42 +105,34 @@ def test_everything_comes_back_without_pickle_and_where_it_is_asked_for(tmp_path
 
 
 def test_a_state_stays_as_it_is_when_training_goes_on(digits):
-    states, kept = [], []
-
-    def keep(net, state):
-        states.append(state)
-        kept.append({name: np.copy(mean) for name, (mean, _) in state.moments.items()})
-
-    train(digits, 1, 2, save=keep)
-    assert [len(state.history.train) for state in states] == [1, 2]
-    assert [state.updates for state in states] == [5, 10]
-    for state, moments in zip(states, kept):
-        assert_same({name: mean for name, (mean, _) in state.moments.items()}, moments)
+    states = []
+    train(digits, 2, save=lambda net, state: states.append((state, copy.deepcopy(state))))
+    assert [(len(state.history.train), state.updates) for state, _ in states] == [(1, 5), (2, 10)]
+    for state, then in states:
+        assert state.history == then.history
+        assert_same(state.moments, then.moments)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("where", ["parameters", "moments"])
-def test_what_is_not_finite_is_not_saved_and_the_old_file_stays(tmp_path, bad, where):
-    path = tmp_path / "run.npz"
-    net = small_net()
+def test_what_is_not_finite_is_not_saved_and_the_old_file_stays(tmp_path, where):
+    path, net = tmp_path / "run.npz", small_net()
     state = small_state(net)
-    save_checkpoint(path, net, state)
-    before = path.read_bytes()
+    path.write_text("old")
     if where == "parameters":
-        net.decoder[1].bias.data()[1] = bad
+        net.decoder[1].bias.data()[1] = np.nan
     else:
-        state.moments["decoder.1.bias"][1][2] = bad
+        state.moments["decoder.1.bias"][1][2] = np.inf
     with pytest.raises(FloatingPointError, match=r"decoder\.1\.bias: expected finite numbers, got"):
         save_checkpoint(path, net, state)
-    assert path.read_bytes() == before
+    assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 
 # What is refused: always with the file's name, and with the net as it was
 
 
-def refuse(path, message, net=None):
-    net = net or small_net()
+def refuse(path, message):
+    net = small_net()
     before = values(net)
     with pytest.raises(ValueError, match=message) as error:
         load_checkpoint(path, net)
@@ -161,6 +151,7 @@ def change(content, **changes):
 
 BIAS = "parameters__decoder.1.bias"
 NUMBERS = np.zeros(5, "f4")
+PREFIXES = ("parameters", "first_moments", "second_moments")
 
 
 @pytest.mark.parametrize(
@@ -170,13 +161,11 @@ NUMBERS = np.zeros(5, "f4")
         ({"first_moments__decoder.1.bias": None}, "expected first_moments/decoder.1.bias, got no"),
         ({"more": NUMBERS}, "expected no other arrays, got 'more'"),
         ({BIAS: NUMBERS[:4]}, r"decoder.1.bias: expected \(5,\) float32, got \(4,\) float32"),
-        ({BIAS: NUMBERS.astype("f8")}, r"expected \(5,\) float32, got \(5,\) float64"),
         ({BIAS: NUMBERS + np.nan}, "decoder.1.bias: expected finite numbers, got nan"),
         ({"second_moments__decoder.1.bias": NUMBERS - 0.5}, "expected no number below 0"),
         ({"updates": np.array([-1])}, "below 0 among the updates"),
-        ({"updates": np.array([1, 2])}, r"updates: expected \(1,\) int64, got \(2,\)"),
         ({"format": np.array(2)}, "expected a checkpoint of format 1, got another file"),
-        ({"history__val": np.array([1.0])}, r"expected 2 numbers in history/val, "),
+        ({"format": None}, "expected a checkpoint of format 1, got another file"),
         ({"history__val": np.ones((2, 1))}, r"expected 2 numbers in history/val, "),
         ({"history__val_kl": np.array([1.0])}, "expected 2 numbers in history/val_kl"),
         ({"history__val": np.array([])}, "expected 2 numbers in history/val, "),
@@ -193,11 +182,8 @@ def test_the_error_says_what_differs(tmp_path, small_checkpoint, changes, messag
 
 
 def test_other_files_are_named_in_the_error(tmp_path):
-    path = tmp_path / "run.npz"
-    small_net().save_parameters(str(path))
-    refuse(path, "expected an .npz file of arrays, got: File is not a zip file")
-    np.savez(tmp_path / "others.npz", a=np.ones(3))
-    refuse(tmp_path / "others.npz", "expected a checkpoint of format 1, got another file")
+    small_net().save_parameters(str(tmp_path / "run.params"))
+    refuse(tmp_path / "run.params", "expected an .npz file of arrays, got: File is not a zip file")
     with pytest.raises(FileNotFoundError, match="No such file or directory: 'nowhere'"):
         load_checkpoint("nowhere", small_net())
 
@@ -210,10 +196,9 @@ class Trap:
 def test_nothing_in_it_is_run(tmp_path, monkeypatch, small_checkpoint):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "run.npz"
-    path.write_bytes(change(small_checkpoint, **{BIAS: np.array([Trap()])}))
-    refuse(path, "expected an .npz file")
-    path.write_bytes(pickle.dumps(Trap()))
-    refuse(path, "expected an .npz file")
+    for content in (change(small_checkpoint, **{BIAS: np.array([Trap()])}), pickle.dumps(Trap())):
+        path.write_bytes(content)
+        refuse(path, "expected an .npz file")
     assert not Path("sprung").exists()
     pickle.loads(path.read_bytes())  # the trap would have been heard
     assert Path("sprung").exists()
@@ -228,21 +213,16 @@ def test_nothing_in_the_package_reads_pickles():
                 assert ast.literal_eval(node.value) is False, path
 
 
-def test_a_bomb_is_not_unpacked(tmp_path, small_checkpoint):
-    path = tmp_path / "run.npz"
-    arrays = dict(np.load(io.BytesIO(small_checkpoint)))
-    np.savez_compressed(path, **{**arrays, "updates": np.zeros(10**7, "i8")})
-    with at_most(megabytes=5):
-        refuse(path, "arrays of 800[0-9]* bytes, more than")
-    # A directory may name the same bytes many times: a file of 1 MB would give 1 GB.
-    with zipfile.ZipFile(path, "w") as archive:
+def test_a_bomb_is_not_unpacked(tmp_path):
+    """A directory may name the same bytes many times: a file of 1 MB would give 1 GB."""
+    with zipfile.ZipFile(tmp_path / "run.npz", "w") as archive:
         archive.writestr("a.npy", bytes(10**6))
         archive.filelist *= 1000
     with at_most(megabytes=20):
-        refuse(path, "arrays of 1000000000 bytes, more than")
+        refuse(tmp_path / "run.npz", "arrays of 1000000000 bytes, more than")
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_damaged_file_gives_the_right_arrays_or_its_reason(
     tmp_path_factory, small_checkpoint, data
@@ -250,39 +230,32 @@ def test_a_damaged_file_gives_the_right_arrays_or_its_reason(
     path = tmp_path_factory.getbasetemp() / "damaged.npz"
     path.write_bytes(data.draw(damaged(small_checkpoint)))
     net, right = small_net(), dict(np.load(io.BytesIO(small_checkpoint)))
-    before = values(net)
     try:
         state, config = load_checkpoint(path, net)
     except ValueError:
         refuse(path, "expected")
-        assert_same(values(net), before)
         return
     for name, value in values(net).items():
-        np.testing.assert_array_equal(value, right[f"parameters/{name}"])
-        np.testing.assert_array_equal(state.moments[name][0], right[f"first_moments/{name}"])
-        np.testing.assert_array_equal(state.moments[name][1], right[f"second_moments/{name}"])
-    assert state.history == HISTORY
-    assert (state.updates, config) == (12, {"lr": 0.001})
+        for prefix, array in zip(PREFIXES, (value, *state.moments[name])):
+            np.testing.assert_array_equal(array, right[f"{prefix}/{name}"])
+    assert (state.history, state.updates, config) == (HISTORY, 12, {"lr": 0.001})
 
 
 def test_shared_parameters_and_statistics_of_batches_are_resumed(tmp_path, digits):
     """Shared ones have moments once, means and variances have none; all are kept."""
 
-    def make():
+    def run(epochs, start=None, callbacks=()):
         encoder = gluon.nn.HybridSequential(prefix="shared")
-        first = gluon.nn.Dense(8, in_units=784)
         second = gluon.nn.Dense(8, in_units=8)
-        encoder.add(first, second, gluon.nn.Dense(8, in_units=8, params=second.params))
+        encoder.add(gluon.nn.Dense(8, in_units=784), second)
+        encoder.add(gluon.nn.Dense(8, in_units=8, params=second.params))
         encoder.add(gluon.nn.BatchNorm(in_channels=8), gluon.nn.Dense(4, in_units=8))
-        return VAE(n_hidden=8, encoder=encoder)
-
-    def run(net, epochs, **options):
+        net = VAE(n_hidden=8, encoder=encoder)
+        state = load_checkpoint(start, net)[0] if start else None
         vae_gluon.seed(1)
-        return fit(net, *mnist_iterators(digits), epochs, progress=False, seed=1, **options)
+        options = {"progress": False, "seed": 1, "start": state, "callbacks": callbacks}
+        fit(net, *mnist_iterators(digits), epochs, **options)
+        return values(net)
 
-    whole, begun, resumed = make(), make(), make()
-    run(whole, 2)
-    run(begun, 1, callbacks=[Checkpoint(tmp_path / "c.npz")])
-    state, _ = load_checkpoint(tmp_path / "c.npz", resumed)
-    run(resumed, 2, start=state)
-    assert_same(values(resumed), values(whole))
+    run(1, callbacks=[Checkpoint(tmp_path / "c.npz")])
+    assert_same(run(2, start=tmp_path / "c.npz"), run(2))
