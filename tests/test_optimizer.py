@@ -5,9 +5,9 @@ import pickle
 import mxnet as mx
 import numpy as np
 import pytest
-from after_epoch import AfterEpoch
+from plain_nets import parameters
 
-from vae_gluon import VAE, load_checkpoint, mnist_iterators, save_checkpoint, seed, train
+from vae_gluon import VAE, mnist_iterators, seed, train
 from vae_gluon.training import adam, adam_loop
 from vae_gluon.training.adam import COMPILE_AFTER, SWEEP_EVERY, Adam
 
@@ -15,8 +15,7 @@ SMALLEST_NORMAL = np.finfo(np.float32).tiny
 SETTINGS = [
     {},
     {"learning_rate": 0.1},
-    {"beta1": 0.5},
-    {"beta2": 0.9},
+    {"beta1": 0.5, "beta2": 0.9},
     {"epsilon": 1e-3},
     {"wd": 0.01},
     {"rescale_grad": 0.01},
@@ -66,8 +65,8 @@ def test_weights_are_those_of_mxnets_adam_to_the_last_bit(settings):
 
 
 def test_weights_stay_the_same_after_moments_have_faded():
-    ours, states = run(Adam(), steps=1800)
-    theirs, their_states = run(mx.optimizer.Adam(), steps=1800)
+    ours, states = run(Adam(), steps=1200)
+    theirs, their_states = run(mx.optimizer.Adam(), steps=1200)
     assert (ours == theirs).all()
     assert denormals(their_states[0]) == 600  # or there would be nothing to prevent
     assert denormals(states[0]) == 0
@@ -90,23 +89,18 @@ def test_second_moments_are_swept_too():
 
 
 @pytest.fixture
-def compiled():
-    """Wait until the loop is compiled, which otherwise happens beside a training."""
+def calls(monkeypatch):
+    """The updates by the compiled loop: the settings of each."""
     pytest.importorskip("numba")
-    if adam_loop.compilation().result() is None:
+    if adam_loop.compilation().result() is None:  # otherwise it is compiled beside a training
         pytest.skip("the loop is for x86-64")
+    calls, call = [], adam_loop.AdamLoop.__call__
 
+    def count(loop, **settings):
+        calls.append(settings)
+        call(loop, **settings)
 
-@pytest.fixture
-def calls(compiled, monkeypatch):
-    """The updates by the loop: the settings of each."""
-    calls = []
-    call = adam_loop.AdamLoop.__call__
-    monkeypatch.setattr(
-        adam_loop.AdamLoop,
-        "__call__",
-        lambda loop, **settings: calls.append(settings) or call(loop, **settings),
-    )
+    monkeypatch.setattr(adam_loop.AdamLoop, "__call__", count)
     return calls
 
 
@@ -119,17 +113,13 @@ def without_loop(monkeypatch):
     monkeypatch.setattr(adam, "make_loop", lambda arrays: None)
 
 
-@pytest.mark.parametrize(
-    "settings",
-    SETTINGS,
-    ids=str,
-)
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_the_loop_gives_the_operators_bits(calls, monkeypatch, settings):
-    ours = run(Adam(**settings), steps=2 * SWEEP_EVERY + 10)
-    assert len(calls) == 2 * SWEEP_EVERY + 10 - COMPILE_AFTER
+    steps = SWEEP_EVERY + 10
+    ours = run(Adam(**settings), steps)
+    assert len(calls) == steps - COMPILE_AFTER
     without_loop(monkeypatch)
-    theirs = run(Adam(**settings), steps=2 * SWEEP_EVERY + 10)
-    assert everything(*ours) == everything(*theirs)
+    assert everything(*ours) == everything(*run(Adam(**settings), steps))
 
 
 def test_numbers_that_are_not_finite_are_the_operators_too(calls, monkeypatch):
@@ -162,60 +152,29 @@ def test_other_updates_are_left_to_the_operator(calls, settings, shape, dtype, s
     weight = mx.nd.ones(shape, dtype=dtype)
     updater(0, mx.nd.ones(shape, dtype=dtype).tostype(stype), weight)
     assert calls == []
-    np.testing.assert_allclose(
-        weight.asnumpy(),
-        1 - 0.001 * (1 - 0.999**101) ** 0.5 / (1 - 0.9**101) * 0.1 / 0.001**0.5,
-        rtol=1e-3,
-    )
+    step = 0.001 * (1 - 0.999**101) ** 0.5 / (1 - 0.9**101) * 0.1 / 0.001**0.5
+    np.testing.assert_allclose(weight.asnumpy(), 1 - step, rtol=1e-3)
 
 
-def test_it_is_not_compiled_for_a_short_run(monkeypatch):
-    asked = []
-    monkeypatch.setattr(adam, "make_loop", asked.append)
-    run(Adam(), steps=COMPILE_AFTER)
-    assert asked == []
-    run(Adam(), steps=COMPILE_AFTER + 1)
-    assert len(asked) == 1
+def test_a_training_gives_the_same_bits_with_and_without_it(digits, calls, monkeypatch):
+    few = {name: array[:120] for name, array in digits.items()}
 
+    def run():
+        seed(1)
+        net = VAE(n_hidden=16)
+        train(net, *mnist_iterators(few, batch_size=1), epochs=1, progress=False)
+        return b"".join(array.tobytes() for array in parameters(net))
 
-def test_a_training_gives_the_same_bits_with_and_without_it(tmp_path, digits, calls, monkeypatch):
-    """Also one that is begun with it and goes on without it."""
-    few = {name: array[:80] for name, array in digits.items()}
-
-    def run(first, second):
-        """Train for an epoch, and another one resumed; return the bytes of the checkpoint."""
-        path, net = tmp_path / "checkpoint", VAE(n_hidden=16)
-
-        @AfterEpoch
-        def keep(training):
-            history = training.history._replace(seconds=[0.0] * training.epoch)
-            save_checkpoint(path, net, training.state._replace(history=history))
-
-        for epochs, loop in ((1, first), (2, second)):
-            with monkeypatch.context() as patch:
-                if not loop:
-                    without_loop(patch)
-                seed(1)
-                iterators = mnist_iterators(few, batch_size=1)
-                start = load_checkpoint(path, net)[0] if epochs == 2 else None
-                options = {"progress": False, "seed": 1, "start": start}
-                train(net, *iterators, epochs, **options, callbacks=[keep])
-        return load_arrays(path)
-
-    def load_arrays(path):
-        with np.load(path) as arrays:
-            return {name: arrays[name].tobytes() for name in arrays if "seconds" not in name}
-
-    whole = run(True, True)
-    assert len(calls) == (160 - COMPILE_AFTER) * 8
-    for first, second in ((True, False), (False, False)):
-        assert run(first, second) == whole
+    ours = run()
+    assert len(calls) == (120 - COMPILE_AFTER) * 8
+    without_loop(monkeypatch)
+    assert run() == ours
 
 
 def test_arrays_that_are_replaced_are_followed_and_the_optimizer_can_be_pickled(calls):
     updater = mx.optimizer.get_updater(Adam(begin_num_update=COMPILE_AFTER))
-    weights = [mx.nd.ones((2, 2)) for _ in range(2)]
-    for weight in weights:
+    for _ in range(2):
+        weight = mx.nd.ones((2, 2))
         updater(0, mx.nd.ones((2, 2)), weight)
         assert (weight < 1).asnumpy().all()
     assert len(calls) == 2
