@@ -1,10 +1,8 @@
 """MNIST is fetched whole or not at all, from mirrors on this machine."""
 
-import contextlib
 import gzip
 import hashlib
 import http.server
-import socket
 import threading
 
 import pytest
@@ -33,7 +31,7 @@ class Mirror(http.server.ThreadingHTTPServer):
 
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}/"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
 
 @pytest.fixture
@@ -75,10 +73,13 @@ def packed(contents, monkeypatch):
     return files
 
 
-def test_download_fills_mxnets_cache(mirror, cache, packed, terminal):
+def test_download_fills_mxnets_cache_and_other_things_stay(mirror, cache, packed, terminal):
+    cache.mkdir(parents=True)
+    (cache / "notes.txt").write_text("mine")
+    (cache / min(packed)).write_bytes(packed[min(packed)])  # of a download that was cut off
     mirror(packed)
     assert load_mnist()["test_label"][0] == 9
-    assert sorted(path.name for path in cache.iterdir()) == sorted(packed)
+    assert {path.name for path in cache.iterdir()} == {*packed, "notes.txt"}
     out, err = terminal.readouterr()
     assert out == ""
     assert "MNIST from" in err  # the bar
@@ -86,35 +87,14 @@ def test_download_fills_mxnets_cache(mirror, cache, packed, terminal):
     assert load_mnist()["test_label"][0] == 9
 
 
-def test_a_download_that_was_cut_off_is_repeated_and_other_things_stay(mirror, cache, packed):
-    cache.mkdir(parents=True)
-    (cache / "notes.txt").write_text("mine")
-    mirror(packed)
-    load_mnist()
-    for name in sorted(packed)[:2]:
-        (cache / name).unlink()
-    load_mnist()
-    assert {path.name for path in cache.iterdir()} == {*packed, "notes.txt"}
-
-
 @pytest.mark.parametrize(
     ("choose", "status", "reason"),
     [
-        (lambda packed: {}, 200, "answered 404 Not Found"),
         (lambda packed: packed, 500, "answered 500 Internal Server Error"),
-        (
-            lambda packed: dict.fromkeys(packed, b"<html>Log in to this network</html>"),
-            200,
-            "another checksum",
-        ),
+        (lambda packed: dict.fromkeys(packed, b"<html>Log in</html>"), 200, "another checksum"),
         (lambda packed: dict(list(packed.items())[:1]), 200, "answered 404 Not Found"),
-        (
-            lambda packed: dict.fromkeys(packed, bytes(2 * download.DOWNLOAD_BYTES)),
-            200,
-            "another checksum",
-        ),
     ],
-    ids=["nothing", "error", "login", "one", "endless"],
+    ids=["error", "login", "one"],
 )
 def test_a_failed_download_leaves_nothing_behind(
     mirror, cache, packed, monkeypatch, choose, status, reason
@@ -144,55 +124,27 @@ def test_a_network_that_refuses_raises_at_once(cache):
     assert not left_in(cache)
 
 
-HEAD = b"HTTP/1.0 200 OK\r\nContent-Length: 99\r\n\r\n"
-
-
-@pytest.mark.parametrize("answer", [b"", HEAD + b"abc"])
-def test_a_network_that_never_goes_on_is_given_up(cache, monkeypatch, answer):
-    def serve():
-        with contextlib.suppress(OSError):  # it is closed
-            while True:
-                connections.append(server.accept()[0])  # kept, so that they stay open
-                connections[-1].sendall(answer)
-
-    connections = []
-    monkeypatch.delenv("MXNET_GLUON_REPO")
-    monkeypatch.setattr(download, "PATIENCE", 0.4)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        monkeypatch.setattr(download, "MIRRORS", [url, url])
-        threading.Thread(target=serve, daemon=True).start()
-        with pytest.raises(MNISTUnavailableError, match="could not be reached in time"):
-            load_mnist()
-    assert not left_in(cache)
-
-
 def test_the_patience_is_shared_among_the_mirrors_and_is_for_each_byte(cache, monkeypatch):
     given = []
 
     def fail(session, url, timeout, **options):
         given.append(timeout)  # of requests: seconds without a byte
-        raise requests.ConnectionError
+        raise requests.ReadTimeout
 
     monkeypatch.setattr(requests.Session, "get", fail)
     monkeypatch.delenv("MXNET_GLUON_REPO")
-    with pytest.raises(MNISTUnavailableError, match="could not be reached"):
+    with pytest.raises(MNISTUnavailableError, match="could not be reached in time"):
         load_mnist()
     assert given == [download.PATIENCE / len(download.MIRRORS)] * len(download.MIRRORS)
     assert download.PATIENCE < 20
 
 
-def test_a_full_disk_is_not_taken_for_the_network(mirror, cache, packed, monkeypatch, tmp_path):
+def test_a_full_disk_is_not_taken_for_the_network(mirror, cache, packed, monkeypatch):
     def fail(*args):
         raise OSError(28, "No space left on device")
 
     mirror(packed)
-    with monkeypatch.context() as patch:
-        patch.setattr("vae_gluon._files.os.replace", fail)
-        with pytest.raises(MNISTUnavailableError, match=r"downloaded: \[Errno 28\] No space left"):
-            load_mnist()
-    assert not left_in(cache)
-    (tmp_path / "file").write_text("in the place of the cache")
-    monkeypatch.setenv("MXNET_HOME", str(tmp_path / "file"))
-    with pytest.raises(MNISTUnavailableError, match=r"not be downloaded: \[Errno \d+\] .*file"):
+    monkeypatch.setattr("vae_gluon._files.os.replace", fail)
+    with pytest.raises(MNISTUnavailableError, match=r"downloaded: \[Errno 28\] No space left"):
         load_mnist()
+    assert not left_in(cache)
