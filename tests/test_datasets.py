@@ -1,5 +1,7 @@
 """Data sets by name or by path: what is loaded, what it is called, what is refused."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,8 +16,7 @@ pytestmark = pytest.mark.usefixtures("few_digits")
 @pytest.fixture
 def mnist(monkeypatch):
     """The digits are now known as MNIST: their checksum."""
-    crc32 = load_dataset("digits").crc32
-    monkeypatch.setitem(datasets.CHECKSUMS, crc32, "mnist")
+    monkeypatch.setitem(datasets.CHECKSUMS, load_dataset("digits").crc32, "mnist")
 
 
 def keras_file(folder, digits):
@@ -49,25 +50,22 @@ def test_other_images_are_named_after_their_folder(digits_folder, monkeypatch):
 def test_a_folder_of_keras_is_a_data_set_of_its_own_name(
     tmp_path, digits, monkeypatch, no_pictures
 ):
-    folder = keras_file(tmp_path / "shapes", digits)
+    keras_file(tmp_path / "shapes", digits)
     monkeypatch.setenv("HOME", str(tmp_path))
-    for path in (folder, "~/shapes"):
-        assert load_dataset(path=path).name == "shapes"
+    assert load_dataset(path="~/shapes").name == "shapes"
     monkeypatch.chdir(tmp_path)
-    words = ["train", "--data-dir", "shapes", "--n-hidden", "8", "--n-layers", "1"]
-    assert cli.main([*words, "--epochs", "1"]) == 0
-    assert cli.main([*words, "--epochs", "2", "--resume"]) == 0
+    words = ["train", "--data-dir", "shapes", "--n-hidden", "8", "--n-layers", "1", "--epochs"]
+    assert cli.main([*words, "1"]) == cli.main([*words, "2", "--resume"]) == 0
     assert len(list((tmp_path / "runs").iterdir())) == 1
 
 
-def test_without_mnist_the_digits_stand_in_and_that_is_said(capsys):
+def test_without_mnist_the_digits_stand_in_and_that_is_said(tmp_path, monkeypatch, capsys):
+    home = str(tmp_path / ("a-long-path-" * 9))
+    monkeypatch.setenv("MXNET_HOME", home)
     assert load_dataset().name == "digits"
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[1].startswith("NOT MNIST")
-    assert max(map(len, lines)) <= 80 or all(" " not in line for line in lines if len(line) > 80)
-    text = " ".join(lines)
-    assert "could not be downloaded" in text
-    assert "t10k-labels-idx1-ubyte" in text  # no name is broken where a line ends
+    text = " ".join(capsys.readouterr().err.splitlines())
+    for part in ("NOT MNIST", "could not be downloaded", home):
+        assert part in text  # no path is broken where a line ends
 
 
 def test_mnist_asked_for_is_not_replaced(capsys):
@@ -76,18 +74,18 @@ def test_mnist_asked_for_is_not_replaced(capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_another_data_set_by_name_is_one_entry(monkeypatch, digits):
-    monkeypatch.setitem(DATASETS, "other", lambda: datasets._digits()._replace(name="other"))
-    assert load_dataset("other").name == "other"
-    assert name_of(datasets.Path("other")) == "own_other"
+def test_another_data_set_by_name_is_one_entry(monkeypatch):
+    other = load_dataset("digits")._replace(name="other")
+    monkeypatch.setitem(DATASETS, "other", lambda: other)
+    assert load_dataset("other") is other
+    assert name_of(Path("other")) == "own_other"
 
 
 @pytest.mark.parametrize("options", [{"size": 8}, {"invert": True}])
-@pytest.mark.parametrize("name", ["mnist", "digits", None])
-def test_options_for_pictures_are_refused_for_others(digits_folder, name, options):
-    path = None if name else digits_folder
-    with pytest.raises(ValueError, match="--size and --invert are for pictures"):
-        load_dataset(name, path, **options)
+def test_options_for_pictures_are_refused_for_others(digits_folder, options):
+    for name, path in (("digits", None), (None, digits_folder)):
+        with pytest.raises(ValueError, match="--size and --invert are for pictures"):
+            load_dataset(name, path, **options)
 
 
 @pytest.mark.parametrize(
@@ -104,24 +102,3 @@ def test_pictures_are_read_as_asked_for(tmp_path):
     dataset = load_dataset(path=tmp_path, size=(8, 6), invert=True)
     assert dataset.arrays["train_data"].shape == (1, 1, 8, 6)
     assert dataset.arrays["train_data"].min() == 1
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--dataset", "mnist", "--data-dir", "own"], "mnist: expected its images in own"),
-        (["--data-dir", "own", "--size", "0x8"], "expected a height and a width such as 48x32"),
-    ],
-)
-def test_words_that_do_not_fit_the_images_are_refused(
-    tmp_path, monkeypatch, capsys, words, message
-):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "own").mkdir()
-    np.savez(tmp_path / "own/mnist.npz", x_train=np.zeros((2, 4, 4)))
-    try:
-        code = cli.main(["train", *words])
-    except SystemExit as end:  # argparse's way
-        code = end.code
-    assert code == 2
-    assert message in capsys.readouterr().err
