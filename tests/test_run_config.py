@@ -9,13 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vae_gluon.training.run_config import (
-    OPTIONS,
-    RunConfig,
-    integer,
-    picture_size,
-    positive,
-)
+from vae_gluon.training.run_config import OPTIONS, RunConfig, integer, positive
 
 PLAIN = RunConfig("mnist", 1)
 
@@ -24,34 +18,25 @@ def changed(**values):
     return dataclasses.replace(PLAIN, **values)
 
 
-# Readers, of words and of JSON
+def reader(name):
+    return OPTIONS[name].metadata["read"]
 
 
-@pytest.mark.parametrize("value", [2, 10, 3.0, True, None, [3], "", 10**400])
-def test_integers_are_read_from_the_least_to_the_most(value):
-    assert [integer(3, 9)(value) for value in ("3", 9)] == [3, 9]
-    with pytest.raises(ValueError, match="expected an integer of at least 3 and at most 9, got "):
-        integer(3, 9)(value)
-
-
-@pytest.mark.parametrize("value", [0, -1.0, math.nan, math.inf, 10**400, True, None])
-def test_numbers_above_zero_are_read(value):
-    assert [positive(value) for value in (1e-300, 1, "2.5")] == [1e-300, 1, 2.5]
-    with pytest.raises(ValueError, match="expected a number above 0, got "):
-        positive(value)
-
-
-@pytest.mark.parametrize("word", ["0", "1.1", "nan"])
-def test_a_decay_is_above_zero_and_at_most_one(word):
-    read = OPTIONS["lr_decay"].metadata["read"]
-    assert [read(word) for word in ("0.5", 1)] == [0.5, 1]
-    with pytest.raises(ValueError, match="expected a number above 0 and up to 1, got "):
-        read(word)
-
-
-@pytest.mark.parametrize(("word", "value"), [("48x32", (48, 32)), ("64", (64, 64)), (None, None)])
-def test_a_size_is_a_height_and_a_width_or_both_in_one(word, value):
-    assert picture_size(word and OPTIONS["size"].metadata["read"](word)) == value
+@pytest.mark.parametrize(
+    ("read", "right", "wrong", "expected"),
+    [
+        (integer(3, 9), {"3": 3, 9: 9}, [2, 10, 3.0, True, None, "", 10**400], "3 and at most 9"),
+        (positive, {1e-300: 1e-300, 1: 1, "2.5": 2.5}, [0, math.nan, math.inf, True], "above 0"),
+        (reader("lr_decay"), {"0.5": 0.5, 1: 1}, ["0", "1.1", "nan", None], "above 0 and up to 1"),
+        (reader("size"), {"48x32": "48x32", "64": "64x64"}, ["0x8", "48x", "100000"], "as 48x32"),
+    ],
+    ids=["integer", "positive", "decay", "size"],
+)
+def test_words_and_json_are_read_or_refused(read, right, wrong, expected):
+    assert [read(value) for value in right] == list(right.values())
+    for value in wrong:
+        with pytest.raises(ValueError, match=f"^expected .*{expected}, got "):
+            read(value)
 
 
 def test_a_config_goes_through_json():
@@ -73,11 +58,11 @@ def test_any_json_is_a_config_or_a_value_error(content):
     assert config.dataset == str(content["dataset"])
 
 
-# The default folder
-
-
-def test_the_default_folder_of_the_tutorials_run_is_named_after_data_net_and_seed():
+def test_the_default_folder_is_named_after_data_net_seed_and_the_options_given():
     assert PLAIN.default_folder == Path("runs/mnist_vae_gluon_2d2l400h_seed1")
+    config = changed(arch="conv", lr=0.0001, batch_size=50, shuffle=True)
+    name = "mnist_vae_gluon_2dconv400h_seed1_batch_size50_lr0.0001_shuffle"
+    assert config.default_folder == Path("runs", name)
 
 
 @pytest.mark.parametrize("name", sorted(OPTIONS.keys() - {"n_layers"}))
@@ -87,25 +72,11 @@ def test_the_default_folder_tells_runs_apart_by_each_option_that_is_fixed(name):
     assert (other.default_folder != PLAIN.default_folder) == (name in PLAIN.fixed())
 
 
-def test_options_are_in_the_name_of_the_default_folder():
-    config = changed(lr=0.0001, batch_size=50, shuffle=True)
-    name = "mnist_vae_gluon_2d2l400h_seed1_batch_size50_lr0.0001_shuffle"
-    assert config.default_folder == Path("runs", name)
-
-
-# The net
-
-
-def test_dense_layers_are_as_many_and_as_wide_as_the_config_says():
-    net = changed(n_hidden=16, n_latent=3, n_layers=3).make_net()
-    assert [layer.weight.shape for layer in net.encoder] == [(16, 784), (16, 16), (16, 16), (6, 16)]
-    assert [layer.weight.shape for layer in net.decoder] == [(16, 3), (16, 16), (16, 16), (784, 16)]
+def test_layers_are_as_many_and_as_wide_as_the_config_says():
+    net = changed(n_hidden=16, n_latent=3, n_layers=2).make_net()
+    assert [layer.weight.shape for layer in net.encoder] == [(16, 784), (16, 16), (6, 16)]
+    assert [layer.weight.shape for layer in net.decoder] == [(16, 3), (16, 16), (784, 16)]
     net = changed(arch="conv", n_hidden=16, n_latent=3).make_net()
     assert net.encoder[-1].weight.shape == (6, 16)
     assert net.decoder[0].weight.shape == (16, 3)
     assert net.n_latent == 3
-
-
-def test_names_are_those_of_the_tutorials_files():
-    assert PLAIN.net_name == "vae_gluon_2d2l400h"
-    assert changed(arch="conv").net_name == "vae_gluon_2dconv400h"
