@@ -2,7 +2,6 @@
 
 import mxnet as mx
 import numpy as np
-import pytest
 from mxnet import autograd, nd
 from scipy import stats
 
@@ -45,11 +44,3 @@ def test_noise_is_the_stream_of_the_tutorials_random_normal():
     mx.random.seed(7)
     z = GaussianSampler()(nd.zeros((100, 2)), nd.zeros((100, 2))).asnumpy()
     np.testing.assert_array_equal(z, expected)
-
-
-@pytest.mark.parametrize("hybridize", [False, True])
-def test_any_number_of_rows(hybridize):
-    sampler = GaussianSampler()
-    sampler.hybridize(hybridize)
-    for n in (4, 1, 9):
-        assert sampler(nd.zeros((n, 2)), nd.zeros((n, 2))).shape == (n, 2)
