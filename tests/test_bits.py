@@ -30,13 +30,6 @@ VAL_LOSSES = [510.92867114257814, 372.91191156005857]
 DIGEST = "b3c50f7be3c3fc6e29840ccce607329425dbeb8f6d939eeab2eb8f9f9cc32cdf"  # of the parameters
 
 
-def has_avx2():
-    try:
-        return " avx2 " in Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-
-
 def test_two_epochs_give_the_figures_that_every_python_and_numpy_gives():
     output = subprocess.run(
         [sys.executable, "-c", TRAIN],
@@ -46,7 +39,8 @@ def test_two_epochs_give_the_figures_that_every_python_and_numpy_gives():
         text=True,
     ).stdout
     train, val, digest = json.loads(output)
-    if has_avx2():
+    cpu = Path("/proc/cpuinfo")
+    if cpu.is_file() and " avx2 " in cpu.read_text():
         assert (train, val, digest) == (TRAIN_LOSSES, VAL_LOSSES, DIGEST)
     else:  # in single precision
         assert train + val == pytest.approx(TRAIN_LOSSES + VAL_LOSSES, rel=1e-6)
