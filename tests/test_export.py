@@ -3,7 +3,6 @@
 import errno
 import re
 import shutil
-import subprocess
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +31,6 @@ from vae_gluon.plotting import tile
 onnx = pytest.importorskip("onnx", reason="needs the extra onnx")
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
 
-AXES = ("mean", "max", "norm")  # operators over axes
 CLOSE = 1e-5  # single precision, in other orders of addition
 
 
@@ -44,11 +42,7 @@ def convolutional():
     return VAE(n_latent=5, encoder=conv_encoder(5, 40), decoder=conv_decoder(5, 40))
 
 
-def linear():
-    return VAE(n_latent=2, n_layers=0)
-
-
-@pytest.fixture(params=[dense, convolutional, linear])
+@pytest.fixture(params=[dense, convolutional])
 def net(request):
     net = request.param()
     seed(2)
@@ -104,40 +98,17 @@ def test_onnxruntime_and_a_symbol_block_give_what_gluon_gives(net, part, tmp_pat
     assert capfd.readouterr() == ("", "")
 
     model = onnx.load(str(tmp_path / "a.onnx"))
-    onnx.checker.check_model(model, full_check=True)
     assert [entry.version for entry in model.opset_import] == [13]
     assert model.ir_version == 7  # that of ONNX 1.8, which brought opset 13
-    assert model.producer_name == "vae_gluon"
     used = {name for node in model.graph.node for name in node.input}
     assert {value.name for value in model.graph.initializer} <= used
-
-
-@imports_warns
-def test_statistics_of_batches_are_exported_too(tmp_path):
-    encoder = conv_encoder(2, 8)
-    encoder.add(gluon.nn.BatchNorm(in_channels=4))
-    net = VAE(n_latent=2, encoder=encoder)
-    net.initialize()
-    with mx.autograd.train_mode():
-        encoder(nd.random.uniform(shape=(50, 784)))
-    inputs, expected = given(net, "encoder", 3)
-    files = export_symbol(net, tmp_path / "a", "encoder").files
-    kinds = {name.split(".")[-1]: name[:4] for name in nd.load(str(files[1]))}
-    assert kinds["running_mean"] == kinds["running_var"] == "aux:"  # as MXNet reads them
-    assert kinds["gamma"] == kinds["weight"] == "arg:"
-    block = gluon.SymbolBlock.imports(str(files[0]), ["x"], str(files[1]))
-    lv = block(nd.array(inputs["x"]))[1].asnumpy()
-    np.testing.assert_array_equal(lv, expected["lv"].asnumpy())
-    export_onnx(net, tmp_path / "a.onnx", "encoder")
-    session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"))
-    np.testing.assert_allclose(session.run(["lv"], inputs)[0], expected["lv"].asnumpy(), atol=CLOSE)
 
 
 @pytest.mark.parametrize("export", [export_onnx, export_symbol])
 def test_what_cannot_be_exported_raises_and_writes_nothing(export, tmp_path):
     with pytest.raises(ValueError, match="VAE has no parameters yet"):
         export(VAE(), tmp_path / "a")
-    net = linear()
+    net = dense()
     net.initialize()
     with pytest.raises(ValueError, match="part: expected one of encoder, decoder, vae, got 'loss'"):
         export(net, tmp_path / "a", "loss")
@@ -146,56 +117,20 @@ def test_what_cannot_be_exported_raises_and_writes_nothing(export, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_an_export_that_fails_keeps_both_older_files(tmp_path, monkeypatch):
+def test_an_export_that_fails_keeps_both_older_files(net, tmp_path, monkeypatch):
     def fail(path, content):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    export_symbol(linear_net(), tmp_path / "a")
-    before = contents(tmp_path)
-    net = dense()
-    net.initialize()
+    def contents():
+        return {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    export_symbol(net, tmp_path / "a")
+    before = contents()
+    net.initialize(force_reinit=True)
     monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(OSError, match=r"No space left on device: '.*a-.*'$"):
         export_symbol(net, tmp_path / "a")
-    assert contents(tmp_path) == before
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def linear_net():
-    net = linear()
-    net.initialize()
-    return net
-
-
-class Shifted(gluon.HybridBlock):
-    """An encoder with a parameter of any name."""
-
-    def __init__(self, name):
-        super().__init__(prefix="")
-        self.shift = self.params.get(name, shape=(1, 4), init=mx.init.Constant(0.3))
-        self.dense = gluon.nn.Dense(4, in_units=784, prefix="dense_")
-
-    def hybrid_forward(self, F, x, shift):
-        return F.broadcast_add(self.dense(x), shift)
-
-
-@imports_warns
-@pytest.mark.parametrize("name", ["x", "mu"])
-def test_a_parameter_may_have_the_name_of_an_input_or_output(name, tmp_path):
-    net = VAE(n_latent=2, encoder=Shifted(name))
-    net.initialize(mx.init.Xavier())
-    inputs, expected = given(net, "vae", 3)
-    export_onnx(net, tmp_path / "a.onnx")
-    session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"))
-    files = export_symbol(net, tmp_path / "a").files
-    block = gluon.SymbolBlock.imports(str(files[0]), list(inputs), str(files[1]))
-    symbols = [array.asnumpy() for array in block(*map(nd.array, inputs.values()))]
-    for results in (session.run(list(expected), inputs), symbols):
-        for result, array in zip(results, expected.values()):
-            np.testing.assert_allclose(result, array.asnumpy(), rtol=CLOSE, atol=CLOSE)
+    assert contents() == before
 
 
 def with_layers(*layers):
@@ -203,7 +138,6 @@ def with_layers(*layers):
     encoder = gluon.nn.HybridSequential(prefix="encoder")
     encoder.add(gluon.nn.Dense(8, in_units=784), *layers, gluon.nn.Dense(4, in_units=8))
     net = VAE(n_latent=2, encoder=encoder)
-    seed(2)
     net.initialize(mx.init.Xavier(magnitude=6))
     return net
 
@@ -213,30 +147,39 @@ def less(name, **options):
     return gluon.nn.HybridLambda(lambda F, h: F.broadcast_sub(h, getattr(F, name)(h, **options)))
 
 
-@pytest.mark.parametrize(
-    "layer",
-    [gluon.nn.LayerNorm(in_channels=8), *(less(name, axis=1, keepdims=True) for name in AXES)],
-    ids=["LayerNorm", *AXES],
-)
-def test_layers_over_axes_are_exported(layer, tmp_path):
-    """Their operators take the axes as an attribute up to opset 13, and as an input since."""
+BATCH_NORM = gluon.nn.BatchNorm(in_channels=8)  # whose statistics are exported too
+LAYER_NORM = gluon.nn.LayerNorm(in_channels=8)
+OVER_AXES = (less(name, axis=1, keepdims=True) for name in ("mean", "max", "norm"))
+
+
+@imports_warns
+@pytest.mark.parametrize("layer", [BATCH_NORM, LAYER_NORM, *OVER_AXES])
+def test_other_layers_are_exported(layer, tmp_path):
+    """Operators take axes as an attribute up to opset 13, and as an input since."""
     net = with_layers(layer)
+    with mx.autograd.train_mode():
+        net.encoder(nd.random.uniform(shape=(50, 784)))
     inputs, expected = given(net, "encoder", 3)
+    files = export_symbol(net, tmp_path / "a", "encoder").files
+    kinds = {name.split(".")[-1]: name[:4] for name in nd.load(str(files[1]))}
+    assert kinds.get("running_mean", "aux:") == "aux:"  # as MXNet reads them
+    assert kinds["weight"] == kinds.get("gamma", "arg:") == "arg:"
+    block = gluon.SymbolBlock.imports(str(files[0]), ["x"], str(files[1]))
+    lv = block(nd.array(inputs["x"]))[1].asnumpy()
+    np.testing.assert_array_equal(lv, expected["lv"].asnumpy())
     export_onnx(net, tmp_path / "a.onnx", "encoder")
     session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"))
-    np.testing.assert_allclose(session.run(["lv"], inputs)[0], expected["lv"].asnumpy(), atol=CLOSE)
+    np.testing.assert_allclose(session.run(["lv"], inputs)[0], lv, atol=CLOSE)
 
 
 def test_onnx_is_left_as_it_was(tmp_path):
     before = dict(vars(onnx)), dict(vars(onnx.checker))
-    export_onnx(with_layers(), tmp_path / "a.onnx")
     message = "this net as ONNX: No conversion function registered for op type gamma"
     with pytest.raises(ValueError, match=message):
-        export_onnx(with_layers(gluon.nn.HybridLambda("gamma")), tmp_path / "b.onnx")
-    assert not (tmp_path / "b.onnx").exists()
-    nets = [with_layers() for _ in range(4)]
-    paths = [tmp_path / f"{i}.onnx" for i in range(4)]
-    with ThreadPoolExecutor(4) as pool:
+        export_onnx(with_layers(gluon.nn.HybridLambda("gamma")), tmp_path / "a.onnx")
+    assert not list(tmp_path.iterdir())
+    nets, paths = (with_layers(), with_layers()), (tmp_path / "b.onnx", tmp_path / "c.onnx")
+    with ThreadPoolExecutor(2) as pool:
         list(pool.map(export_onnx, nets, paths))
     assert (dict(vars(onnx)), dict(vars(onnx.checker))) == before
 
@@ -263,20 +206,18 @@ def test_the_command_exports_a_run(finished, tmp_path, capsys, monkeypatch):
 PAGE = Path(__file__).parent.parent / "docs" / "without_mxnet.md"
 
 
-def test_the_page_draws_the_latent_plane_without_mxnet(tmp_path, strict):
+def test_the_page_draws_the_latent_plane_without_mxnet(tmp_path, monkeypatch):
     net = VAE(n_hidden=50)
-    seed(2)
     net.initialize(mx.init.Xavier(magnitude=6))
     export_onnx(net, tmp_path / "decoder.onnx", "decoder")
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
-    code = f"import sys; sys.modules['mxnet'] = None\n{code}"
-    done = subprocess.run(
-        [sys.executable, *strict, "-c", code], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     upwards = decode(net, ndtri_grid(20)).reshape(20, 20, 784)[::-1]
     canvas = tile(upwards.reshape(400, 784), 20)
     plt.imsave(tmp_path / "gluon.png", canvas, cmap="Greys", vmin=0, vmax=1)
-    ours, theirs = (plt.imread(tmp_path / name) for name in ("gluon.png", "scan.png"))
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    for name in ("mxnet", "vae_gluon"):
+        monkeypatch.setitem(sys.modules, name, None)
+    exec(code, {})
+    ours, theirs = plt.imread("gluon.png"), plt.imread("scan.png")
     # One step of grey, where single precision rounds to the other side.
     np.testing.assert_allclose(ours, theirs, atol=1.01 / 255)
