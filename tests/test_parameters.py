@@ -13,7 +13,6 @@ from mxnet import gluon, nd
 
 from vae_gluon import VAE
 from vae_gluon.model import (
-    check_arrays,
     check_parameters,
     named_parameters,
     parameter_arrays,
@@ -37,7 +36,7 @@ def saved(net, tmp_path):
 
 def small_file(folder):
     path = folder / "small.params"
-    nd.save(str(path), {"a.weight": nd.arange(6).reshape((2, 3)), "a.bias": nd.ones((2,))})
+    nd.save(str(path), {"a.wide": nd.arange(6).reshape((2, 3)), "a.bias": nd.ones((2,))})
     return path
 
 
@@ -62,54 +61,38 @@ def test_arrays_are_those_that_mxnet_reads(tmp_path):
     ("cut", "message"),
     [
         (lambda data: b"", "expected the magic number 0x112, got 0x0"),
-        (lambda data: b"PK" + data[2:], "expected the magic number 0x112, got 0x4b50"),
         (lambda data: data[:-1], "expected 6 bytes, got its end after 5"),
         (lambda data: data + b"\0", "2 arrays, each with one name, then the end"),
         (lambda data: data[:28] + b"\1" + data[29:], "got storage type 1"),
         (lambda data: data[:32] + struct.pack("<i", 33) + data[36:], "1 to 32 dim.* 33 dimensions"),
         (lambda data: data[:36] + struct.pack("<q", -2) + data[44:], "expected an array of num"),
         (lambda data: data[:60] + b"\x63" + data[61:], "type 99"),
-        (lambda data: data.replace(b"a.weight", b"a.w\xffight"), "invalid start byte"),
-        (lambda data: data.replace(b"weight", b"bias\0\0"), "2 arrays, each with one name, then"),
+        (lambda data: data.replace(b"a.wide", b"a.w\xffde"), "invalid start byte"),
+        (lambda data: data.replace(b"wide", b"bias"), "2 arrays, each with one name, then"),
+        (lambda data: data.replace(b"wide", b"wid\0"), "2 arrays, each with one name, then"),
+        # What they claim to hold sets no memory aside.
+        (lambda data: data[:16] + struct.pack("<Q", 10**9) + data[24:], "got storage type"),
+        (lambda data: data[:32] + struct.pack("<i", 2**30) + data[36:], "1073741824 dimensions"),
+        (
+            lambda data: data[:36] + struct.pack("<qq", 2**40, 2**20) + data[52:],
+            "expected .* bytes",
+        ),
+        (lambda data: data[:-14] + struct.pack("<Q", 2**40) + data[-6:], "bytes, got its"),
     ],
 )
 def test_a_file_that_is_none_gets_its_reason(tmp_path, net, cut, message):
     path = small_file(tmp_path)
     path.write_bytes(cut(path.read_bytes()))
     for read in (read_parameters, net.load_parameters):
-        with pytest.raises(
-            ValueError, match=f"{path} is not a parameter file of MXNet: .*{message}"
-        ):
+        with at_most(megabytes=1), pytest.raises(ValueError, match=message) as error:
             read(path)
+        assert str(error.value).startswith(f"{path} is not a parameter file of MXNet: ")
 
 
-def test_names_must_be_there_and_be_different(tmp_path):
+def test_names_must_be_there(tmp_path):
     path = tmp_path / "list.params"
     nd.save(str(path), [nd.ones((2,))])
     with pytest.raises(ValueError, match="expected 1 arrays, each with one name"):
-        read_parameters(path)
-    nd.save(str(path), {"a.b": nd.ones((2,)), "a.c": nd.ones((2,))})
-    path.write_bytes(path.read_bytes().replace(b"a.c", b"a.b"))
-    with pytest.raises(ValueError, match="expected 2 arrays, each with one name"):
-        read_parameters(path)
-
-
-@pytest.mark.parametrize(
-    ("place", "claim"),
-    [
-        (16, struct.pack("<Q", 10**9)),  # arrays
-        (32, struct.pack("<i", 2**30)),  # dimensions
-        (36, struct.pack("<qq", 2**40, 2**20)),  # a shape
-        (-14, struct.pack("<Q", 2**40)),  # the length of a name
-    ],
-)
-def test_claims_set_no_memory_aside(tmp_path, place, claim):
-    path = small_file(tmp_path)
-    data = bytearray(path.read_bytes())
-    place %= len(data)
-    data[place : place + len(claim)] = claim
-    path.write_bytes(data)
-    with at_most(megabytes=1), pytest.raises(ValueError, match="not a parameter file"):
         read_parameters(path)
 
 
@@ -128,13 +111,6 @@ def test_a_damaged_file_is_refused_or_read_as_mxnet_reads_it(tmp_path_factory, d
 
 
 LAST = "decoder.1.bias"  # what loads last
-
-
-def test_names_are_listed_up_to_three():
-    arrays = dict.fromkeys("abcd", np.ones(3, "float32"))
-    expected = dict.fromkeys(["x"], ((3,), np.dtype("float32")))
-    with pytest.raises(ValueError, match=r"^file: expected x, got 'a', 'b', 'c' and 1 more$"):
-        check_arrays("file", arrays, expected)
 
 
 # Parameters that two blocks share
@@ -175,24 +151,19 @@ def test_shared_parameters_are_written_once_and_set_everywhere(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("name", "array", "message"),
     [
-        ({LAST: np.zeros((784, 1), "f4")}, r"expected \(784,\) float32, got \(784, 1\) float32"),
-        ({LAST: np.zeros(784)}, r"expected \(784,\) float32, got \(784,\) float64"),
-        ({LAST: np.full(784, np.nan, "f4")}, "expected finite numbers, got nan"),
-        ({LAST: np.full(784, -np.inf, "f4")}, "expected finite numbers, got -inf"),
-        (
-            {LAST: None, "decoder.1.bisa": np.zeros(784)},
-            "expected decoder.1.bias, got ",
-        ),
+        (LAST, np.zeros((784, 1), "f4"), r"expected \(784,\) float32, got \(784, 1\) float32"),
+        (LAST, np.zeros(784), r"expected \(784,\) float32, got \(784,\) float64"),
+        (LAST, np.full(784, np.nan, "f4"), "expected finite numbers, got nan"),
+        ("decoder.1.bisa", np.zeros(784), "expected no other arrays, got 'decoder.1.bisa'"),
     ],
-    ids=["longer shape", "type", "nan", "-inf", "name"],
+    ids=["longer shape", "type", "nan", "name"],
 )
-def test_arrays_that_do_not_fit_are_named_in_the_error_and_the_net_stays(saved, changes, message):
-    arrays = {**nd.load(str(saved))}
-    for name, array in changes.items():
-        arrays[name] = None if array is None else nd.array(array, dtype=array.dtype)
-    nd.save(str(saved), {name: array for name, array in arrays.items() if array is not None})
+def test_arrays_that_do_not_fit_are_named_in_the_error_and_the_net_stays(
+    saved, name, array, message
+):
+    nd.save(str(saved), {**nd.load(str(saved)), name: nd.array(array, dtype=array.dtype)})
     net = VAE(n_hidden=32)
     net.initialize(mx.init.Xavier())
     before = values(net)
