@@ -78,16 +78,8 @@ def fashion(names):
     assert sorted(shown) == sorted(names["names"])
 
 
-CHECKS = {
-    "A conditional VAE": conditional,
-    "A Gaussian likelihood": gaussian,
-    "Free bits": free_bits,
-    "Cyclical annealing": cyclical,
-    "Your own schedule": schedule,
-    "TensorBoard": tensorboard,
-    "t-SNE of the codes": t_sne,
-    "Fashion-MNIST": fashion,
-}
+# In the order of the page.
+CHECKS = [conditional, gaussian, free_bits, cyclical, schedule, tensorboard, t_sne, fashion]
 
 
 class Writer:
@@ -96,8 +88,8 @@ class Writer:
     def __init__(self, logdir):
         self.written = []
 
-    def add_scalar(self, tag, scalar_value, global_step):
-        self.written.append((tag, scalar_value, global_step))
+    def add_scalar(self, *number):
+        self.written.append(number)
 
     def close(self):
         pass
@@ -127,15 +119,16 @@ def _kitchen(monkeypatch, tmp_path, digits_folder):
 
 
 @pytest.mark.usefixtures("_kitchen")
-@pytest.mark.parametrize("recipe", CHECKS)
-def test_a_recipe_does_what_it_is_for(recipe, digits):
+@pytest.mark.parametrize(("recipe", "check"), [*zip(CODE, CHECKS)], ids=CODE)
+def test_a_recipe_does_what_it_is_for(recipe, check, digits):
     train_iter, test_iter = mnist_iterators(digits)
     names = {"mnist": digits, "train_iter": train_iter, "test_iter": test_iter}
     for block in CODE[recipe]:
         exec(re.sub(r"epochs=(\d)0", r"epochs=\1", block), names)
-    CHECKS[recipe](names)
+    check(names)
 
 
 def test_each_recipe_is_tested_named_in_the_table_and_short():
-    assert list(CODE) == list(CHECKS) == re.findall(r"^\| \[(.*?)\]", PAGE, re.MULTILINE)
+    assert len(CODE) == len(CHECKS)
+    assert list(CODE) == re.findall(r"^\| \[(.*?)\]", PAGE, re.MULTILINE)
     assert max(block.count("\n") for blocks in CODE.values() for block in blocks) <= 40
