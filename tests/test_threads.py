@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from vae_gluon.mxnet_today import threads
@@ -38,7 +37,6 @@ def test_hardware_threads_of_one_core_that_the_process_may_use_count_once(machin
 @pytest.mark.parametrize(
     ("files", "cores"),
     [
-        ({"/sys/fs/cgroup/cpu.max": "300000 100000"}, 3),
         ({"/sys/fs/cgroup/cpu.max": "250000 100000"}, 2),
         ({"/sys/fs/cgroup/cpu.max": "50000 100000"}, 1),
         ({"/sys/fs/cgroup/cpu.max": "max 100000"}, 4),
@@ -69,11 +67,10 @@ def test_system_that_does_not_tell_is_left_to_mxnet(monkeypatch):
     assert load_mxnet() is None
 
 
-# What becomes of it in a fresh process: how many threads it has after it has computed, which of
-# all but those of OpenMP are there in each case, and what libgomp, which has them, says of itself.
-
+# In a fresh process: how many threads it has after it has computed, of which all but OpenMP's are
+# there in each case; the settings that are left behind; how many turns libgomp spins.
 COUNT = """
-import os, mxnet as mx, numpy as np
+import os, vae_gluon, mxnet as mx, numpy as np
 x = mx.nd.array(np.ones((1000, 1000), np.float32))
 mx.nd.FullyConnected(x, x, num_hidden=1000, no_bias=True).wait_to_read()
 names = ("MXNET_OMP_MAX_THREADS", "GOMP_SPINCOUNT")
@@ -81,11 +78,10 @@ print(len(os.listdir("/proc/self/task")), *map(os.environ.get, names))
 """
 
 
-def count(first="import vae_gluon;", **environment):
-    """Return the threads, the settings that are left behind, and how many turns libgomp spins."""
+def count(**environment):
     keep = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_", "MXNET_"))}
     done = subprocess.run(
-        [sys.executable, "-c", first + COUNT],
+        [sys.executable, "-c", COUNT],
         env=keep | {"OPENBLAS_NUM_THREADS": "1", "OMP_DISPLAY_ENV": "verbose"} | environment,
         check=True,
         capture_output=True,
@@ -111,15 +107,6 @@ def test_mxnets_own_number_and_a_policy_of_waiting_stand():
     single, *_ = count(OMP_NUM_THREADS="1")
     told = count(MXNET_OMP_MAX_THREADS="1", OMP_WAIT_POLICY="PASSIVE")
     assert told == (single, ["1", "None"], "0")
-
-
-@linux
-@pytest.mark.skipif(
-    np.lib.NumpyVersion(np.__version__) >= "1.24.0",
-    reason="mxnet cannot be imported before: old_names",
-)
-def test_mxnet_imported_first_keeps_its_own_number():
-    assert count("import mxnet, vae_gluon;") == count("import mxnet;")
 
 
 def test_it_says_when_mxnet_was_imported_too_early(machine, monkeypatch):
