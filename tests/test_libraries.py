@@ -32,7 +32,6 @@ def machine(monkeypatch):
     ("kind", "told"),
     [
         ({"libc": ""}, "this is Linux on x86_64 with another C library"),  # Alpine, older Pythons
-        ({"libc": "musl"}, "this is Linux on x86_64 with musl"),
         ({"processor": "riscv64"}, "this is Linux on riscv64 with glibc"),
         ({"system": "Darwin", "processor": "arm64", "libc": ""}, "this is Darwin on arm64"),
         ({"system": "Darwin", "libc": ""}, ""),
@@ -72,7 +71,7 @@ def test_missing_libraries_are_named_with_the_commands_that_install_them(
 
 @pytest.fixture
 def arm(machine, monkeypatch, tmp_path):
-    """A machine with everything that MXNet needs on ARM, and the folder of MXNet there."""
+    """The folder of MXNet on a machine with everything that MXNet needs on ARM."""
     machine(processor="aarch64", has=libraries.LIBRARIES["aarch64"].split())
     monkeypatch.setattr(libraries, "mxnet_folder", lambda: tmp_path)
     monkeypatch.setattr(libraries, "_path_of", "/usr/lib/{}".format)
@@ -80,11 +79,9 @@ def arm(machine, monkeypatch, tmp_path):
 
 
 def test_on_arm_missing_links_are_reported_and_made(arm):
-    assert libraries.missing_libraries().endswith(
-        f"Make them by: {sys.executable} {libraries.__file__}"
-    )
-    dangling = arm / "libastring.so"
-    dangling.symlink_to("/nowhere")
+    make_them = f"Make them by: {sys.executable} {libraries.__file__}"
+    assert libraries.missing_libraries().endswith(make_them)
+    (arm / "libastring.so").symlink_to("/nowhere")
     libraries.main()
     assert {path.name: os.readlink(path) for path in arm.iterdir()} == {
         "libarmpl_lp64_mp.so": "/usr/lib/libopenblas.so.0",
@@ -98,8 +95,6 @@ def test_on_arm_links_are_made_only_when_all_libraries_are_there(arm, machine):
     assert "liblapacke.so.3" in libraries.main()
     assert not list(arm.iterdir())
 
-
-# In a fresh process: what an import says.
 
 FAIL = """
 import sys
