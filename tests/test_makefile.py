@@ -59,32 +59,23 @@ def make(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("interpreters", "chosen"),
-    [
-        ({"python3": "3.8.18", "python3.9": "3.9.18"}, "3.9.18"),
-        ({"python3": "3.15.0", "python3.12": "3.12.1"}, "3.12.1"),
-        ({"python3": "3.9.2", "python3.13": "3.13.3", "python3.11": "3.11.7"}, "3.9.2"),
-    ],
-)
-def test_a_tested_python_is_found(make, tmp_path, interpreters, chosen):
-    done = make({name: python(version) for name, version in interpreters.items()})
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert (tmp_path / "made_by").read_text().strip() == chosen
-
-
-@pytest.mark.parametrize(
     ("interpreters", "words", "chosen", "told"),
     [
+        ({"python3": ["3.8.18"], "python3.9": ["3.9.18"]}, [], "3.9.18", ""),
+        ({"python3": ["3.15.0"], "python3.12": ["3.12.1"]}, [], "3.12.1", ""),
+        ({"python3": ["3.9.2"], "python3.13": ["3.13.3"]}, [], "3.9.2", ""),
         ({"python3": ["3.15.0"]}, [], "3.15.0", "is newer than those that vae_gluon is tested wit"),
         ({"python3": ["3.11.1"], "own-python": ["3.10.9"]}, ["PYTHON=own-python"], "3.10.9", ""),
         ({"python3": ["3.11.1", "exit 1"], "python3.10": ["3.10.2"]}, [], "3.10.2", ""),
     ],
-    ids=["newer", "named", "without venv"],
+    ids=["too old", "tested", "first", "newer", "named", "without venv"],
 )
-def test_another_python_is_tried(make, tmp_path, interpreters, words, chosen, told):
+def test_a_tested_python_is_found_or_another_is_tried(
+    make, tmp_path, interpreters, words, chosen, told
+):
     done = make({name: python(*how) for name, how in interpreters.items()}, *words)
     assert done.returncode == 0, done.stderr
-    assert told in done.stdout
+    assert told in done.stdout if told else not done.stdout
     assert (tmp_path / "made_by").read_text().strip() == chosen
 
 
@@ -100,7 +91,6 @@ def test_older_pythons_are_named(make, tmp_path):
 
 def test_the_error_says_which_pythons_were_looked_for(make):
     assert "Not found: python3 python3.14 python3.13 python3.12 python3.11 " in make({}).stderr
-    assert "Not found: /no/python." in make({}, "PYTHON=/no/python").stderr
 
 
 def test_what_the_system_lacks_is_printed_before_anything_is_made(make, tmp_path):
