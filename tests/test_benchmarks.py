@@ -2,19 +2,16 @@
 
 import sys
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 
 from benchmarks import report
 from benchmarks.__main__ import CONTENDERS, make_task
-from benchmarks.race import busy_loops, race
-
-needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="sets the affinity of processes")
+from benchmarks.race import race
 
 
 @pytest.mark.slow
-@needs_linux
+@pytest.mark.skipif(sys.platform != "linux", reason="sets the affinity of processes")
 def test_a_race_goes_on_without_those_that_fail(digits, capfd, tmp_path):
     names = ["tutorial", "package", "package without numba", "products alone (MXNet)"]
     contenders = {name: CONTENDERS[name] for name in names} | {"nobody": "tutorial:nobody"}
@@ -40,20 +37,6 @@ def test_a_race_goes_on_without_those_that_fail(digits, capfd, tmp_path):
 def test_ratios_are_of_the_rounds():
     median, lower, upper = report.ratios([2, 3, 9, 4, 5], [1, 1, 3, 1, 1])
     assert (lower, median, upper) == (3, 3, 4)
-
-
-@needs_linux
-def test_busy_loops_end_with_the_block():
-    with busy_loops(2, cores=1):
-        assert len(loops_running()) == 2
-    assert loops_running() == []
-
-
-def loops_running():
-    """The busy loops that this process has started and not yet ended."""
-    children = Path("/proc/self/task").glob("*/children")
-    pids = [pid for path in children for pid in path.read_text().split()]
-    return [pid for pid in pids if b"while True" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def test_tables_have_a_row_for_each_number():
