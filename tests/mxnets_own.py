@@ -18,6 +18,7 @@ tests what they import and no longer find: nose, distutils, and names of NumPy's
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import signal
@@ -57,19 +58,11 @@ def main() -> None:
     with ThreadPoolExecutor(2) as both:
         for name in names:
             before, after = both.map(run, (old, today), (name, name))
-            tests = sorted({*before, *after})
-            passed = [
-                [test for test in tests if world.get(test) == "passed"] for world in (before, after)
-            ]
-            print(f"| `{name}` | {len(tests)} | {len(passed[0])} | {len(passed[1])} |", flush=True)
-            worse += [
-                (test, after.get(test, "not collected"))
-                for test in passed[0]
-                if test not in passed[1]
-            ]
+            then, now = ({t for t in world if world[t] == "passed"} for world in (before, after))
+            print(f"| `{name}` | {len({*before, *after})} | {len(then)} | {len(now)} |", flush=True)
+            worse += [f"- {t}: {after.get(t, 'not collected')}" for t in sorted(then - now)]
     print("\nPass in the old environment, and not today:" if worse else "\nAll that passed pass.")
-    for test, why in worse:
-        print(f"- {test}: {why}")
+    print(*worse, sep="\n")
 
 
 def run_file(command: list[str], path: Path, every: int, limit: float) -> dict[str, str]:
@@ -166,30 +159,18 @@ def _nose():
             words = "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
             vars(tools)[words] = getattr(case, name)
 
-    def make_decorator(function):
-        def decorate(new):
-            new.__name__, new.__doc__, new.__module__ = (
-                function.__name__,
-                function.__doc__,
-                function.__module__,
-            )
-            new.__dict__.update(function.__dict__)
-            return new
-
-        return decorate
-
     def raises(*errors):
         def decorate(test):
             def raising(*args, **kwargs):
                 with case.assertRaises(errors):  # noqa: PT027
                     test(*args, **kwargs)
 
-            return make_decorator(test)(raising)
+            return functools.wraps(test)(raising)
 
         return decorate
 
     vars(tools).update(
-        make_decorator=make_decorator,
+        make_decorator=functools.wraps,
         raises=raises,
         ok_=case.assertTrue,
         eq_=case.assertEqual,
