@@ -9,7 +9,7 @@ from mxnet import autograd, gluon, nd
 from mxnet.gluon import nn
 from tutorial import TutorialVAE
 
-from vae_gluon import VAE, Decoder
+from vae_gluon import VAE, Decoder, seed
 
 SIZES = {"n_hidden": 32, "n_latent": 3, "n_layers": 2, "n_output": 784}
 
@@ -179,6 +179,16 @@ def test_the_graph_that_gluon_exports_takes_any_batch_size(net, images, tmp_path
         pairs = [(loss, net(images[:n])), (mu, net.mu), (nd.sigmoid(logits), net.output)]
         for theirs, ours in [*pairs, (kl, net.kl_loss)]:
             np.testing.assert_allclose(theirs.asnumpy(), ours.asnumpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_within_another_graph_the_net_is_its_loss(net, images):
+    loss = net(mx.sym.var("x"))
+    assert loss.infer_shape(x=(12, 784))[1] == [(12,)]
+    parameters = {p.name: p.data() for p in net.collect_params().values()}
+    seed(4)
+    found = loss.eval(ctx=mx.cpu(), x=images, **parameters)[0].asnumpy()
+    seed(4)
+    np.testing.assert_allclose(found, net(images).asnumpy(), rtol=1e-5)
 
 
 @both_ways
