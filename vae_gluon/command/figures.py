@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -111,18 +110,14 @@ def draw_traversals(steps: np.ndarray, folder: Path) -> Path:
 def _write(picture: Picture, folder: Path) -> Path:
     """Draw a picture into the file of its name."""
     path = folder / f"{picture.name}.png"
-    with _standard_style(), replacing(path) as partial_path:
+    # In matplotlib's default style, but with this machine's fonts, for other scripts.
+    fonts: dict[Any, Any] = {name: matplotlib.rcParams[name] for name in FONTS}
+    with matplotlib.style.context(["default", fonts]), replacing(path) as partial_path:
         # pyplot does not manage this figure, so it need not be closed.
         figure = Figure(figsize=(picture.width, picture.height), layout="constrained")
         picture.draw(figure)
         figure.savefig(partial_path, dpi=DPI, format="png")
     return path
-
-
-def _standard_style() -> AbstractContextManager[None]:
-    """Use matplotlib's default style, but this machine's fonts, for other scripts."""
-    fonts: dict[Any, Any] = {name: matplotlib.rcParams[name] for name in FONTS}
-    return matplotlib.style.context(["default", fonts])
 
 
 def _samples(dataset: Mapping[str, np.ndarray], rng: np.random.Generator) -> Picture:

@@ -147,7 +147,10 @@ def read_checkpoint(
     if "format" not in arrays or arrays["format"].tolist() != FORMAT:
         raise ValueError(f"{path}: expected a checkpoint of format {FORMAT}, got another file")
     del arrays["format"]
-    config = _config(path, arrays)
+    try:
+        config = {**json.loads(arrays.pop(CONFIG).tobytes())}
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: expected a config in JSON, got: {error}") from error
     fields = {name: arrays.pop(HISTORY + name, np.array("nothing")) for name in History._fields}
     epochs = len(np.atleast_1d(fields["train"]))
     for name, numbers in fields.items():
@@ -189,11 +192,3 @@ def restore(
         )
     set_parameters(net, {name: arrays[PARAMETERS + name] for name in parameters}, ctx)
     return TrainingState(history, int(arrays[UPDATES][0]), moments)
-
-
-def _config(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Remove the config from a checkpoint's arrays and return it."""
-    try:
-        return {**json.loads(arrays.pop(CONFIG).tobytes())}
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: expected a config in JSON, got: {error}") from error
