@@ -24,7 +24,6 @@ from vae_gluon.data import DATASETS, Dataset, load_dataset, mnist_iterators, nam
 from vae_gluon.distributed import Watchdog, Workers, check_agreement, join, leave, shard
 from vae_gluon.model import VAE, default_context, parameter_arrays, read_contexts, write_parameters
 from vae_gluon.training import (
-    ARCHITECTURES,
     BEST,
     LAST,
     OPTIONS,
@@ -124,10 +123,8 @@ def _given(args: Namespace) -> dict[str, Any]:
 
 def _check_options(config: RunConfig, given: Mapping[str, Any]) -> None:
     """Raise a ValueError unless the options go together."""
-    for architecture in ARCHITECTURES.values():
-        for name in set(architecture.options) - set(ARCHITECTURES[config.arch].options):
-            if name in given:
-                raise ValueError(f"{_option(name)} is not for --arch {config.arch}")
+    if config.arch == "conv" and "n_layers" in given:
+        raise ValueError("--n-layers is not for --arch conv")
     if config.lr_schedule == "cosine" and config.lr_decay != 1:
         raise ValueError("--lr-decay is for --lr-schedule constant, not for cosine")
     if config.lr_schedule == "cosine" and config.lr_warmup >= config.epochs:

@@ -15,5 +15,5 @@ from vae_gluon.training.interrupts import ending_by_signals
 from vae_gluon.training.kl_weight import KLWeight, kl_warmup
 from vae_gluon.training.loop import train
 from vae_gluon.training.run import BEST, LAST, LoadedRun, load_run, read_run
-from vae_gluon.training.run_config import ARCHITECTURES, OPTIONS, RunConfig, picture_size
+from vae_gluon.training.run_config import OPTIONS, RunConfig, picture_size
 from vae_gluon.training.seeds import seed

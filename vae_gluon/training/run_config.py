@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from vae_gluon._checks import LIMIT, quoted
 from vae_gluon.data import DATASETS
@@ -57,54 +57,24 @@ any_integer = _reader("an integer", int, lambda n: True)
 flag = _reader("true or false", {"True": True, "False": False}.get, lambda value: True)
 
 
-def one_of(*names: str) -> Reader:
-    """Return a reader of these names."""
-    return _reader(" or ".join(names), str, names.__contains__)
-
-
-class Architecture(NamedTuple):
-    """An architecture that ``--arch`` selects."""
-
-    options: tuple[str, ...]  # for this architecture only
-    build: Callable[[RunConfig], VAE]
-    name: str  # its part of a file's name
-
-
-def _build_mlp(config: RunConfig) -> VAE:
-    return VAE(config.n_hidden, config.n_latent, config.n_layers, config.height * config.width)
-
-
-def _build_conv(config: RunConfig) -> VAE:
-    sizes = config.n_latent, config.n_hidden, (config.height, config.width)
-    return VAE(
-        n_latent=config.n_latent,
-        n_output=config.height * config.width,
-        encoder=conv_encoder(*sizes),
-        decoder=conv_decoder(*sizes),
-    )
-
-
-ARCHITECTURES = {
-    "mlp": Architecture(("n_layers",), _build_mlp, "{n_latent}d{n_layers}l{n_hidden}h"),
-    "conv": Architecture((), _build_conv, "{n_latent}dconv{n_hidden}h"),
-}
-
-
-SCHEDULES = ("constant", "cosine")
-
-
 def _field(
     read: Reader,
     default: Any = MISSING,
     help: str | None = None,
     fixed: bool = True,
-    choices: tuple[str, ...] | None = None,
+    choices: tuple[str, ...] = (),
 ) -> Any:
     """Return a field, an option if it has ``help``. If ``fixed``, a resumed run keeps it."""
-    if help and default is not None and not isinstance(default, bool) and default is not MISSING:
+    if help and type(default) in (int, float, str):
         help += f" (default: {default})"
     metadata = {"read": read, "help": help, "fixed": fixed, "choices": choices}
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def _choice(names: tuple[str, ...], help: str) -> Any:
+    """Return an option that is one of these names, by default the first."""
+    read = _reader(" or ".join(names), str, names.__contains__)
+    return _field(read, names[0], help, choices=names)
 
 
 @dataclass(frozen=True)
@@ -128,12 +98,7 @@ class RunConfig:
     seed: int = _field(integer(0), 1, "of all random numbers: the same seed gives the same losses")
     checkpoint_every: int = _field(positive_int, 1, "epochs between checkpoints", fixed=False)
     lr: float = _field(positive, 0.001, "learning rate of Adam")
-    arch: str = _field(
-        one_of(*ARCHITECTURES),
-        "mlp",
-        "dense layers, or convolutions and one hidden layer",
-        choices=tuple(ARCHITECTURES),
-    )
+    arch: str = _choice(("mlp", "conv"), "dense layers, or convolutions and one hidden layer")
     shuffle: bool = _field(flag, False, "shuffle the training images before each epoch")
     binarize: bool = _field(
         flag, False, "train and evaluate on binary pixels, sampled anew for each batch"
@@ -143,24 +108,20 @@ class RunConfig:
     )
     invert: bool = _field(flag, False, "in your own pictures, black is paper, not white")
     kl_weight: float = _field(
-        not_negative,
-        1.0,
-        "weight of the KL term in training; reported losses are unweighted",
+        not_negative, 1.0, "weight of the KL term in training; reported losses are unweighted"
     )
     kl_warmup: int = _field(integer(0), 0, "epochs in which the weight of the KL term rises from 0")
     lr_decay: float = _field(fraction, 1.0, "multiply the learning rate by N after each epoch")
-    lr_schedule: str = _field(
-        one_of(*SCHEDULES),
-        "constant",
+    lr_schedule: str = _choice(
+        ("constant", "cosine"),
         "cosine: the learning rate falls to 0 at the last epoch, along half a cosine",
-        choices=SCHEDULES,
     )
     lr_warmup: int = _field(integer(0), 0, "epochs in which the learning rate rises from 0")
     patience: int | None = _field(
         positive_int,
         None,
-        "stop when the validation loss has not fallen for N epochs, and keep the "
-        "parameters of the best epoch too (default: never)",
+        "stop when the validation loss has not fallen for N epochs, and keep the parameters of "
+        "the best epoch too (default: never)",
         fixed=False,
     )
     film: bool = _field(
@@ -184,11 +145,12 @@ class RunConfig:
         fields = {field.name: field for field in dataclasses.fields(cls)}
         if "dataset" not in content or not content.keys() <= fields.keys():
             raise ValueError(f"expected the config of a run, got {quoted(dict(content))}")
-        values: dict[str, Any] = {}
+        values = dict(content)
         for name, value in content.items():
+            if value is None and fields[name].default is None:
+                continue
             try:
-                unset = value is None and fields[name].default is None
-                values[name] = None if unset else fields[name].metadata["read"](value)
+                values[name] = fields[name].metadata["read"](value)
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from error
         return cls(**values)
@@ -207,12 +169,18 @@ class RunConfig:
 
     def make_net(self) -> VAE:
         """Build the net, uninitialized."""
-        return ARCHITECTURES[self.arch].build(self)
+        n_output = self.height * self.width
+        if self.arch == "mlp":
+            return VAE(self.n_hidden, self.n_latent, self.n_layers, n_output)
+        sizes = self.n_latent, self.n_hidden, (self.height, self.width)
+        encoder, decoder = conv_encoder(*sizes), conv_decoder(*sizes)
+        return VAE(n_latent=self.n_latent, n_output=n_output, encoder=encoder, decoder=decoder)
 
     @property
     def net_name(self) -> str:
         """The net's name: the tutorial's for its parameter file, without the suffix."""
-        return "vae_gluon_" + ARCHITECTURES[self.arch].name.format(**self.to_dict())
+        layers = f"{self.n_layers}l" if self.arch == "mlp" else self.arch
+        return f"vae_gluon_{self.n_latent}d{layers}{self.n_hidden}h"
 
     @property
     def default_folder(self) -> Path:
