@@ -111,6 +111,6 @@ def test_a_notebook_shows_one_picture_for_each_training(digits, monkeypatch):
 @pytest.mark.parametrize("ipython", [None, SimpleNamespace(get_ipython=lambda: None)])
 def test_outside_a_notebook_nothing_is_drawn(digits, monkeypatch, capsys, ipython):
     monkeypatch.setitem(sys.modules, "IPython", ipython)
-    monkeypatch.setattr(pictures, "_render", lambda *args: 1 / 0)
+    monkeypatch.setattr(LivePictures, "render", lambda *args: 1 / 0)
     fit(digits, 1, LivePictures(digits["test_data"]))
     assert capsys.readouterr().out == ""

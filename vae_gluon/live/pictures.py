@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,20 @@ class _Pictures(Callback):
         plot_scan(decode(net, z @ plane).reshape(-1, *image_shape(self.images)), z, right)
         right.set_title("the plane, decoded")
 
+    def render(self, training: Training, title: str, curves: bool = False) -> Image.Image:
+        """Return both, side by side, 800 x 400 pixels, or 1200 x 400 after the loss curves."""
+        n = 3 if curves else 2
+        with matplotlib.style.context("default"):
+            figure = Figure((4 * n, 4), 100, layout="constrained")
+            canvas = FigureCanvasAgg(figure)
+            figure.suptitle(title)
+            axes = figure.subplots(1, n)
+            if curves:
+                plot_elbo(training.history.train, training.history.val, axes[0])
+            self.draw_plane(training.net, *axes[-2:])
+            canvas.draw()
+            return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
 
 class Film(_Pictures):
     """Write a GIF of the latent plane, 800 x 400 pixels, with a frame for each epoch.
@@ -89,8 +103,7 @@ class Film(_Pictures):
         if training.epoch % math.ceil(training.epochs / N_FRAMES):
             return
         title = f"epoch {training.epoch}, validation loss {training.history.val[-1]:.2f}"
-        frame = _render(8, title, 2, lambda axes: self.draw_plane(training.net, *axes))
-        self.frames[training.epoch] = _in_palette(frame)
+        self.frames[training.epoch] = _in_palette(self.render(training, title))
         durations = [200] * (len(self.frames) - 1) + [2000]
         write_gif(self.path, [*self.frames.values()], durations, " ".join(map(str, self.frames)))
 
@@ -110,12 +123,8 @@ class LivePictures(_Pictures):
         ipython = sys.modules.get("IPython")  # a notebook has imported it
         if ipython is None or not hasattr(ipython.get_ipython(), "kernel"):
             return
-
-        def draw(axes: Sequence[Axes]) -> None:
-            plot_elbo(training.history.train, training.history.val, axes[0])
-            self.draw_plane(training.net, *axes[1:])
-
-        picture = _render(12, f"epoch {training.epoch} of {training.epochs}", 3, draw)
+        title = f"epoch {training.epoch} of {training.epochs}"
+        picture = self.render(training, title, curves=True)
         if self._handle:
             self._handle.update(picture)
         else:
@@ -129,17 +138,6 @@ def write_gif(
     options: dict[str, Any] = {"append_images": frames[1:], "duration": durations}
     with replacing(path) as partial:
         frames[0].save(partial, "GIF", save_all=True, loop=0, comment=comment, **options)
-
-
-def _render(width: float, title: str, n: int, draw: Callable[[Any], None]) -> Image.Image:
-    """Return what ``draw`` draws on ``n`` axes, side by side, 100 * width x 400 pixels."""
-    with matplotlib.style.context("default"):
-        figure = Figure((width, 4), 100, layout="constrained")
-        canvas = FigureCanvasAgg(figure)
-        figure.suptitle(title)
-        draw(figure.subplots(1, n))
-        canvas.draw()
-        return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
 def _in_palette(frame: Image.Image) -> Image.Image:
