@@ -51,6 +51,7 @@ class _SharedTrainer(gluon.Trainer):
         super().__init__(
             trainer._params, trainer.optimizer, kvstore=kvstore, update_on_kvstore=False
         )
+        self._updaters = trainer._updaters  # with the moments of a resumed run
         self.n_workers = kvstore.num_workers
 
     def step(self, batch_size: int, ignore_stale_grad: bool = False) -> None:

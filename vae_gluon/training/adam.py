@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping
 from typing import Any
 
 import mxnet as mx
-import numpy as np
 
 from vae_gluon.training.adam_loop import AdamLoop, make_loop
 
-# Every SWEEP_EVERY updates, moments below these limits are set to zero. A moment above its limit
+# Every SWEEP_EVERY updates, moments up to these limits are set to zero. A moment above its limit
 # does not decay to a denormal number, below 1.2e-38, before the next sweep: 150 updates without a
 # gradient scale the first moment by 0.9 ** 150 = 1.4e-7, the second by 0.999 ** 150 = 0.86.
 SWEEP_EVERY = 150
@@ -40,41 +38,12 @@ class Adam(mx.optimizer.Adam):
     >>> net.initialize()
     >>> trainer = mx.gluon.Trainer(net.collect_params(), Adam(learning_rate=0.001))
 
-    Parameters
-    ----------
-    moments : mapping, optional
-        Initial values, by default zeros: the first and second moment of each parameter, arrays of
-        its shape, by its index in the Trainer, after ``begin_num_update`` updates.
-    **settings
-        As for ``mx.optimizer.Adam``.
-
-    Attributes
-    ----------
-    moments : dict
-        The two moments of each parameter, by its index in the Trainer: NDArrays of its shape,
-        changed by each update. Empty before the first.
+    The arguments are those of ``mx.optimizer.Adam``.
     """
 
-    def __init__(
-        self,
-        *args: Any,
-        moments: Mapping[int, tuple[np.ndarray, np.ndarray]] | None = None,
-        **settings: Any,
-    ) -> None:
+    def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self.moments: dict[int, tuple[mx.nd.NDArray, mx.nd.NDArray]] = {}
-        self._begin = dict(moments or {})
         self._loops: dict[int, AdamLoop | None] = {}
-
-    def create_state(
-        self, index: int, weight: mx.nd.NDArray
-    ) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
-        """Return the initial moments of a weight, arrays of its shape."""
-        moments = super().create_state(index, weight)
-        for moment, begin in zip(moments, self._begin.get(index, ())):
-            moment[:] = begin
-        self.moments.setdefault(index, moments)  # the same on every device
-        return moments
 
     def update(
         self,
@@ -87,31 +56,30 @@ class Adam(mx.optimizer.Adam):
 
         The gradient and the moments have its shape.
         """
-        self._update_count(index)
-        t = self._index_update_count[index]
-        settings = {
-            "lr": self._get_lr(index) * math.sqrt(1 - self.beta2**t) / (1 - self.beta1**t),
-            "beta1": self.beta1,
-            "beta2": self.beta2,
-            "epsilon": self.epsilon,
-            "wd": self._get_wd(index),
-            "rescale_grad": self.rescale_grad,
-        }
-        mean, variance = state
-        loop = self._loop(index, (weight, grad, mean, variance))
-        if loop:
-            loop(**settings)
+        loop = self._loop(index, (weight, grad, *state))
+        if loop is None:
+            super().update(index, weight, grad, state)
+            t = self._index_update_count[index]
         else:
-            settings["clip_gradient"] = self.clip_gradient or -1
-            settings["lazy_update"] = self.lazy_update
-            mx.nd.adam_update(weight, grad, mean, variance, out=weight, **settings)
+            self._update_count(index)
+            t = self._index_update_count[index]
+            loop(
+                lr=self._get_lr(index) * (math.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)),
+                beta1=self.beta1,
+                beta2=self.beta2,
+                epsilon=self.epsilon,
+                wd=self._get_wd(index),
+                rescale_grad=self.rescale_grad,
+            )
         if t % SWEEP_EVERY == 0:
-            _sweep(mean, FIRST_LIMIT)
-            _sweep(variance, SECOND_LIMIT)
+            for moment, limit in zip(state, (FIRST_LIMIT, SECOND_LIMIT)):
+                if moment.stype == "default":  # a row_sparse one has only its gradients' rows
+                    moment *= mx.nd.abs(moment) > limit
 
     def _loop(self, index: int, arrays: tuple[mx.nd.NDArray, ...]) -> AdamLoop | None:
         """Return the compiled update of a weight, its gradient and moments, or None."""
-        if self._index_update_count[index] <= COMPILE_AFTER or self.clip_gradient:
+        done = self._index_update_count.get(index, self.begin_num_update)
+        if done < COMPILE_AFTER or self.clip_gradient:
             return None
         loop = self._loops.get(index)
         if loop is None or not all(map(operator.is_, arrays, loop.arrays)):
@@ -121,9 +89,3 @@ class Adam(mx.optimizer.Adam):
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the compiled updates, valid only in this process."""
         return {**super().__getstate__(), "_loops": {}}
-
-
-def _sweep(moment: mx.nd.NDArray, limit: float) -> None:
-    """Set the elements of a moment, of any shape, up to ``limit`` in size to zero."""
-    if moment.stype == "default":  # a row_sparse one has only its gradients' rows
-        moment *= mx.nd.abs(moment) > limit

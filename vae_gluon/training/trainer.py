@@ -49,9 +49,7 @@ def make_trainer(
         rate = {"learning_rate": schedule.base_lr, "lr_scheduler": schedule}
     settings = None
     if optimizer is None:
-        if start is not None:
-            rate.update(begin_num_update=start.updates, moments=_moments(net, start))
-        optimizer = Adam(**rate)
+        optimizer = Adam(**rate, begin_num_update=start.updates if start else 0)
     elif start is not None:
         raise ValueError(f"expected no optimizer with start, which is of Adam, got {optimizer}")
     elif isinstance(optimizer, str):
@@ -61,37 +59,37 @@ def make_trainer(
     # Each device updates its weights by the same gradient, so that checkpoints find the moments
     # here, not in the store that adds up the devices' gradients.
     parameters = list(net.collect_params().values())
-    return gluon.Trainer(parameters, optimizer, settings, "device", update_on_kvstore=False)
+    trainer = gluon.Trainer(parameters, optimizer, settings, "device", update_on_kvstore=False)
+    if start:
+        _set_moments(net, trainer, start.moments)
+    return trainer
 
 
-def _moments(net: mx.gluon.Block, start: TrainingState) -> dict[int, tuple[Any, Any]]:
-    """Return the moments of ``start`` by their parameter's index in the Trainer."""
-    names = _names(net)
-    moments = {}
-    for index, parameter in enumerate(net.collect_params().values()):
+def _set_moments(net: mx.gluon.Block, trainer: gluon.Trainer, moments: Moments) -> None:
+    """Give Adam, on each device, the two moments of each parameter, arrays of its shape."""
+    for name, parameter in named_parameters(net).items():
         if parameter.grad_req == "null":
             continue
-        name = names[id(parameter)]
-        shapes = [moment.shape for moment in start.moments.get(name, ())]
+        pair = moments.get(name, ())
+        shapes = [moment.shape for moment in pair]
         if shapes != [parameter.shape] * 2:
             raise ValueError(
                 f"expected start to have two moments of shape {parameter.shape} for {name}, "
                 f"got {shapes or 'none'}"
             )
-        moments[index] = start.moments[name]
-    return moments
+        index = trainer._param2idx[parameter.name]
+        for updater, ctx in zip(trainer._updaters, parameter.list_ctx()):
+            updater.states[index] = tuple(mx.nd.array(m, ctx, parameter.dtype) for m in pair)
+            updater.states_synced[index] = True
 
 
 def copy_moments(net: mx.gluon.Block, trainer: gluon.Trainer) -> Moments:
     """Return Adam's two moments of each parameter, arrays of its shape, by its name."""
-    adam, names = trainer.optimizer, _names(net)
-    moments = adam.moments if isinstance(adam, Adam) else {}
+    if not isinstance(trainer.optimizer, Adam):
+        return {}
+    names = {parameter.name: name for name, parameter in named_parameters(net).items()}
+    states = trainer._updaters[0].states  # the same on every device
     return {
-        names[id(adam.param_dict[index])]: (as_array(mean), as_array(variance))
-        for index, (mean, variance) in moments.items()
+        names[trainer._params[index].name]: (as_array(mean), as_array(variance))
+        for index, (mean, variance) in states.items()
     }
-
-
-def _names(net: mx.gluon.Block) -> dict[int, str]:
-    """Return each parameter's name in the net's files, by the parameter's id."""
-    return {id(parameter): name for name, parameter in named_parameters(net).items()}
