@@ -22,13 +22,11 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 
-from vae_gluon._checks import check_finite, check_integer
-from vae_gluon._files import write_bytes
+from vae_gluon._checks import check_integer
 from vae_gluon._progress import make_bar, write
 from vae_gluon.model import parameter_arrays
 from vae_gluon.mxnet_today import late_import
-from vae_gluon.training.checkpoint import checkpoint_content
-from vae_gluon.training.epoch import diverged
+from vae_gluon.training.checkpoint import check_all_finite, write_checkpoint
 from vae_gluon.training.history import History, TrainingState, write_csv
 from vae_gluon.training.trainer import Moments, copy_moments
 
@@ -100,12 +98,7 @@ class Training:
         """
         self.parameters = parameter_arrays(self.net)
         self._moments = copy_moments(self.net, self.trainer)
-        for name, numbers in self.parameters.items():
-            check_finite(f"{name} after epoch {self.epoch}", numbers, diverged)
-        for name, pair in self._moments.items():
-            for which, numbers in zip(("first", "second"), pair):
-                what = f"the {which} moment of {name} after epoch {self.epoch}"
-                check_finite(what, numbers, diverged)
+        check_all_finite(self.parameters, self._moments, f" after epoch {self.epoch}")
 
 
 class Callback:
@@ -175,14 +168,13 @@ class Checkpoint(Callback):
         self.every = every
         self.best = None if best is None else Path(best)
         self.config = config
-        self._unwritten: TrainingState | None = None
-        self._parameters: dict[str, np.ndarray] = {}
+        self._unwritten: tuple[dict[str, np.ndarray], TrainingState] | None = None
 
     def after_epoch(self, training: Training) -> None:
         """Write the epoch if it is due, else keep it in memory."""
-        self._unwritten, self._parameters = training.state, training.parameters
+        parameters, state = self._unwritten = training.parameters, training.state
         if self.best and training.history.best_epoch == training.epoch - 1:
-            self.write(self.best, self._parameters, self._unwritten._replace(moments={}))
+            self.write(self.best, parameters, state._replace(moments={}))
         if training.epoch % self.every == 0:
             self._write_last()
 
@@ -191,13 +183,13 @@ class Checkpoint(Callback):
         self._write_last()
 
     def _write_last(self) -> None:
-        state, self._unwritten = self._unwritten, None
-        if state is not None:
-            self.write(self.path, self._parameters, state)
+        unwritten, self._unwritten = self._unwritten, None
+        if unwritten:
+            self.write(self.path, *unwritten)
 
     def write(self, path: Path, parameters: Mapping[str, np.ndarray], state: TrainingState) -> None:
         """Write the last epoch or the best to its file."""
-        write_bytes(path, checkpoint_content(parameters, state, self.config))
+        write_checkpoint(path, parameters, state, self.config)
 
 
 class EarlyStopping(Callback):

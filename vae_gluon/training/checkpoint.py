@@ -3,16 +3,16 @@
 A checkpoint is an ``.npz`` file of plain arrays, each with a checksum. Reading it runs no code from
 the file, unlike the pickle of MXNet's ``Trainer.save_states``. It contains
 
-===============================  ========================================  =====================
-name                             array                                     of
-===============================  ========================================  =====================
-format                           ()                                        the number FORMAT
-config                           (bytes,), JSON                            describes the run
-updates                          (1,)                                      steps of Adam
-history/FIELD                    (epochs,)                                 ``History``
-parameters/NAME                  of the parameter's shape                  the net
-first_moments/NAME, second_...   of the parameter's shape                  Adam
-===============================  ========================================  =====================
+===============================  =========================  =================
+name                             array                      of
+===============================  =========================  =================
+format                           ()                         the number FORMAT
+config                           (bytes,), JSON             describes the run
+updates                          (1,)                       steps of Adam
+history/FIELD                    (epochs,)                  ``History``
+parameters/NAME                  of the parameter's shape   the net
+first_moments/NAME, second_...   of the parameter's shape   Adam
+===============================  =========================  =================
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 
-from vae_gluon._checks import as_array, check_finite, quoted
+from vae_gluon._checks import as_array, check_finite
 from vae_gluon._files import read_npz, write_bytes
 from vae_gluon.model import (
     check_arrays,
@@ -36,10 +36,12 @@ from vae_gluon.model import (
     parameter_arrays,
     set_parameters,
 )
+from vae_gluon.training.epoch import diverged
 from vae_gluon.training.history import History, TrainingState
+from vae_gluon.training.trainer import Moments
 
 FORMAT = 1
-CONFIG, UPDATES, HISTORY = "config", "updates", "history/"
+UPDATES, HISTORY = "updates", "history/"
 PARAMETERS, MOMENTS = "parameters/", ("first_moments/", "second_moments/")
 
 
@@ -72,36 +74,48 @@ def save_checkpoint(
         If the file cannot be written. An older file is kept.
     """
     parameters = parameter_arrays(net)
-    moments = {name: (as_array(m), as_array(v)) for name, (m, v) in state.moments.items()}
-    for name, array in parameters.items():
-        check_finite(name, array, FloatingPointError)
-    for name, pair in moments.items():
-        for array in pair:
-            check_finite(f"a moment of {name}", array, FloatingPointError)
-    write_bytes(Path(path), checkpoint_content(parameters, state._replace(moments=moments), config))
+    check_all_finite(parameters, state.moments)
+    write_checkpoint(Path(path), parameters, state, config)
 
 
-def checkpoint_content(
+def check_all_finite(
+    parameters: Mapping[str, np.ndarray], moments: Moments, when: str = ""
+) -> None:
+    """Raise a FloatingPointError unless all parameters and moments are finite."""
+    for name, array in _arrays(parameters, moments).items():
+        check_finite(name + when, array, diverged)
+
+
+def write_checkpoint(
+    path: Path,
     parameters: Mapping[str, np.ndarray],
     state: TrainingState,
     config: Mapping[str, Any] | None = None,
-) -> bytes:
-    """Return the content of a checkpoint, given finite parameters and moments."""
-    arrays: dict[str, Any] = {"format": FORMAT, UPDATES: np.array([state.updates], "<i8")}
+) -> None:
+    """Write a checkpoint, given finite parameters and moments."""
     text = json.dumps(dict(config or {}), allow_nan=False)
-    arrays[CONFIG] = np.frombuffer(text.encode(), "u1")
+    arrays: dict[str, Any] = {
+        "format": FORMAT,
+        "config": np.frombuffer(text.encode(), "u1"),
+        UPDATES: np.array([state.updates], "<i8"),
+        **_arrays(parameters, state.moments),
+    }
     for name, numbers in state.history._asdict().items():
         arrays[HISTORY + name] = np.array(numbers, "<f8")
-    for name, array in parameters.items():
-        arrays[PARAMETERS + name] = array
-    for name, pair in state.moments.items():
-        for prefix, moment in zip(MOMENTS, pair):
-            arrays[prefix + name] = moment
     content = io.BytesIO()  # not the file itself: zipfile prints errors when the disk is full
     np.savez(content, **arrays)
     # Not getbuffer(): if writing fails, the view is left to the garbage collector, which crashes
     # Python 3.12.
-    return content.getvalue()
+    write_bytes(path, content.getvalue())
+
+
+def _arrays(parameters: Mapping[str, np.ndarray], moments: Moments) -> dict[str, np.ndarray]:
+    """Return parameters and moments, arrays of the parameters' shapes, by their names in a file."""
+    arrays = {PARAMETERS + name: array for name, array in parameters.items()}
+    for name, pair in moments.items():
+        for prefix, moment in zip(MOMENTS, pair):
+            arrays[prefix + name] = as_array(moment)
+    return arrays
 
 
 def load_checkpoint(
@@ -148,7 +162,7 @@ def read_checkpoint(
         raise ValueError(f"{path}: expected a checkpoint of format {FORMAT}, got another file")
     del arrays["format"]
     try:
-        config = {**json.loads(arrays.pop(CONFIG).tobytes())}
+        config = {**json.loads(arrays.pop("config").tobytes())}
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: expected a config in JSON, got: {error}") from error
     fields = {name: arrays.pop(HISTORY + name, np.array("nothing")) for name in History._fields}
@@ -173,22 +187,19 @@ def restore(
 ) -> TrainingState:
     """Load the arrays of a checkpoint into ``net``; return the state of training."""
     parameters = named_parameters(net)
-    trained = [name for name, p in parameters.items() if p.grad_req != "null"]
-    has_moments = any(name.startswith(MOMENTS) for name in arrays)
-    expected: dict[str, Any] = {UPDATES: ((1,), np.dtype("<i8"))}
-    for name, parameter in parameters.items():
-        expected[PARAMETERS + name] = expected_array(parameter)
-    for prefix in MOMENTS if has_moments else ():
-        for name in trained:
-            expected[prefix + name] = expected_array(parameters[name])
-    check_arrays(path, arrays, expected)
+    trained: list[str] = []
+    if any(name.startswith(MOMENTS) for name in arrays):
+        trained = [name for name, p in parameters.items() if p.grad_req != "null"]
     first, second = MOMENTS
-    moments = {n: (arrays[first + n], arrays[second + n]) for n in trained if has_moments}
-    negative = [name for name, (_, variance) in moments.items() if variance.min() < 0]
-    if negative or arrays[UPDATES][0] < 0:
-        raise ValueError(
-            f"{path}: expected no number below 0 among the updates and second moments, got one of "
-            f"{quoted(negative or UPDATES)}"
-        )
+    expected: dict[str, Any] = {UPDATES: ((1,), np.dtype("<i8"))}
+    for prefix, names in ((PARAMETERS, parameters), (first, trained), (second, trained)):
+        expected.update({prefix + name: expected_array(parameters[name]) for name in names})
+    check_arrays(path, arrays, expected)
+    moments = {name: (arrays[first + name], arrays[second + name]) for name in trained}
+    for name in (UPDATES, *(second + name for name in trained)):
+        if arrays[name].min() < 0:
+            raise ValueError(
+                f"{path}: {name}: expected no number below 0, got {arrays[name].min()}"
+            )
     set_parameters(net, {name: arrays[PARAMETERS + name] for name in parameters}, ctx)
     return TrainingState(history, int(arrays[UPDATES][0]), moments)
