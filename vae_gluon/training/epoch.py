@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterator
 
 import mxnet as mx
@@ -101,9 +103,10 @@ class LossQueue:
         self.name = name
         self.after_batch = after_batch
         self.reduce = reduce
-        self._queued: list[Loss] = []  # of batches, NDArrays, (N,)
+        self._queued: list[list[Loss]] = []  # of each device's part of a batch, NDArrays, (n,)
         self._ahead = 0  # images in the queue
-        self._fetched: list[Loss] = []  # NumPy's arrays, (N,)
+        self._batches = 0  # that have been fetched
+        self._fetched: list[Loss] = []  # of each part, NumPy's arrays, (n,)
 
     def add(self, parts: list[Loss]) -> None:
         """Add a batch: the losses, (n,), of each device's part."""
@@ -111,11 +114,11 @@ class LossQueue:
             # Wait for the batch before this one, so that the device always has work queued.
             # Batches are queued in bursts, because Python is twice as fast if it is not woken
             # for each; their number is bounded, because each holds memory until computed.
-            self._queued[-1].loss.wait_to_read()
+            for part in self._queued[-1]:
+                part.loss.wait_to_read()
             self._fetch()
-        batch = _join(parts)
-        self._queued.append(batch)
-        self._ahead += len(batch.loss)
+        self._queued.append(parts)
+        self._ahead += sum(len(part.loss) for part in parts)
         self.after_batch()
 
     def means(self) -> Loss:
@@ -130,12 +133,13 @@ class LossQueue:
 
     def _fetch(self) -> None:
         """Copy the queued losses from the device."""
-        for loss, kl in self._queued:
-            fetched = Loss(loss.asnumpy(), None if kl is None else kl.asnumpy())
-            if self.name:
-                name = f"the {self.name}, batch {len(self._fetched)}"
-                check_finite(name, fetched.loss, diverged)
-            self._fetched.append(fetched)
+        for parts in self._queued:
+            for part in parts:
+                fetched = Loss(*(array.asnumpy() for array in part if array is not None))
+                if self.name:
+                    check_finite(f"the {self.name}, batch {self._batches}", fetched.loss, diverged)
+                self._fetched.append(fetched)
+            self._batches += 1
         self._queued, self._ahead = [], 0
 
 
@@ -170,28 +174,9 @@ def _on_each_device(
     return parts + [Loss(0 * net(*one)) for one in idle]
 
 
-def _join(parts: list[Loss]) -> Loss:
-    """Join the losses of a batch's parts, (n,), on the first device: (N,)."""
-    if len(parts) == 1:
-        return parts[0]
-    first = parts[0].loss.context
-    return Loss(
-        *(
-            mx.nd.concat(*(array.as_in_context(first) for array in arrays), dim=0)
-            for arrays in zip(*parts)
-            if arrays[0] is not None
-        )
-    )
-
-
 def _large_batches(small: Iterator[list[mx.nd.NDArray]]) -> Iterator[list[mx.nd.NDArray]]:
     """Join batches, (N, ...), into larger ones, which are faster without gradients."""
-    held, images = [], 0
     for batch in small:
-        held.append(batch)
-        images += len(batch[0])
-        if images >= LARGE_BATCH:
-            yield [mx.nd.concat(*column, dim=0) for column in zip(*held)]
-            held, images = [], 0
-    if held:
+        n_others = math.ceil(LARGE_BATCH / len(batch[0])) - 1
+        held = [batch, *itertools.islice(small, n_others)]
         yield [mx.nd.concat(*column, dim=0) for column in zip(*held)]
