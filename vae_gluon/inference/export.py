@@ -29,7 +29,11 @@ import numpy as np
 from vae_gluon._files import replacing
 from vae_gluon.model import VAE, first_parameter, named_parameters, parameter_bytes
 
-PARTS = ("encoder", "decoder", "vae")
+PARTS = {  # the inputs and outputs of each
+    "encoder": (("x",), ("mu", "lv")),
+    "decoder": (("z",), ("y",)),
+    "vae": (("x", "eps"), ("mu", "lv", "y")),
+}
 BATCH = "N"  # the name of the free dimension
 
 
@@ -141,20 +145,16 @@ def export_symbol(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> 
 
 def _graph(net: VAE, part: str) -> _Graph:
     """Build the graph of a part."""
+    if part not in PARTS:
+        raise ValueError(f"part: expected one of {', '.join(PARTS)}, got {part!r}")
+    inputs, outputs = PARTS[part]
     dtype = np.dtype(first_parameter(net).dtype)
     # Inputs are renamed last, because a user's parameter may have the name of one.
     x, z, eps = (mx.sym.var(f"input {name}") for name in ("x", "z", "eps"))
-    latent, pixels = net.n_latent, net.n_output
-    if part == "encoder":
-        inputs, outputs = {"x": pixels}, _encoded(net, x)
-    elif part == "decoder":
-        inputs, outputs = {"z": latent}, {"y": net.decoder(z)}
-    elif part == "vae":
-        inputs, outputs = {"x": pixels, "eps": latent}, _encoded(net, x)
-        outputs["y"] = net.decoder(net.sampler(*outputs.values(), eps))
-    else:
-        raise ValueError(f"part: expected one of {', '.join(PARTS)}, got {part!r}")
-    symbol = mx.sym.Group([mx.sym.identity(value, name=name) for name, value in outputs.items()])
+    mu, lv = mx.sym.split(net.encoder(x), axis=1, num_outputs=2)  # both (N, n_latent)
+    y = net.decoder(net.sampler(mu, lv, eps) if part == "vae" else z)  # (N, n_output)
+    values = {"mu": mu, "lv": lv, "y": y}
+    symbol = mx.sym.Group([mx.sym.identity(values[name], name=name) for name in outputs])
     parameters = named_parameters(net)
     names = {parameter.name: name for name, parameter in parameters.items()}
     symbol = _renamed(symbol, {**names, **{f"input {name}": name for name in inputs}})
@@ -163,15 +163,11 @@ def _graph(net: VAE, part: str) -> _Graph:
         for name in symbol.list_inputs()
         if name not in inputs
     }
-    widths = {name: pixels if name == "y" else latent for name in outputs}
-    shapes = [{name: (BATCH, n) for name, n in each.items()} for each in (inputs, widths)]
-    return _Graph(symbol, shapes[0], shapes[1], arrays, dtype)
 
+    def shapes(names: tuple[str, ...]) -> dict[str, tuple[str, int]]:
+        return {name: (BATCH, net.n_output if name in "xy" else net.n_latent) for name in names}
 
-def _encoded(net: VAE, x: mx.sym.Symbol) -> dict[str, mx.sym.Symbol]:
-    """Return mu and lv, both (N, n_latent), of x, (N, n_output)."""
-    mu, lv = mx.sym.split(net.encoder(x), axis=1, num_outputs=2)
-    return {"mu": mu, "lv": lv}
+    return _Graph(symbol, shapes(inputs), shapes(outputs), arrays, dtype)
 
 
 def _renamed(symbol: mx.sym.Symbol, names: dict[str, str]) -> mx.sym.Symbol:

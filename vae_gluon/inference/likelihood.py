@@ -53,8 +53,7 @@ def elbo(net: VAE, images: np.ndarray) -> ELBO:
         nll = net.nll(net.decoder.logits(net.sampler(mu, lv)), x)  # (N,)
         terms.append((nll.asnumpy(), net.kl(mu, lv).asnumpy()))
     nll, kl = (float(np.concatenate(term).mean(dtype=float)) for term in zip(*terms))
-    for name, number in (("reconstruction term", nll), ("KL divergence", kl)):
-        check_finite(name, np.array(number), FloatingPointError)
+    check_finite("reconstruction term and KL divergence", np.array([nll, kl]), FloatingPointError)
     return ELBO(-nll - kl, nll, kl)
 
 
