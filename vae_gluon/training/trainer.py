@@ -38,28 +38,28 @@ def make_trainer(
     start: TrainingState | None,
 ) -> gluon.Trainer:
     """Return the Trainer of a run that begins, or resumes from ``start``."""
+    done = start.updates if start else 0
     rate: dict[str, Any] = {"learning_rate": learning_rate}
     if callable(learning_rate):
         if not isinstance(learning_rate, mx.lr_scheduler.LRScheduler):
             learning_rate = _Schedule(learning_rate)
         schedule = copy.deepcopy(learning_rate)  # calling a schedule changes it
-        for step in range(1, start.updates + 1 if start else 1):
-            schedule(step)  # its rates depend on earlier calls
+        for step in range(done):
+            schedule(step + 1)  # its rates depend on earlier calls
         # Both, because Adam's default would replace the schedule's rate.
         rate = {"learning_rate": schedule.base_lr, "lr_scheduler": schedule}
-    settings = None
     if optimizer is None:
-        optimizer = Adam(**rate, begin_num_update=start.updates if start else 0)
-    elif start is not None:
+        optimizer = Adam(**rate, begin_num_update=done)
+    elif start:
         raise ValueError(f"expected no optimizer with start, which is of Adam, got {optimizer}")
     elif isinstance(optimizer, str):
-        settings = rate
+        optimizer = mx.optimizer.create(optimizer, **rate)
     else:
         optimizer = copy.deepcopy(optimizer)  # it counts its steps
     # Each device updates its weights by the same gradient, so that checkpoints find the moments
     # here, not in the store that adds up the devices' gradients.
     parameters = list(net.collect_params().values())
-    trainer = gluon.Trainer(parameters, optimizer, settings, "device", update_on_kvstore=False)
+    trainer = gluon.Trainer(parameters, optimizer, kvstore="device", update_on_kvstore=False)
     if start:
         _set_moments(net, trainer, start.moments)
     return trainer
