@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 
 # Ctrl-C, a request to terminate, a closed terminal.
@@ -17,12 +17,10 @@ def interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(number)
 
 
-@contextmanager
-def ending_by_signals() -> Iterator[None]:
+def ending_by_signals() -> AbstractContextManager[None]:
     """Let each of SIGNALS that is not ignored raise KeyboardInterrupt, in the main thread."""
     # A handler not set from Python is None, and is kept.
-    with _handling(interrupt, lambda handler: handler not in (signal.SIG_IGN, None)):
-        yield
+    return _handling(interrupt, lambda handler: handler not in (signal.SIG_IGN, None))
 
 
 @contextmanager
@@ -55,12 +53,11 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
 @contextmanager
 def _handling(handler: Callable[..., None], replaces: Callable[[object], bool]) -> Iterator[None]:
     """Set a handler for SIGNALS, in the main thread, where ``replaces`` accepts the old one."""
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        before = {number: signal.getsignal(number) for number in SIGNALS}
-        before = {number: old for number, old in before.items() if replaces(old)}
-        for number in before:
-            signal.signal(number, handler)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handlers = {number: signal.getsignal(number) for number in SIGNALS if in_main_thread}
+    before = {number: old for number, old in handlers.items() if replaces(old)}
+    for number in before:
+        signal.signal(number, handler)
     try:
         yield
     finally:
