@@ -85,12 +85,7 @@ def as_operators_read(setting: float) -> float:
     return float(number / scale if exponent.startswith("-") else number * scale)
 
 
-class _Context(ctypes.Structure):
-    _fields_ = (("device_type", ctypes.c_int32), ("device_id", ctypes.c_int32))
-
-
-CPU = _Context(mx.Context.devstr2type["cpu"], 0)
-
+CPU = (ctypes.c_int32 * 2)(mx.Context.devstr2type["cpu"], 0)  # as the engine reads a context
 # Python's allocator, for memory that MXNet's engine frees once an update is computed.
 _allocate = ctypes.pythonapi.PyMem_RawMalloc
 _allocate.restype, _allocate.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
