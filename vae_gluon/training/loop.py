@@ -164,9 +164,7 @@ def _check(
     check_classic_arrays()
     for name, data_iter in zip(("train_iter", "val_iter"), iterators):
         check_iterator(name, data_iter)
-    check_integer("epochs", epochs)
-    if done > epochs:
-        raise ValueError(f"expected epochs to be at least the {done} of start, got {epochs}")
+    check_integer("epochs", epochs, least=max(1, done))
     is_rate = isinstance(learning_rate, Real) and 0 < float(learning_rate) < float("inf")
     if not is_rate and not callable(learning_rate):
         raise ValueError(
@@ -184,11 +182,9 @@ def _check_net(net: mx.gluon.Block, kl_weight: KLWeight) -> None:
     for name, parameter in parameters.items():
         with suppress(RuntimeError):  # not initialized yet: its shape comes with the images
             check_finite(name, numbers_of(parameter))
-    requests = {name: parameter.grad_req for name, parameter in parameters.items()}
-    adding = [name for name, request in requests.items() if request == "add"]
-    if adding or set(requests.values()) == {"null"}:
-        got = f"grad_req='add' for {adding[0]}" if adding else "grad_req='null' for all of them"
-        raise ValueError(f"expected parameters with grad_req='write', got {got}")
+    requests = {parameter.grad_req for parameter in parameters.values()}
+    if "add" in requests or "write" not in requests:
+        raise ValueError(f"expected parameters with grad_req='write', got {sorted(requests)}")
 
 
 def _put_on_devices(net: mx.gluon.Block, ctx: mx.Context | list[mx.Context] | None) -> None:
