@@ -284,13 +284,10 @@ class CollapseReport(Callback):
     arXiv:1509.00519), none is active. ``train`` adds it unless ``progress`` is False.
     """
 
-    reported = False
-
     def after_epoch(self, training: Training) -> None:
         """Check the KL divergence of the validation images."""
         kl = training.history.val_kl
-        if kl and kl[-1] < COLLAPSED and not self.reported:
-            self.reported = True
+        if kl and kl[-1] < COLLAPSED <= min(kl[:-1], default=COLLAPSED):
             write(
                 f"Epoch {training.epoch - 1}: no latent unit is active, the KL divergence is "
                 f"{kl[-1]:.4f}: a KL weight below 1 or a KL warm-up may help"
