@@ -86,11 +86,10 @@ class Film(_Pictures):
     ) -> None:
         super().__init__(images, labels)
         self.path = Path(path)
-        self.frames: dict[int, Image.Image] = {}  # by their epoch, counted from 1
 
     def before_training(self, training: Training) -> None:
         """Read the film that a resumed run continues."""
-        self.frames = {}
+        self.frames: dict[int, Image.Image] = {}  # by their epoch, counted from 1
         if training.epoch and self.path.exists():
             with open_file(self.path) as file, Image.open(file) as film:
                 epochs = map(int, film.info.get("comment", "").split())
