@@ -93,15 +93,10 @@ _free = ctypes.cast(ctypes.pythonapi.PyMem_RawFree, ctypes.c_void_p)
 
 
 class AdamLoop:
-    """The compiled update of one parameter.
+    """The compiled update of a weight, given with its gradient and moments, all of one shape.
 
     Calling it queues the update in MXNet's engine, which runs the loop, like an operator, once its
     inputs are computed.
-
-    Parameters
-    ----------
-    arrays : tuple of NDArray
-        The weight, its gradient, and the gradient's mean and variance, all of one shape.
     """
 
     def __init__(self, arrays: tuple[mx.nd.NDArray, ...]) -> None:

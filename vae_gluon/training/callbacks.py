@@ -193,14 +193,9 @@ class Checkpoint(Callback):
 
 
 class EarlyStopping(Callback):
-    """Stop when the validation loss has not fallen for ``patience`` epochs.
+    """Stop when the validation loss has not fallen for ``patience`` epochs, an integer.
 
     Epochs of ``start`` count, so that a resumed run stops where an uninterrupted one would.
-
-    Parameters
-    ----------
-    patience : int
-        The number of epochs.
     """
 
     def __init__(self, patience: int) -> None:
@@ -225,10 +220,7 @@ class EarlyStopping(Callback):
 class CSVLogger(Callback):
     """Write the history to a CSV file after each epoch: a column for each field of ``History``.
 
-    Parameters
-    ----------
-    path : path
-        The file, replaced atomically.
+    The file at ``path`` is replaced atomically.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

@@ -84,14 +84,9 @@ def evaluate(net: gluon.HybridBlock, data_iter: mx.io.DataIter, binarize: bool =
 class LossQueue:
     """The losses of an epoch, fetched from the device some batches late.
 
-    Parameters
-    ----------
-    name : str, optional
-        Their name in errors. If given, a non-finite loss raises a FloatingPointError.
-    after_batch : callable, optional
-        Called after each batch.
-    reduce : callable, optional
-        Adds an array of sums over images to those of other processes.
+    If they have a ``name``, a non-finite loss raises a FloatingPointError with it. ``after_batch``
+    is called after each batch; ``reduce`` adds an array of sums over images to those of other
+    processes.
     """
 
     def __init__(

@@ -29,10 +29,6 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
 
     Other signals too, if their handler is ``interrupt``. A second one interrupts at once. Outside
     the main thread, or if another handler is set, nothing changes.
-
-    >>> with deferred_interrupt() as check:
-    ...     for step in range(3):
-    ...         check()  # raises KeyboardInterrupt if Ctrl-C has been pressed
     """
     received: list[int] = []
 

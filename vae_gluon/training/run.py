@@ -64,10 +64,7 @@ def load_run(folder: str | os.PathLike[str], which: str = "last") -> LoadedRun:
 
 
 def read_run(folder: Path, which: str = "last") -> tuple[RunConfig, VAE, TrainingState | None]:
-    """Read a run's config, net and state, which is None before the first epoch ends.
-
-    Parameters and errors: see ``load_run``.
-    """
+    """Read a run's config, net and state, which is None before the first epoch ends."""
     path = folder / (LAST if which == "last" else BEST)
     try:
         arrays, history, content = read_checkpoint(path)
