@@ -103,8 +103,7 @@ class AdamLoop:
         weight, grad, mean, variance = self.arrays = arrays
         self._function = ctypes.c_void_p(compilation().result().address)
         self._job = Job(*map(_address, arrays), weight.size)
-        self._read = _handles(grad)
-        self._written = _handles(weight, mean, variance)
+        self._arrays = (*_handles(grad), *_handles(weight, mean, variance))  # read, and written
 
     def __call__(self, **settings: float) -> None:
         """Update with the settings of ``adam_update``, the last fields of a Job."""
@@ -112,19 +111,9 @@ class AdamLoop:
             setattr(self._job, name, as_operators_read(value))
         job = _allocate(ctypes.sizeof(Job))
         ctypes.memmove(job, ctypes.byref(self._job), ctypes.sizeof(Job))
-        check_call(
-            _LIB.MXEnginePushSyncND(
-                self._function,
-                ctypes.c_void_p(job),
-                _free,
-                ctypes.byref(CPU),
-                *self._read,
-                *self._written,
-                None,
-                0,
-                b"adam_update",
-            )
-        )
+        call = self._function, ctypes.c_void_p(job), _free
+        options = None, 0, b"adam_update"  # properties, priority, name
+        check_call(_LIB.MXEnginePushSyncND(*call, ctypes.byref(CPU), *self._arrays, *options))
 
 
 def make_loop(arrays: tuple[mx.nd.NDArray, ...]) -> AdamLoop | None:
