@@ -91,16 +91,12 @@ def export_onnx(net: VAE, path: str | os.PathLike[str], part: str = "vae") -> Ex
 
     path, graph = Path(path), _graph(net, part)
     shapes = list(graph.inputs.values())
+    sizes = [(1, width) for _, width in shapes]
+    dynamic: dict[str, Any] = {"dynamic": True, "dynamic_input_shapes": shapes}
     with replacing(path) as partial:
         try:
             mx2onnx.export_model(
-                graph.symbol,
-                graph.parameters,
-                [(1, width) for _, width in shapes],
-                graph.dtype,
-                str(partial),
-                dynamic=True,
-                dynamic_input_shapes=shapes,
+                graph.symbol, graph.parameters, sizes, graph.dtype, str(partial), **dynamic
             )
             model = onnx.load(str(partial))
             _tidy(onnx, model, graph)
