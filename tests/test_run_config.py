@@ -41,7 +41,7 @@ def test_words_and_json_are_read_or_refused(read, right, wrong, expected):
 
 def test_a_config_goes_through_json():
     config = changed(lr=0.5, shuffle=True, data_dir="/somewhere", n_workers=2)
-    assert RunConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert RunConfig.from_dict(json.loads(json.dumps(dataclasses.asdict(config)))) == config
 
 
 PLAIN_JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
@@ -49,7 +49,7 @@ JSON = PLAIN_JSON | st.lists(PLAIN_JSON, max_size=2) | st.dictionaries(st.text()
 
 
 @settings(max_examples=100)
-@given(content=st.dictionaries(st.sampled_from(list(PLAIN.to_dict())), JSON))
+@given(content=st.dictionaries(st.sampled_from(list(dataclasses.asdict(PLAIN))), JSON))
 def test_any_json_is_a_config_or_a_value_error(content):
     try:
         config = RunConfig.from_dict(content)

@@ -10,7 +10,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -197,7 +197,7 @@ class RunFiles(Checkpoint):
 
     def __init__(self, folder: Path, config: RunConfig) -> None:
         best = folder / BEST if config.patience else None
-        super().__init__(folder / LAST, config.checkpoint_every, best, config.to_dict())
+        super().__init__(folder / LAST, config.checkpoint_every, best, asdict(config))
         self.folder = folder
         self.net_name = config.net_name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,7 +61,7 @@ def load_run(folder: str | os.PathLike[str], which: str = "last") -> LoadedRun:
     config, net, state = read_run(Path(folder), which)
     if state is None:
         raise ValueError(f"{folder}: expected a run with an epoch, got one whose first is not over")
-    return LoadedRun(net, config.to_dict(), state.history)
+    return LoadedRun(net, asdict(config), state.history)
 
 
 def read_run(folder: Path, which: str = "last") -> tuple[RunConfig, VAE, TrainingState | None]:

@@ -155,10 +155,6 @@ class RunConfig:
                 raise ValueError(f"{name}: {error}") from error
         return cls(**values)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the values by name."""
-        return dataclasses.asdict(self)
-
     def fixed(self) -> dict[str, Any]:
         """Return the values that may not change when the run is resumed, by name."""
         return {
