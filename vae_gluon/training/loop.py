@@ -156,10 +156,7 @@ def train(
 
 
 def _check(
-    iterators: Sequence[mx.io.DataIter],
-    epochs: int,
-    done: int,
-    learning_rate: LearningRate,
+    iterators: Sequence[mx.io.DataIter], epochs: int, done: int, learning_rate: LearningRate
 ) -> None:
     check_classic_arrays()
     for name, data_iter in zip(("train_iter", "val_iter"), iterators):
