@@ -103,7 +103,7 @@ class AdamLoop:
         weight, grad, mean, variance = self.arrays = arrays
         self._function = ctypes.c_void_p(compilation().result().address)
         self._job = Job(*map(_address, arrays), weight.size)
-        self._arrays = (*_handles(grad), *_handles(weight, mean, variance))  # read, and written
+        self._handles = (*_handles(grad), *_handles(weight, mean, variance))  # read, and written
 
     def __call__(self, **settings: float) -> None:
         """Update with the settings of ``adam_update``, the last fields of a Job."""
@@ -113,7 +113,7 @@ class AdamLoop:
         ctypes.memmove(job, ctypes.byref(self._job), ctypes.sizeof(Job))
         call = self._function, ctypes.c_void_p(job), _free
         options = None, 0, b"adam_update"  # properties, priority, name
-        check_call(_LIB.MXEnginePushSyncND(*call, ctypes.byref(CPU), *self._arrays, *options))
+        check_call(_LIB.MXEnginePushSyncND(*call, ctypes.byref(CPU), *self._handles, *options))
 
 
 def make_loop(arrays: tuple[mx.nd.NDArray, ...]) -> AdamLoop | None:
