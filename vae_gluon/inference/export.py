@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -29,11 +30,7 @@ import numpy as np
 from vae_gluon._files import replacing
 from vae_gluon.model import VAE, first_parameter, named_parameters, parameter_bytes
 
-PARTS = {  # the inputs and outputs of each
-    "encoder": (("x",), ("mu", "lv")),
-    "decoder": (("z",), ("y",)),
-    "vae": (("x", "eps"), ("mu", "lv", "y")),
-}
+PARTS = {"encoder": ["x"], "decoder": ["z"], "vae": ["x", "eps"]}  # the inputs of each
 BATCH = "N"  # the name of the free dimension
 
 
@@ -143,14 +140,18 @@ def _graph(net: VAE, part: str) -> _Graph:
     """Build the graph of a part."""
     if part not in PARTS:
         raise ValueError(f"part: expected one of {', '.join(PARTS)}, got {part!r}")
-    inputs, outputs = PARTS[part]
     dtype = np.dtype(first_parameter(net).dtype)
     # Inputs are renamed last, because a user's parameter may have the name of one.
     x, z, eps = (mx.sym.var(f"input {name}") for name in ("x", "z", "eps"))
-    mu, lv = mx.sym.split(net.encoder(x), axis=1, num_outputs=2)  # both (N, n_latent)
-    y = net.decoder(net.sampler(mu, lv, eps) if part == "vae" else z)  # (N, n_output)
-    values = {"mu": mu, "lv": lv, "y": y}
-    symbol = mx.sym.Group([mx.sym.identity(values[name], name=name) for name in outputs])
+    inputs, outputs = PARTS[part], {}
+    if part != "decoder":
+        mu, lv = mx.sym.split(net.encoder(x), axis=1, num_outputs=2)  # both (N, n_latent)
+        outputs = {"mu": mu, "lv": lv}
+    if part == "vae":
+        z = net.sampler(mu, lv, eps)
+    if part != "encoder":
+        outputs["y"] = net.decoder(z)  # (N, n_output)
+    symbol = mx.sym.Group([mx.sym.identity(value, name=name) for name, value in outputs.items()])
     parameters = named_parameters(net)
     names = {parameter.name: name for name, parameter in parameters.items()}
     symbol = _renamed(symbol, {**names, **{f"input {name}": name for name in inputs}})
@@ -160,7 +161,7 @@ def _graph(net: VAE, part: str) -> _Graph:
         if name not in inputs
     }
 
-    def shapes(names: tuple[str, ...]) -> dict[str, tuple[str, int]]:
+    def shapes(names: Iterable[str]) -> dict[str, tuple[str, int]]:
         return {name: (BATCH, net.n_output if name in "xy" else net.n_latent) for name in names}
 
     return _Graph(symbol, shapes(inputs), shapes(outputs), arrays, dtype)
