@@ -3,16 +3,16 @@
 A checkpoint is an ``.npz`` file of plain arrays, each with a checksum. Reading it runs no code from
 the file, unlike the pickle of MXNet's ``Trainer.save_states``. It contains
 
-===============================  =========================  =================
-name                             array                      of
-===============================  =========================  =================
-format                           ()                         the number FORMAT
-config                           (bytes,), JSON             describes the run
-updates                          (1,)                       steps of Adam
-history/FIELD                    (epochs,)                  ``History``
-parameters/NAME                  of the parameter's shape   the net
-first_moments/NAME, second_...   of the parameter's shape   Adam
-===============================  =========================  =================
+===============================  ========================================  =====================
+name                             array                                     of
+===============================  ========================================  =====================
+format                           ()                                        the number FORMAT
+config                           (bytes,), JSON                            describes the run
+updates                          (1,)                                      steps of Adam
+history/FIELD                    (epochs,)                                 ``History``
+parameters/NAME                  of the parameter's shape                  the net
+first_moments/NAME, second_...   of the parameter's shape                  Adam
+===============================  ========================================  =====================
 """
 
 from __future__ import annotations
@@ -196,10 +196,8 @@ def restore(
         expected.update({prefix + name: expected_array(parameters[name]) for name in names})
     check_arrays(path, arrays, expected)
     moments = {name: (arrays[first + name], arrays[second + name]) for name in trained}
-    for name in (UPDATES, *(second + name for name in trained)):
-        if arrays[name].min() < 0:
-            raise ValueError(
-                f"{path}: {name}: expected no number below 0, got {arrays[name].min()}"
-            )
+    for name, array in arrays.items():
+        if name.startswith((UPDATES, second)) and array.min() < 0:
+            raise ValueError(f"{path}: {name}: expected no number below 0, got {array.min()}")
     set_parameters(net, {name: arrays[PARAMETERS + name] for name in parameters}, ctx)
     return TrainingState(history, int(arrays[UPDATES][0]), moments)
