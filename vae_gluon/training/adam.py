@@ -59,7 +59,6 @@ class Adam(mx.optimizer.Adam):
         loop = self._loop(index, (weight, grad, *state))
         if loop is None:
             super().update(index, weight, grad, state)
-            t = self._index_update_count[index]
         else:
             self._update_count(index)
             t = self._index_update_count[index]
@@ -71,7 +70,7 @@ class Adam(mx.optimizer.Adam):
                 wd=self._get_wd(index),
                 rescale_grad=self.rescale_grad,
             )
-        if t % SWEEP_EVERY == 0:
+        if self._index_update_count[index] % SWEEP_EVERY == 0:
             for moment, limit in zip(state, (FIRST_LIMIT, SECOND_LIMIT)):
                 if moment.stype == "default":  # a row_sparse one has only its gradients' rows
                     moment *= mx.nd.abs(moment) > limit

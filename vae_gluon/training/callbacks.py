@@ -193,7 +193,7 @@ class Checkpoint(Callback):
 
 
 class EarlyStopping(Callback):
-    """Stop when the validation loss has not fallen for ``patience`` epochs, an integer.
+    """Stop when the validation loss has not fallen for ``patience`` epochs.
 
     Epochs of ``start`` count, so that a resumed run stops where an uninterrupted one would.
     """
