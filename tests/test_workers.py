@@ -9,7 +9,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from vae_gluon import VAE, mnist_iterators, seed, train
+from vae_gluon import VAE, Checkpoint, load_checkpoint, mnist_iterators, seed, train
 from vae_gluon.distributed import Workers, workers
 from vae_gluon.distributed.workers import Watchdog, check_agreement, shard
 
@@ -96,6 +96,18 @@ def test_a_step_is_on_the_mean_over_the_batches_of_all_workers(net, digits, monk
     assert history.train == pytest.approx(alone.train, rel=1e-5)
     for ours, theirs in zip(weights, expected):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+
+
+def test_a_worker_resumes_with_the_moments_of_adam(digits, tmp_path):
+    def run(epochs, checkpoint=None):
+        net = VAE(n_hidden=16)
+        start = load_checkpoint(checkpoint, net)[0] if checkpoint else None
+        callbacks = [Workers(mx.kv.create("local")), Checkpoint(tmp_path / f"{epochs}.npz")]
+        options = {"seed": 1, "start": start, "progress": False, "callbacks": callbacks}
+        return train(net, *mnist_iterators(digits), epochs, **options).val
+
+    run(1)
+    assert run(2, tmp_path / "1.npz") == run(2)
 
 
 def test_workers_with_the_same_config_agree_and_others_do_not(monkeypatch):
