@@ -94,5 +94,5 @@ def test_a_sparse_matrix_of_scipys_is_taken_without_a_warning():
 
 @pytest.mark.parametrize(("lower", "higher"), [("1.6.0", "1.21.0"), ("1.17", "2.5.5")])
 def test_versions_compare_as_those_of_distutils_do(lower, higher):
-    assert old_names._Version(lower) < old_names._Version(higher)
-    assert old_names._Version(lower) >= old_names._Version(lower)
+    assert old_names._version(lower) < old_names._version(higher)
+    assert old_names._version(lower) >= old_names._version(lower)

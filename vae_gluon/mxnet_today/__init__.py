@@ -27,6 +27,5 @@ if asked_for():
 
 # isort: split
 from vae_gluon.mxnet_today.load import late_import
-from vae_gluon.mxnet_today.onnx_names import old_onnx
 from vae_gluon.mxnet_today.server import serve
 from vae_gluon.mxnet_today.threads import SETTINGS, one_cpu_per_core, usable_cores

@@ -12,9 +12,9 @@ from typing import Any
 
 from vae_gluon.mxnet_today.libraries import INSTALL, missing_libraries, no_wheel
 from vae_gluon.mxnet_today.old_behaviour import restore_behaviour
-from vae_gluon.mxnet_today.old_names import answer_mxnet, distutils, give_sparse
+from vae_gluon.mxnet_today.old_names import answer_mxnet, distutils, replaced
 from vae_gluon.mxnet_today.onnx_names import wrap_converters
-from vae_gluon.mxnet_today.threads import environment, every_core, too_late
+from vae_gluon.mxnet_today.threads import too_late, variables
 
 
 def late_import() -> str | None:
@@ -66,9 +66,9 @@ def load_mxnet() -> str | None:
         del sys.modules[name]  # left by an import that failed halfway
 
     answer_mxnet()
-    # A server process would start serving during the import: see server.py.
-    without_role = environment({"DMLC_ROLE": None})
-    with every_core(), without_role, distutils(), warnings.catch_warnings():
+    # Without the role, because a server would start serving during the import: see server.py.
+    environment = replaced(os.environ, {**variables(), "DMLC_ROLE": None})
+    with environment, replaced(sys.modules, distutils()), warnings.catch_warnings():
         # mxnet uses names that numpy, scipy and distutils have since deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
@@ -84,7 +84,6 @@ def load_mxnet() -> str | None:
 
 
 def _restore(mxnet: ModuleType) -> None:
-    give_sparse(mxnet)
     restore_behaviour(mxnet)
     wrap_converters(mxnet)
 

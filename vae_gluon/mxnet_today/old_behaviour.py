@@ -20,6 +20,9 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import scipy.sparse
+
+from vae_gluon.mxnet_today.old_names import altered
 
 
 def restore_behaviour(mxnet: ModuleType) -> None:
@@ -32,6 +35,8 @@ def restore_behaviour(mxnet: ModuleType) -> None:
     mxnet.nd.NDArray.__array__ = _as_array
     mxnet.gluon.Parameter.__setstate__ = _with_gradient
     mxnet.gluon.HybridBlock.__getstate__ = _without_graph
+    # With a csr.csr_matrix that does not warn.
+    mxnet.ndarray.utils.spsp = mxnet.ndarray.sparse.spsp = altered(scipy.sparse, csr=scipy.sparse)
     restore_recordio(mxnet.recordio)
 
 
@@ -40,13 +45,6 @@ def restore_recordio(recordio: Any) -> None:
     recordio.np = altered(np, asarray=lambda *args, **kwargs: _bytes(np.asarray(*args, **kwargs)))
     if recordio.cv2:
         recordio.cv2 = altered(recordio.cv2, imencode=functools.partial(_encode, recordio.cv2))
-
-
-def altered(module: ModuleType, **names: Any) -> ModuleType:
-    """Return a copy of a module with some names replaced."""
-    own = ModuleType(module.__name__)
-    vars(own).update(vars(module), **names)
-    return own
 
 
 class _Strings(type):

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from types import FrameType, ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
 import numpy as np
-import scipy.sparse
 
 
 def _renamed(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,15 +68,6 @@ OLD_NAMES: dict[str, Any] = {
 }
 
 
-class _Version(tuple):
-    """A version of ``distutils.version``, as far as MXNet compares it."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> _Version:
-        return super().__new__(cls, map(int, text.split(".")[:2]))
-
-
 def answer_mxnet() -> None:
     """Let NumPy provide missing old names to MXNet's modules."""
     numpys_own = np.__getattr__
@@ -90,27 +80,45 @@ def answer_mxnet() -> None:
     vars(np)["__getattr__"] = answer  # which Python calls for missing names
 
 
-def give_sparse(mxnet: ModuleType) -> None:
-    """Give MXNet a ``scipy.sparse`` with a ``csr.csr_matrix`` that does not warn."""
-    own = ModuleType("scipy.sparse")
-    vars(own).update(vars(scipy.sparse), csr=scipy.sparse)
-    mxnet.ndarray.utils.spsp = mxnet.ndarray.sparse.spsp = own
+def _is_mxnets(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__", "").partition(".")[0] == "mxnet"
+
+
+def distutils() -> dict[str, ModuleType]:
+    """Return the modules that mxnet imports from ``distutils`` if Python, from 3.12, has none."""
+    if sys.version_info < (3, 12) or "distutils" in sys.modules:
+        return {}
+    version = ModuleType("distutils.version")
+    vars(version).update(LooseVersion=_version, StrictVersion=_version)
+    return {"distutils": ModuleType("distutils"), "distutils.version": version}
+
+
+def _version(text: str) -> tuple[int, ...]:
+    # Precise enough for MXNet, which compares NumPy's version with 1.15 and 1.17.
+    return tuple(map(int, text.split(".")[:2]))
+
+
+def altered(module: ModuleType, **names: Any) -> ModuleType:
+    """Return a copy of a module with some names replaced."""
+    own = ModuleType(module.__name__)
+    vars(own).update(vars(module), **names)
+    return own
 
 
 @contextmanager
-def distutils() -> Iterator[None]:
-    """Let mxnet import ``distutils``, which Python 3.12 no longer has, within the block."""
-    if sys.version_info < (3, 12) or "distutils" in sys.modules:
-        yield
-        return
-    package, version = ModuleType("distutils"), ModuleType("distutils.version")
-    vars(version).update(LooseVersion=_Version, StrictVersion=_Version)
-    sys.modules.update({"distutils": package, "distutils.version": version})
+def replaced(entries: MutableMapping[str, Any], values: Mapping[str, Any]) -> Iterator[None]:
+    """Give entries of a mapping other values within the block; remove those that are None."""
+    before = {name: entries.get(name) for name in values}
+    _set(entries, values)
     try:
         yield
     finally:
-        del sys.modules["distutils"], sys.modules["distutils.version"]
+        _set(entries, before)
 
 
-def _is_mxnets(frame: FrameType) -> bool:
-    return frame.f_globals.get("__name__", "").partition(".")[0] == "mxnet"
+def _set(entries: MutableMapping[str, Any], values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        if value is None:
+            entries.pop(name, None)
+        else:
+            entries[name] = value

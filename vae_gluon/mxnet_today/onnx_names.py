@@ -2,78 +2,57 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import numpy as np
+
+from vae_gluon.mxnet_today.old_names import replaced
 
 OPSET = 13  # of the operators that MXNet writes
 _LOCK = threading.RLock()  # for the replaced names: threads convert one after the other
 
 
 @contextmanager
-def old_onnx(onnx: ModuleType) -> Iterator[None]:
-    """Let MXNet's converters run within the block, with any version of ``onnx``.
+def old_onnx() -> Iterator[None]:
+    """Let one of MXNet's converters run, with any version of ``onnx``.
 
     They read two dictionaries of ``onnx.mapping``, which ended with onnx 1.16. And they write
     operators of opset 13, so the file is marked and checked as such: by default onnx would use its
     newest opset.
     """
+    try:
+        import onnx
+    except ImportError:  # which MXNet reports
+        yield
+        return
     with _LOCK:
         helper, checker = onnx.helper, onnx.checker
         opset = helper.make_opsetid("", OPSET)
         context = checker.C.CheckerContext()
         context.opset_imports = {"": OPSET}
         context.ir_version = helper.find_min_ir_version_for([opset])
-        stand_ins: list[tuple[dict[str, Any], str, Any]] = [
-            (vars(onnx), "mapping", _mapping(helper)),
-            (sys.modules, "onnx.mapping", _mapping(helper)),
-            (vars(checker), "check_graph", functools.partial(checker.check_graph, ctx=context)),
-            (
-                vars(helper),
-                "make_model",
-                functools.partial(
-                    helper.make_model, opset_imports=[opset], ir_version=context.ir_version
-                ),
-            ),
-        ]
-        before = [names.get(name) for names, name, _ in stand_ins]
-        for names, name, stand_in in stand_ins:
-            names[name] = stand_in
-        try:
+        mapping = _mapping(helper)
+        attribute = replaced(vars(onnx), {"mapping": mapping})
+        module = replaced(sys.modules, {"onnx.mapping": mapping})
+        marks = {"opset_imports": [opset], "ir_version": context.ir_version}
+        make = replaced(vars(helper), {"make_model": partial(helper.make_model, **marks)})
+        check = replaced(vars(checker), {"check_graph": partial(checker.check_graph, ctx=context)})
+        with attribute, module, make, check:
             yield
-        finally:
-            for (names, name, _), original in zip(stand_ins, before):
-                del names[name]
-                if original is not None:
-                    names[name] = original
 
 
 def wrap_converters(mxnet: ModuleType) -> None:
     """Let MXNet's converters to and from ONNX find the old names when they are called."""
-    mxnet.onnx.export_model = _with_old_onnx(mxnet.onnx.export_model)
+    mxnet.onnx.export_model = old_onnx()(mxnet.onnx.export_model)
     both = mxnet.contrib.onnx
     both.export_model_ = mxnet.onnx.export_model
     for name in ("import_model_", "get_model_metadata_", "import_to_gluon_"):
-        setattr(both, name, _with_old_onnx(getattr(both, name)))
-
-
-def _with_old_onnx(convert: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(convert)
-    def converter(*args: Any, **kwargs: Any) -> Any:
-        try:
-            import onnx
-        except ImportError:  # which MXNet reports
-            return convert(*args, **kwargs)
-        with old_onnx(onnx):
-            return convert(*args, **kwargs)
-
-    return converter
+        setattr(both, name, old_onnx()(getattr(both, name)))
 
 
 def _mapping(helper: ModuleType) -> SimpleNamespace:

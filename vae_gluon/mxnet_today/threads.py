@@ -14,8 +14,6 @@ The user's values in SETTINGS or WAITING are respected. If mxnet was imported be
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 SETTINGS = ("OMP_NUM_THREADS", "MXNET_OMP_MAX_THREADS")
@@ -79,31 +77,15 @@ def _read(path: str | Path) -> str:
         return ""
 
 
-@contextmanager
-def every_core() -> Iterator[None]:
-    """Let mxnet, imported within the block, use every core, with threads that go to sleep."""
+def variables() -> dict[str, str]:
+    """Return environment variables with which mxnet uses every core, with threads that sleep."""
     settings = {name: _first_number(name) for name in SETTINGS if name in os.environ}
     cores = _cores_to_set()
     if cores is not None:
         settings["MXNET_OMP_MAX_THREADS"] = str(cores)
     if not any(name in os.environ for name in WAITING):
         settings["GOMP_SPINCOUNT"] = str(SPINS)
-    with environment(settings):
-        yield
-
-
-@contextmanager
-def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
-    """Set environment variables within the block; remove those that are None."""
-    before = {name: os.environ.pop(name, None) for name in variables}
-    os.environ.update({name: value for name, value in variables.items() if value is not None})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
+    return settings
 
 
 def _first_number(name: str) -> str:
