@@ -140,7 +140,7 @@ if __name__ == "__main__":
     batches = mx.gluon.data.DataLoader(data, batch_size=4, num_workers=1)
     assert [total(batch) for batch in batches] == [6, 22]
     from vae_gluon import VAE, mxnet_today
-    assert mxnet_today.late_import() is None and mxnet_today is sys.modules[mxnet_today.__name__]
+    assert mxnet_today.late_import is None and mxnet_today is sys.modules[mxnet_today.__name__]
     print("all of it")
 """
 

@@ -262,7 +262,7 @@ def test_a_start_that_does_not_fit_is_refused(net, digits):
 
 
 def test_progress_says_first_that_mxnet_was_imported_too_early(digits, capsys, monkeypatch):
-    monkeypatch.setattr(callbacks, "late_import", lambda: "import vae_gluon first")
+    monkeypatch.setattr(callbacks, "late_import", "import vae_gluon first")
     train(small_net(), *mnist_iterators(digits), epochs=1)
     assert capsys.readouterr().out.strip().splitlines()[0] == "Note: import vae_gluon first"
     train(small_net(), *mnist_iterators(digits), epochs=1, progress=False)

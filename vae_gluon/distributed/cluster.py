@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from vae_gluon.distributed.workers import CLUSTER
 from vae_gluon.mxnet_today import SETTINGS, usable_cores
@@ -34,28 +34,22 @@ def run_cluster(roles: Sequence[str], command: Sequence[str]) -> int:
     here, as in ``roles``, reachable only from this machine. The workers share the cores. On Linux
     all end with this process, even if it is killed.
 
-    Returns
-    -------
-    int
-        0 if all succeeded, 1 if one failed, 128 plus its number after a signal.
+    Return 0 if all succeeded, 1 if one failed, 128 plus its number after a signal.
     """
     environment = _environment(roles)
-    if "scheduler" in roles:
-        _check_port(environment["DMLC_PS_ROOT_URI"], environment["DMLC_PS_ROOT_PORT"])
     if "DMLC_PS_ROOT_URI" in os.environ:  # perhaps with other machines
         print(f"Waiting until all have joined at {CLUSTER.format(**environment)}", flush=True)
-    processes = []
+    processes: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for number, role in enumerate(roles):
             name = f"{role} {roles[:number].count(role)}"
-            process = subprocess.Popen(
+            processes[name] = subprocess.Popen(
                 command, env={**environment, "DMLC_ROLE": role}, preexec_fn=_ending_with_parent()
             )
-            processes.append((name, process))
         return _wait(processes)
     except KeyboardInterrupt as error:
         number = error.args[0] if error.args else signal.SIGINT
-        workers = [process for name, process in processes if name.startswith("worker")]
+        workers = [process for name, process in processes.items() if name.startswith("worker")]
         if number != signal.SIGINT:  # a terminal sends that to all of them
             for worker in workers:
                 worker.send_signal(number)
@@ -63,30 +57,27 @@ def run_cluster(roles: Sequence[str], command: Sequence[str]) -> int:
         _await(workers)
         return 128 + number
     finally:
-        for _, process in processes:
+        for process in processes.values():
             process.terminate()
-        _await([process for _, process in processes])
+        _await(processes.values())
 
 
 def _environment(roles: Sequence[str]) -> dict[str, str]:
-    cores = max(1, (usable_cores() or os.cpu_count() or 1) // max(1, roles.count("worker")))
+    scheduler = os.environ.get("DMLC_PS_ROOT_URI", LOCALHOST)
+    port = os.environ.get("DMLC_PS_ROOT_PORT", "0")
+    n_workers = roles.count("worker")
     defaults = {
-        "DMLC_PS_ROOT_URI": LOCALHOST,
-        "DMLC_PS_ROOT_PORT": str(_free_port()),
-        "DMLC_NUM_WORKER": str(roles.count("worker")),
+        "DMLC_PS_ROOT_URI": scheduler,
+        "DMLC_PS_ROOT_PORT": _port(scheduler, port) if "scheduler" in roles else port,
+        "DMLC_NUM_WORKER": str(n_workers),
         "DMLC_NUM_SERVER": str(roles.count("server")),
     }
     if "DMLC_INTERFACE" not in os.environ:
-        defaults["DMLC_NODE_HOST"] = _address(os.environ.get("DMLC_PS_ROOT_URI", LOCALHOST))
+        defaults["DMLC_NODE_HOST"] = _address(scheduler)
     if not any(name in os.environ for name in SETTINGS):
-        defaults["OMP_NUM_THREADS"] = str(cores)
+        cores = usable_cores() or os.cpu_count() or 1
+        defaults["OMP_NUM_THREADS"] = str(max(1, cores // max(1, n_workers)))
     return {**defaults, **os.environ}
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind((LOCALHOST, 0))
-        return free.getsockname()[1]
 
 
 def _address(scheduler: str) -> str:
@@ -102,14 +93,15 @@ def _address(scheduler: str) -> str:
         return reaching.getsockname()[0]
 
 
-def _check_port(host: str, port: str) -> None:
-    """Raise an OSError unless the scheduler can listen there."""
+def _port(host: str, port: str) -> str:
+    """Return the port on which the scheduler can listen: for 0 a free one."""
     with socket.socket() as scheduler:
         scheduler.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             scheduler.bind((host, int(port)))
         except (OSError, OverflowError, ValueError) as error:
             raise OSError(f"the scheduler cannot listen at {host}:{port}: {error}") from error
+        return str(scheduler.getsockname()[1])
 
 
 def _ending_with_parent() -> Callable[[], None] | None:
@@ -126,11 +118,11 @@ def _ending_with_parent() -> Callable[[], None] | None:
     return ask
 
 
-def _wait(processes: list[tuple[str, subprocess.Popen[bytes]]]) -> int:
+def _wait(processes: Mapping[str, subprocess.Popen[bytes]]) -> int:
     """Wait until all have ended, or one has failed; return the exit code."""
     while True:
-        codes = [(name, process.poll()) for name, process in processes]
-        for name, code in codes:
+        for name, process in processes.items():
+            code = process.poll()
             if code:
                 how = f"exit code {code}" if code > 0 else signal.Signals(-code).name
                 print(
@@ -138,12 +130,12 @@ def _wait(processes: list[tuple[str, subprocess.Popen[bytes]]]) -> int:
                     file=sys.stderr,
                 )
                 return 1
-        if all(code == 0 for _, code in codes):
+        if all(process.returncode == 0 for process in processes.values()):
             return 0
         time.sleep(POLL)
 
 
-def _await(processes: list[subprocess.Popen[bytes]]) -> None:
+def _await(processes: Iterable[subprocess.Popen[bytes]]) -> None:
     """Wait GRACE seconds for processes to end; kill those that have not."""
     until = time.monotonic() + GRACE
     for process in processes:

@@ -19,6 +19,7 @@ import sys
 import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 FOLDER = Path(__file__).parent
 NAME = "vae_gluon_mxnet_today.pth"
@@ -38,16 +39,15 @@ def asked_for() -> bool:
 
 def main(words: Sequence[str]) -> str | None:
     """Run the command with these arguments; return an error, if any."""
-    if words[:1] in (["enable"], ["disable"], ["status"]) and len(words) == 1:
-        line_file = Path(sysconfig.get_path("purelib"), NAME)
-        try:
-            return {"enable": enable, "disable": disable, "status": status}[words[0]](line_file)
-        except OSError as error:
-            return f"cannot {words[0]} it: {error}"
     if not words:
         return __doc__
-    run(words)
-    return None
+    commands = {"enable": enable, "disable": disable, "status": status}
+    if len(words) > 1 or words[0] not in commands:
+        run(words)  # which replaces this process
+    try:
+        return commands[words[0]](Path(sysconfig.get_path("purelib"), NAME))
+    except OSError as error:
+        return f"cannot {words[0]} it: {error}"
 
 
 def enable(line_file: Path) -> None:
@@ -75,7 +75,7 @@ def status(line_file: Path) -> str | None:
     return None
 
 
-def run(words: Sequence[str]) -> None:
+def run(words: Sequence[str]) -> NoReturn:
     """Replace this process by a Python that runs a script and, with its children, finds mxnet."""
     path = [str(FOLDER / "startup"), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}

@@ -83,14 +83,6 @@ def mxnet_folder() -> Path | None:
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-def link_arm_libraries(folder: Path) -> None:
-    """Make the links that MXNet's wheel for aarch64 needs, in its ``folder``."""
-    for name, stands_in in ARM_LINKS.items():
-        link = folder / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(_path_of(stands_in))
-
-
 def _loads(name: str) -> bool:
     try:
         ctypes.CDLL(name)
@@ -111,7 +103,10 @@ def main() -> str | None:
     machine = platform.machine()
     folder = mxnet_folder() if machine == "aarch64" else None
     if folder and all(map(_loads, LIBRARIES[machine].split())):
-        link_arm_libraries(folder)
+        for name, stands_in in ARM_LINKS.items():
+            link = folder / name
+            link.unlink(missing_ok=True)
+            link.symlink_to(_path_of(stands_in))
     return no_wheel() or missing_libraries() or None
 
 

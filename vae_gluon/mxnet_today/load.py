@@ -17,16 +17,8 @@ from vae_gluon.mxnet_today.onnx_names import wrap_converters
 from vae_gluon.mxnet_today.threads import too_late, variables
 
 
-def late_import() -> str | None:
-    """Return what to do if mxnet was loaded too early to use every core, else None."""
-    return _late_import
-
-
 class WithDocstrings(SourceFileLoader):
-    """A finder and loader of mxnet that keeps its docstrings, which python -OO removes.
-
-    MXNet reads them on import.
-    """
+    """A finder and loader of mxnet with its docstrings, which it reads; python -OO removes them."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, _: object = None) -> Any:
@@ -45,11 +37,7 @@ class WithDocstrings(SourceFileLoader):
 def load_mxnet() -> str | None:
     """Import mxnet on every core; return what to do if it was too late for that, else None.
 
-    Raises
-    ------
-    ImportError
-        If mxnet is not installed, the system lacks a library that it needs, or options of Python or
-        an environment variable prevent its import. The message says what to do.
+    If it cannot be imported, the message of the ImportError says what to do.
     """
     # If a thread outside the engine copies a large array on several threads, the OpenMP runtime has
     # two teams, more threads than processors, and puts both to sleep between operators: a step
@@ -88,4 +76,4 @@ def _restore(mxnet: ModuleType) -> None:
     wrap_converters(mxnet)
 
 
-_late_import = load_mxnet()
+late_import = load_mxnet()  # None, or what the user can do about it

@@ -42,7 +42,7 @@ def restore_behaviour(mxnet: ModuleType) -> None:
 
 def restore_recordio(recordio: Any) -> None:
     """Let recordio pack arrays of NumPy and, if it is installed, OpenCV."""
-    recordio.np = altered(np, asarray=lambda *args, **kwargs: _bytes(np.asarray(*args, **kwargs)))
+    recordio.np = altered(np, asarray=lambda *args, **kw: np.asarray(*args, **kw).view(_Bytes))
     if recordio.cv2:
         recordio.cv2 = altered(recordio.cv2, imencode=functools.partial(_encode, recordio.cv2))
 
@@ -103,12 +103,8 @@ def _without_graph(block: Any) -> dict[str, Any]:
 
 def _encode(cv2: ModuleType, *args: Any) -> tuple[bool, np.ndarray]:
     done, array = cv2.imencode(*args)
-    return done, _bytes(array)
+    return done, array.view(_Bytes)
 
 
 class _Bytes(np.ndarray):
     tostring = np.ndarray.tobytes
-
-
-def _bytes(array: np.ndarray) -> np.ndarray:
-    return array.view(_Bytes)

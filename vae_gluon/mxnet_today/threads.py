@@ -38,14 +38,10 @@ def usable_cores() -> int | None:
 
 def one_cpu_per_core() -> list[int]:
     """Return one processor of each physical core that the affinity of this process allows."""
+    siblings = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
     cpus = sorted(os.sched_getaffinity(0), reverse=True)
-    return sorted({_core_of(cpu): cpu for cpu in cpus}.values())  # the first of each core
-
-
-def _core_of(cpu: int) -> str:
-    """Return a name for the core of a processor, the same for all its hardware threads."""
-    listing = f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
-    return _read(listing) or str(cpu)
+    cores = {_read(siblings.format(cpu)) or str(cpu): cpu for cpu in cpus}  # the first of each
+    return sorted(cores.values())
 
 
 def _quota() -> float:

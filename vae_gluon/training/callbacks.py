@@ -239,8 +239,8 @@ class Progress(Callback):
 
     def before_training(self, training: Training) -> None:
         """Show the bar; say so if MXNet uses too few cores."""
-        if note := late_import():
-            print(f"Note: {note}")
+        if late_import:
+            print(f"Note: {late_import}")
         self.done = training.epoch
         self.bar = make_bar(total=training.epochs, initial=self.done, desc="epochs", bar_format=BAR)
 
