@@ -125,14 +125,13 @@ def test_beats_that_come_in_time_keep_a_process_alive(monkeypatch):
     monkeypatch.setattr(workers.os, "_exit", lambda code: ended.append(code))
     monkeypatch.setattr(workers.time, "time", lambda: now)
     watchdog = Watchdog(0.1)  # which looks at the clock every 0.01 s
-    watchdog.start()
     for _ in range(12):
         now += 0.04
         time.sleep(0.02)
         Watchdog.beat()
     now += 10  # as if the process had been stopped, with the others: they may be getting on
     time.sleep(0.05)
-    watchdog.stop()
+    watchdog.close()
     now += 10
     time.sleep(0.05)
     assert not ended

@@ -9,7 +9,7 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -239,13 +239,10 @@ def _workers(args: Namespace, run: Run) -> Iterator[tuple[Run, mx.kv.KVStore | N
 
     Within the block, this process exits if they have died.
     """
-    kvstore, watchdog = None, Watchdog(args.timeout)
-    if args.kvstore:
-        # The store waits for the others again when garbage-collected. args keeps it alive after an
-        # error, so that main can first report the error and exit.
-        kvstore = args.connected = join(args.kvstore, args.timeout)
-        watchdog.start()
-    try:
+    # The store waits for the others again when garbage-collected. args keeps it alive after an
+    # error, so that main can first report the error and exit.
+    kvstore = args.connected = join(args.kvstore, args.timeout) if args.kvstore else None
+    with closing(Watchdog(args.timeout)) if kvstore else nullcontext():
         n_workers = kvstore.num_workers if kvstore else 1
         if args.resume and run.config.n_workers != n_workers:
             raise ValueError(
@@ -256,8 +253,6 @@ def _workers(args: Namespace, run: Run) -> Iterator[tuple[Run, mx.kv.KVStore | N
         if kvstore:
             check_agreement(kvstore, _agreed(run))
         yield run, kvstore
-    finally:
-        watchdog.stop()
 
 
 def _agreed(run: Run) -> dict[str, Any]:

@@ -26,13 +26,13 @@ class Workers(Callback):
 
     def __init__(self, kvstore: mx.kv.KVStore, timeout: float = TIMEOUT) -> None:
         self.kvstore = kvstore
-        self.watchdog = Watchdog(timeout)
+        self.timeout = timeout
 
     def before_training(self, training: Training) -> None:
         """Share gradients and means with the others."""
+        self.watchdog = Watchdog(self.timeout)
         training.trainer = _SharedTrainer(training.trainer, self.kvstore)
         training.reduce = lambda sums: total(self.kvstore, sums)
-        self.watchdog.start()
 
     def after_batch(self, training: Training) -> None:
         """Notify the watchdog."""
@@ -40,7 +40,7 @@ class Workers(Callback):
 
     def after_training(self, training: Training, error: BaseException | None) -> None:
         """Stop the watchdog."""
-        self.watchdog.stop()
+        self.watchdog.close()
 
 
 class _SharedTrainer(gluon.Trainer):

@@ -11,6 +11,7 @@ import time
 import zlib
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import mxnet as mx
@@ -39,14 +40,9 @@ def join(name: str, timeout: float = TIMEOUT) -> mx.kv.KVStore:
     If some have not joined after ``TO_JOIN * timeout`` seconds, this process exits with a message.
     """
     where = CLUSTER.format_map(defaultdict(lambda: "?", os.environ))
-    watchdog = Watchdog(
-        TO_JOIN * timeout, f"after {{timeout:g}} seconds not all have joined at {where}"
-    )
-    watchdog.start()
-    try:
+    message = f"after {{timeout:g}} seconds not all have joined at {where}"
+    with closing(Watchdog(TO_JOIN * timeout, message)):
         return mx.kv.create(name)
-    finally:
-        watchdog.stop()
 
 
 def leave(kvstore: mx.kv.KVStore) -> None:
@@ -135,12 +131,11 @@ def check_agreement(kvstore: mx.kv.KVStore, config: Mapping[str, object]) -> Non
 
 
 class Watchdog:
-    """Ends this process if ``Watchdog.beat`` is not called for ``timeout`` seconds.
+    """Ends this process, with a message, if nothing calls ``beat`` for ``timeout`` seconds.
 
     If a server, the scheduler or another worker has died, a worker waits forever inside MXNet,
-    where no exception reaches it. Of several watchdogs the shortest timeout counts.
-
-    ``message`` is printed at the end.
+    where no exception reaches it. A watchdog watches from its creation until ``close``; of several
+    the shortest timeout counts.
     """
 
     _last_beat = 0.0
@@ -149,13 +144,10 @@ class Watchdog:
         self.timeout = timeout
         self.message = message
         self._over = threading.Event()
-
-    def start(self) -> None:
-        """Start watching."""
         self.beat()
         threading.Thread(target=self._wait, daemon=True).start()
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Stop watching."""
         self._over.set()
 
