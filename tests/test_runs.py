@@ -131,7 +131,7 @@ def test_a_cosine_that_has_begun_keeps_its_epochs(tmp_path, monkeypatch, capsys)
     stop_after(monkeypatch, 0, tmp_path, words)
     stop_after(monkeypatch, 1, tmp_path, ("--resume", "--epochs", "3"))  # none was trained before
     capsys.readouterr()
-    message = "--epochs: the learning rate .* falls until epoch 3, got 4: .* with --out"
+    message = "--epochs: the run in .* has 3, got 4: leave it out, or start another run with --out"
     refuse(tmp_path, ["--epochs", "4"], message, capsys)
     assert train(tmp_path, "--resume", "--epochs", "3") == 0
 

@@ -61,16 +61,15 @@ def run_train(args: Namespace) -> int:
         )
     run = _resumed_run(args) if args.resume else _new_run(args)
     with _workers(args, run) as (run, kvstore):
-        writes = kvstore is None or kvstore.rank == 0  # the others only train
-        with _owned(run.folder, args.resume) if writes else nullcontext():
-            if writes:
-                _announce(run, args.resume)
-                _draw_samples(run)
-            with _ended_early(run, writes):
-                history = _train(run, kvstore, args.timeout, _writers(run) if writes else [])
-            if kvstore:
-                leave(kvstore)  # the others need not wait for the pictures
-            return _draw(run, history) if writes else 0
+        if kvstore and kvstore.rank > 0:  # the first worker writes the files
+            _train(run, kvstore, args.timeout, [])
+            return 0
+        with _owned(run.folder, args.resume):
+            _announce(run, args.resume)
+            _draw_samples(run)
+            with _ended_early(run):
+                history = _train(run, kvstore, args.timeout, _writers(run))
+            return _draw(run, history)
 
 
 # Choosing the run
@@ -91,21 +90,17 @@ def _resumed_run(args: Namespace) -> Run:
     given = _given(args)
     folder = args.out or _find_folder(given, args.data_dir)
     config, net, start = read_run(folder)
-    fixed = config.fixed()
+    fixed, done = config.fixed(), len(start.history.train) if start else 0
+    if done and config.lr_schedule == "cosine":  # which falls until the last epoch
+        fixed["epochs"] = config.epochs
     for name, value in given.items():
         if name in fixed and value != fixed[name]:
             raise ValueError(
                 f"{_option(name)}: the run in {folder} has {fixed[name]}, got {value}: leave it "
                 "out, or start another run with --out"
             )
-    done, epochs = len(start.history.train) if start else 0, config.epochs
     if given.get("epochs", done) < done:
         raise ValueError(f"--epochs: the run in {folder} has trained {done}, got {given['epochs']}")
-    if done and config.lr_schedule == "cosine" and given.get("epochs", epochs) != epochs:
-        raise ValueError(
-            f"--epochs: the learning rate of the run in {folder} falls until epoch {epochs}, got "
-            f"{given['epochs']}: leave it out, or start another run with --out"
-        )
     # The run's path, unless another is given.
     path = args.data_dir or config.data_dir
     data = load_dataset(config.dataset, path, picture_size(config.size), config.invert)
@@ -283,7 +278,7 @@ def _train(
     steps = math.ceil(len(dataset["train_data"]) / config.batch_size)  # of an epoch
     warmup = config.kl_warmup * steps
     run.net.hybridize(static_alloc=True, static_shape=True)
-    return train(
+    history = train(
         run.net,
         *mnist_iterators(dataset, config.batch_size, config.shuffle),
         config.epochs,
@@ -296,6 +291,9 @@ def _train(
         ctx=read_contexts(config.context),
         callbacks=callbacks,
     )
+    if kvstore:
+        leave(kvstore)  # the others need not wait for the pictures
+    return history
 
 
 def _learning_rate(config: RunConfig, steps: int) -> float | mx.lr_scheduler.LRScheduler:
@@ -309,21 +307,19 @@ def _learning_rate(config: RunConfig, steps: int) -> float | mx.lr_scheduler.LRS
 
 
 @contextmanager
-def _ended_early(run: Run, writes: bool) -> Iterator[None]:
+def _ended_early(run: Run) -> Iterator[None]:
     """Add to an error how to resume the run, or which checkpoint is left."""
     checkpoint = run.folder / LAST
     try:
         yield
     except KeyboardInterrupt as error:
-        if not writes or not checkpoint.exists():
+        if not checkpoint.exists():
             raise
         command = "cluster train" if run.config.n_workers > 1 else "train"
         hint = f"; resume with: vae-gluon {command} --resume --out={shlex.quote(str(run.folder))}"
         number = error.args[0] if error.args else signal.SIGINT
         raise KeyboardInterrupt(number, hint) from None
     except FloatingPointError as error:
-        if not writes:
-            raise
         raise FloatingPointError(f"{error}; {checkpoint} is from before") from error
 
 
