@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import Field
 from pathlib import Path
 from typing import Any, NoReturn, Union
 
@@ -65,10 +66,6 @@ def _run(argv: Sequence[str] | None) -> int:
 class _Parser(argparse.ArgumentParser):
     """Reports errors in one line, without the usage."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("allow_abbrev", False)
-        super().__init__(*args, **kwargs)
-
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         # Each command rejects unknown arguments itself, so that the error names its --help.
         namespace, unknown = super().parse_known_args(args, namespace)
@@ -87,6 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="vae-gluon",
         description="Train a variational autoencoder on MNIST, as the Gluon tutorial does.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"vae-gluon {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -102,8 +100,8 @@ def _add_train(commands: Any) -> None:
     text = "train a net; write its config, checkpoints, parameters, history and figures"
     add = _add_command(commands, "train", run_train, text)
     _add_data_dir(add, "look in VAE_GLUON_DATA and in MXNet's cache, then download")
-    for name, field in OPTIONS.items():
-        _add_option(add, name, **field.metadata)
+    for field in OPTIONS.values():
+        _add_option(add, field)
     text = "folder of the run (default: one in runs, named after data set, net, seed and the other "
     add("--out", type=Path, metavar="DIR", help=f"{text}options that are not defaults)")
     text = "resume the run in that folder from its last checkpoint, with its options; a larger "
@@ -119,21 +117,15 @@ def _add_train(commands: Any) -> None:
     add("--timeout", type=_type(positive), default=TIMEOUT, metavar="SECONDS", help=text)
 
 
-def _add_option(
-    add: Callable[..., Any],
-    name: str,
-    read: Callable[[Any], Any],
-    help: str,
-    choices: tuple[str, ...] | None,
-    **_: Any,
-) -> None:
+def _add_option(add: Callable[..., Any], field: Field[Any]) -> None:
     """Add an option without a default: --resume must know which options were given."""
-    settings: dict[str, Any] = {"type": _type(read), "metavar": "N"}
-    if OPTIONS[name].default is False:
+    settings: dict[str, Any] = {"type": _type(field.metadata["read"]), "metavar": "N"}
+    if field.default is False:
         settings = {"action": "store_true"}
-    elif choices:
-        settings = {"choices": choices}
-    add(f"--{name.replace('_', '-')}", default=argparse.SUPPRESS, help=help, **settings)
+    elif field.metadata["choices"]:
+        settings = {"choices": field.metadata["choices"]}
+    name, text = f"--{field.name.replace('_', '-')}", field.metadata["help"]
+    add(name, default=argparse.SUPPRESS, help=text, **settings)
 
 
 def _add_measures(commands: Any) -> None:
@@ -204,8 +196,8 @@ def _add_run_command(
 
 def _add_command(commands: Any, name: str, run: Run, text: str) -> Callable[..., Any]:
     """Add a command; return the function that adds its options."""
-    # Not capitalize(), which would lower-case ONNX and MXNet.
-    command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    description = f"{text[0].upper()}{text[1:]}."  # capitalize() would lower-case ONNX and MXNet
+    command = commands.add_parser(name, help=text, description=description, allow_abbrev=False)
     command.set_defaults(run=run)
     return command.add_argument
 

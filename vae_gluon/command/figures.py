@@ -37,26 +37,12 @@ def draw_figures(
 ) -> list[Path]:
     """Draw all pictures of the tutorial, and interpolations between test images, into ``folder``.
 
-    Parameters
-    ----------
-    net : Block
-        A trained net with ``n_latent``, ``encode`` and ``decode``. The two pictures of the latent
-        plane need an ``n_latent`` of 2; if it is larger, the first two principal components replace
-        them; if it is 1, nothing does.
-    dataset : dict
-        As ``load_mnist`` returns it.
-    history : History
-        Losses and KL divergence of each epoch.
-    seed : int
-        Selects the images and the codes, so that the pictures are reproducible. MXNet's generator
-        is seeded with it.
-    folder : Path
-        Where to write.
+    The data set is as ``load_mnist`` returns it. ``seed`` selects the images and the codes, so that
+    the pictures are reproducible; MXNet's generator is seeded with it.
 
-    Returns
-    -------
-    list of Path
-        The files, under the tutorial's names, and ``overview.png``, with all of them.
+    The files have the tutorial's names; ``overview.png`` has all of them. The pictures of the
+    latent plane need an ``n_latent`` of 2; if it is larger, the first two principal components
+    replace them.
     """
     mx.random.seed(seed)
     rng = np.random.default_rng(seed)

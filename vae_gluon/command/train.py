@@ -327,21 +327,19 @@ def _ended_early(run: Run) -> Iterator[None]:
 
 
 def _announce(run: Run, resumed: bool) -> None:
-    folder, config, data, _, start = run
-    size = "" if config.dataset in DATASETS else f" ({config.height} x {config.width})"
+    config, arrays = run.config, run.data.arrays
     workers = f", by {config.n_workers} workers" if config.n_workers > 1 else ""
     text = (
-        f"Training on {len(data.arrays['train_data'])} images of {config.dataset}{size}, "
-        f"validating on {len(data.arrays['test_data'])}, on {config.context}{workers}, "
-        f"into {folder}"
+        f"Training on {len(arrays['train_data'])} images of {config.dataset} ({config.height} x "
+        f"{config.width}), validating on {len(arrays['test_data'])}, on {config.context}{workers}, "
+        f"into {run.folder}"
     )
     print(printable(text))
-    done, epochs = len(start.history.train) if start else 0, config.epochs
-    if done == epochs:
-        more = ": a larger --epochs extends the run" if config.lr_schedule == "constant" else ""
-        print(f"All of its {epochs} epochs are trained already{more}")
+    done = len(run.start.history.train) if run.start else 0
+    if done == config.epochs:
+        print(f"All of its {done} epochs are trained already")
     elif resumed:
-        print(f"Resuming after {done} of {epochs} epochs")
+        print(f"Resuming after {done} of {config.epochs} epochs")
 
 
 def _draw_samples(run: Run) -> None:

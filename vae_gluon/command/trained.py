@@ -59,11 +59,9 @@ def _group(
     Groups are named after what varies; if two runs would coincide, all after their folders.
     """
     options = [{**config.fixed(), "epochs": config.epochs} for config, _ in runs.values()]
-    left_out = {"seed"}
-    if len({config.dataset for config, _ in runs.values()}) > 1:
-        left_out.add("data_crc32")
-    names = [name for name in options[0] if name not in left_out]
-    varying = [name for name in names if len({values[name] for values in options}) > 1]
+    varying = [name for name in options[0] if len({values[name] for values in options}) > 1]
+    left_out = ("seed", "data_crc32") if "dataset" in varying else ("seed",)
+    varying = [name for name in varying if name not in left_out]
     groups: dict[str, dict[int, History]] = {}  # by name and by seed
     for (config, history), values in zip(runs.values(), options):
         words = (f"{name} {values[name]}".removesuffix(".0") for name in varying)
