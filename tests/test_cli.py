@@ -211,7 +211,10 @@ COSINE = ["train", "--dataset", "digits", "--lr-schedule", "cosine"]
         ),
         (["train", "--dataset", "digits", "--arch", "conv", "--n-layers", "1"], "not for --arch"),
         ([*COSINE, "--lr-decay", "0.9"], "--lr-decay is for --lr-schedule constant, not for cosi"),
-        ([*COSINE, "--lr-warmup", "50"], "--lr-warmup: expected fewer epochs than the 50 of the r"),
+        (
+            [*COSINE, "--lr-warmup", "50"],
+            "--lr-warmup: expected fewer than the run's 50 epochs, got",
+        ),
         (["evaluate", "nowhere", "--k", "0"], "least 1 and at most 1000000, got '0'"),
         (["evaluate", "nowhere"], "nowhere holds no run with checkpoint.npz"),
     ],

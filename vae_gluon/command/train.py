@@ -6,7 +6,6 @@ import math
 import os
 import shlex
 import signal
-import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext, suppress
@@ -52,24 +51,23 @@ class Run(NamedTuple):
     start: TrainingState | None  # None before the first epoch ends
 
 
-def run_train(args: Namespace) -> int:
-    """Train a net, or resume training; write the files of the run; return the exit code."""
+def run_train(args: Namespace) -> None:
+    """Train a net, or resume training; write the files of the run."""
     if args.kvstore and os.environ.get("DMLC_ROLE") != "worker":
         raise ValueError(
-            f"--kvstore {args.kvstore} needs a scheduler, servers and workers, with their roles in "
-            "MXNet's DMLC_* variables: vae-gluon cluster train ... starts them"
+            "--kvstore needs a scheduler, servers and workers: vae-gluon cluster train starts them"
         )
     run = _resumed_run(args) if args.resume else _new_run(args)
     with _workers(args, run) as (run, kvstore):
         if kvstore and kvstore.rank > 0:  # the first worker writes the files
             _train(run, kvstore, args.timeout, [])
-            return 0
+            return
         with _owned(run.folder, args.resume):
             _announce(run, args.resume)
             _draw_samples(run)
             with _ended_early(run):
                 history = _train(run, kvstore, args.timeout, _writers(run))
-            return _draw(run, history)
+            _draw(run, history)
 
 
 # Choosing the run
@@ -95,10 +93,7 @@ def _resumed_run(args: Namespace) -> Run:
         fixed["epochs"] = config.epochs
     for name, value in given.items():
         if name in fixed and value != fixed[name]:
-            raise ValueError(
-                f"{_option(name)}: the run in {folder} has {fixed[name]}, got {value}: leave it "
-                "out, or start another run with --out"
-            )
+            raise ValueError(f"{_option(name)}: the run in {folder} has {fixed[name]}, got {value}")
     if given.get("epochs", done) < done:
         raise ValueError(f"--epochs: the run in {folder} has trained {done}, got {given['epochs']}")
     # The run's path, unless another is given.
@@ -120,12 +115,12 @@ def _check_options(config: RunConfig, given: Mapping[str, Any]) -> None:
     """Raise a ValueError unless the options go together."""
     if config.arch == "conv" and "n_layers" in given:
         raise ValueError("--n-layers is not for --arch conv")
-    if config.lr_schedule == "cosine" and config.lr_decay != 1:
+    epochs, warmup, cosine = config.epochs, config.lr_warmup, config.lr_schedule == "cosine"
+    if cosine and config.lr_decay != 1:
         raise ValueError("--lr-decay is for --lr-schedule constant, not for cosine")
-    if config.lr_schedule == "cosine" and config.lr_warmup >= config.epochs:
+    if cosine and warmup >= epochs:
         raise ValueError(
-            f"--lr-warmup: expected fewer epochs than the {config.epochs} of the run, got "
-            f"{config.lr_warmup}"
+            f"--lr-warmup: expected fewer than the run's {epochs} epochs, got {warmup}"
         )
 
 
@@ -153,10 +148,8 @@ def _find_folder(given: Mapping[str, Any], data_dir: Path | None) -> Path:
     folders = [RunConfig(**{**given, "dataset": name}).default_folder for name in names]
     found = [folder for folder in folders if (folder / LAST).exists()]
     if len(found) != 1:
-        raise ValueError(
-            f"expected one run to resume, found {len(found)}: looked for "
-            f"{' and '.join(map(str, folders))}; name its folder with --out"
-        )
+        places = " or ".join(map(str, folders))
+        raise ValueError(f"expected one run, in {places}, got {len(found)}: name it with --out")
     return found[0]
 
 
@@ -166,18 +159,14 @@ def _owned(folder: Path, resumed: bool) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     owned = lock(folder)
     if owned is None:
-        raise ValueError(
-            f"another process is training in {folder}: wait until it has ended, or name another "
-            "folder with --out"
-        )
+        raise ValueError(f"another process is training in {folder}")
     with owned:
         path = folder / LAST
         # A dangling link counts too: a disk may not be mounted.
         there = os.path.lexists(path) and not resumed
         if there and (not path.exists() or read_run(folder)[2]):
             raise ValueError(
-                f"{folder} already holds a run: resume it with --resume, remove it, or name "
-                "another folder with --out"
+                f"{folder} already holds a run: --resume it, or name another folder with --out"
             )
         remove_partials(folder)
         yield
@@ -240,10 +229,7 @@ def _workers(args: Namespace, run: Run) -> Iterator[tuple[Run, mx.kv.KVStore | N
     with closing(Watchdog(args.timeout)) if kvstore else nullcontext():
         n_workers = kvstore.num_workers if kvstore else 1
         if args.resume and run.config.n_workers != n_workers:
-            raise ValueError(
-                f"the run has {run.config.n_workers} workers: expected as many to resume it, got "
-                f"{n_workers}"
-            )
+            raise ValueError(f"expected the run's {run.config.n_workers} workers, got {n_workers}")
         run = run._replace(config=replace(run.config, n_workers=n_workers))
         if kvstore:
             check_agreement(kvstore, _agreed(run))
@@ -313,12 +299,12 @@ def _ended_early(run: Run) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        if not checkpoint.exists():
-            raise
-        command = "cluster train" if run.config.n_workers > 1 else "train"
-        hint = f"; resume with: vae-gluon {command} --resume --out={shlex.quote(str(run.folder))}"
-        number = error.args[0] if error.args else signal.SIGINT
-        raise KeyboardInterrupt(number, hint) from None
+        if checkpoint.exists():
+            command = "cluster train" if run.config.n_workers > 1 else "train"
+            out = shlex.quote(str(run.folder))
+            hint = f"; resume with: vae-gluon {command} --resume --out={out}"
+            error.args = (*(error.args or [signal.SIGINT]), hint)
+        raise
     except FloatingPointError as error:
         raise FloatingPointError(f"{error}; {checkpoint} is from before") from error
 
@@ -351,19 +337,15 @@ def _draw_samples(run: Run) -> None:
         draw_samples(run.data.arrays, run.config.seed, run.folder)
 
 
-def _draw(run: Run, history: History) -> int:
-    """Draw the figures of a finished run; return the exit code."""
-    folder, config, data, net, _ = run
+def _draw(run: Run, history: History) -> None:
+    """Draw the figures of a finished run."""
     try:
         from vae_gluon.command.figures import draw_figures
 
-        draw_figures(net, data.arrays, history, config.seed, folder)
+        draw_figures(run.net, run.data.arrays, history, run.config.seed, run.folder)
     except Exception as error:  # matplotlib's fonts, cache or settings, the disk
-        print(
-            f"vae-gluon train: error: the run is complete, but its pictures could not be drawn "
-            f"({error}): vae-gluon figures {shlex.quote(str(folder))} draws them",
-            file=sys.stderr,
-        )
-        return 1
-    print(f"Pictures, losses and parameters are in {folder}")
-    return 0
+        command = f"vae-gluon figures {shlex.quote(str(run.folder))}"
+        raise OSError(
+            f"the run is complete, but its pictures are not ({error}): {command} draws them"
+        ) from error
+    print(f"Pictures, losses and parameters are in {run.folder}")

@@ -150,8 +150,7 @@ def load_data(config: RunConfig, data_dir: Path | None) -> Dataset:
     if data.crc32 != config.data_crc32:
         if not data_dir:
             raise ValueError(
-                f"the run was trained on other images than those now in {path}: name the images "
-                "to use with --data-dir"
+                f"the run was trained on other images than those now in {path}; see --data-dir"
             )
         print(f"On other images than the run's: {data.name}, of {data.path}")
     return data

@@ -125,8 +125,7 @@ def check_agreement(kvstore: mx.kv.KVStore, config: Mapping[str, object]) -> Non
     halves = np.array(divmod(number, 2**16))  # small enough to be added in single precision
     if (total(kvstore, halves) != halves * kvstore.num_workers).any():
         raise ValueError(
-            f"worker {kvstore.rank} has other options, images, checkpoint or version than the "
-            "others: give all the same"
+            f"worker {kvstore.rank} has other options, images, checkpoint or version than others"
         )
 
 
