@@ -213,7 +213,7 @@ COSINE = ["train", "--dataset", "digits", "--lr-schedule", "cosine"]
         ([*COSINE, "--lr-decay", "0.9"], "--lr-decay is for --lr-schedule constant, not for cosi"),
         (
             [*COSINE, "--lr-warmup", "50"],
-            "--lr-warmup: expected fewer than the run's 50 epochs, got",
+            "--lr-warmup: expected fewer than 50 epochs, got 50",
         ),
         (["evaluate", "nowhere", "--k", "0"], "least 1 and at most 1000000, got '0'"),
         (["evaluate", "nowhere"], "nowhere holds no run with checkpoint.npz"),

@@ -33,11 +33,8 @@ MAX_K = 10**6  # samples per image; on MNIST's 10,000 that takes a day
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with ``argv``, or with the command line's arguments.
 
-    Returns
-    -------
-    int
-        The exit code: 0 for success, 1 after a system error or if the run diverged, 2 for bad
-        input, 128 plus the number of a signal: 130 after Ctrl-C.
+    Return the exit code: 0 for success, 1 after a system error or if the run diverged, 2 for bad
+    input, 128 plus the number of a signal: 130 after Ctrl-C.
     """
     with lenient_output(), ending_by_signals():
         return _run(argv)

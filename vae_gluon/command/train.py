@@ -115,13 +115,13 @@ def _check_options(config: RunConfig, given: Mapping[str, Any]) -> None:
     """Raise a ValueError unless the options go together."""
     if config.arch == "conv" and "n_layers" in given:
         raise ValueError("--n-layers is not for --arch conv")
-    epochs, warmup, cosine = config.epochs, config.lr_warmup, config.lr_schedule == "cosine"
-    if cosine and config.lr_decay != 1:
-        raise ValueError("--lr-decay is for --lr-schedule constant, not for cosine")
-    if cosine and warmup >= epochs:
-        raise ValueError(
-            f"--lr-warmup: expected fewer than the run's {epochs} epochs, got {warmup}"
-        )
+    if config.lr_schedule == "cosine":
+        if config.lr_decay != 1:
+            raise ValueError("--lr-decay is for --lr-schedule constant, not for cosine")
+        if config.lr_warmup >= config.epochs:
+            raise ValueError(
+                f"--lr-warmup: expected fewer than {config.epochs} epochs, got {config.lr_warmup}"
+            )
 
 
 def _option(name: str) -> str:
@@ -254,7 +254,6 @@ def _agreed(run: Run) -> dict[str, Any]:
 def _train(
     run: Run, kvstore: mx.kv.KVStore | None, timeout: float, callbacks: list[Callback]
 ) -> History:
-    """Train according to the config."""
     config, dataset = run.config, run.data.arrays
     if kvstore:
         dataset = shard(dataset, kvstore.rank, kvstore.num_workers, config.batch_size)

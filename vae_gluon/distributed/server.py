@@ -44,10 +44,6 @@ def _watch(kvstore: mx.kv.KVStore) -> None:
             _LIB.MXKVStoreGetNumDeadNode(kvstore.handle, ALL, ctypes.byref(dead), int(TIMEOUT))
         )
         if dead.value:
-            print(
-                f"vae-gluon: error: no sign of life for {TIMEOUT:g} seconds from another process "
-                f"of the cluster: this {os.environ['DMLC_ROLE']} ends too",
-                file=sys.stderr,
-                flush=True,
-            )
+            text = f"no sign of life for {TIMEOUT:g} seconds from another process of the cluster"
+            print(f"vae-gluon: error: {text}", file=sys.stderr, flush=True)
             os._exit(1)

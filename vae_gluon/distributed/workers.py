@@ -28,10 +28,7 @@ CLUSTER = (
 )
 TIMEOUT = 60.0  # seconds without a batch or a heartbeat after which others count as dead
 TO_JOIN = 10  # this many times TIMEOUT may pass until all have joined
-GONE = (
-    "no batch for {timeout:g} seconds: another worker, the server or the scheduler has died. This "
-    "worker ends too. All of them can resume the run from its last checkpoint"
-)
+GONE = "no batch for {timeout:g} seconds: another worker, a server or the scheduler has died"
 
 
 def join(name: str, timeout: float = TIMEOUT) -> mx.kv.KVStore:
