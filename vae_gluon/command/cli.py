@@ -20,7 +20,7 @@ from vae_gluon.command.outputs import run_encode, run_interpolate, run_sample, r
 from vae_gluon.command.streams import lenient_output
 from vae_gluon.command.train import run_train
 from vae_gluon.command.trained import run_evaluate, run_explore, run_export, run_figures
-from vae_gluon.distributed import LOOPBACK, ROLES, TIMEOUT, TO_JOIN, run_cluster
+from vae_gluon.distributed import LOOPBACK, ROLES, TIMEOUT, run_cluster
 from vae_gluon.inference import PARTS
 from vae_gluon.model import read_contexts
 from vae_gluon.training import OPTIONS, ending_by_signals
@@ -99,18 +99,15 @@ def _add_train(commands: Any) -> None:
     _add_data_dir(add, "look in VAE_GLUON_DATA and in MXNet's cache, then download")
     for field in OPTIONS.values():
         _add_option(add, field)
-    text = "folder of the run (default: one in runs, named after data set, net, seed and the other "
-    add("--out", type=Path, metavar="DIR", help=f"{text}options that are not defaults)")
+    text = "folder of the run (default: one in runs, named after the options)"
+    add("--out", type=Path, metavar="DIR", help=text)
     text = "resume the run in that folder from its last checkpoint, with its options; a larger "
     add("--resume", action="store_true", help=f"{text}--epochs extends it")
     text = "devices to train on, such as gpu(0),gpu(1), which share each batch (default: a GPU if "
     add("--ctx", type=_type(read_contexts), metavar="CONTEXTS", help=f"{text}available)")
     text = "train as one of several workers of MXNet's parameter server, each with batches of "
     add("--kvstore", choices=["dist_sync"], help=f"{text}--batch-size (see vae-gluon cluster)")
-    text = (
-        "with --kvstore, the time without a batch after which the other workers count as dead "
-        f"(default: {TIMEOUT:g}); joining may take {TO_JOIN} times as long"
-    )
+    text = f"time without a batch after which other workers count as dead (default: {TIMEOUT:g})"
     add("--timeout", type=_type(positive), default=TIMEOUT, metavar="SECONDS", help=text)
 
 
@@ -169,10 +166,7 @@ def _add_export(commands: Any) -> None:
 def _add_cluster(commands: Any) -> None:
     text = "train with several processes: start a scheduler, a server and workers here"
     add = _add_command(commands, "cluster", run_cluster_command, text)
-    text = (
-        "processes to start on this machine; DMLC_NUM_WORKER and DMLC_NUM_SERVER count those on "
-        f"all machines (default: {','.join(LOOPBACK)})"
-    )
+    text = f"processes to start on this machine (default: {','.join(LOOPBACK)})"
     add("--roles", type=_type(_roles), default=LOOPBACK, metavar="ROLES", help=text)
     text = "the command that each worker runs; --kvstore dist_sync is added"
     add("words", nargs=argparse.REMAINDER, metavar="train ...", help=text)

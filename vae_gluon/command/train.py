@@ -6,6 +6,7 @@ import math
 import os
 import shlex
 import signal
+import zlib
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext, suppress
@@ -17,11 +18,11 @@ import mxnet as mx
 import numpy as np
 
 import vae_gluon
-from vae_gluon._checks import checksum, printable
+from vae_gluon._checks import printable
 from vae_gluon._files import lock, remove_partials, write_json
 from vae_gluon.data import Dataset, load_dataset, mnist_iterators
 from vae_gluon.distributed import Watchdog, Workers, check_agreement, join, leave, shard
-from vae_gluon.model import VAE, default_context, parameter_arrays, read_contexts, write_parameters
+from vae_gluon.model import VAE, default_context, read_contexts, write_parameters
 from vae_gluon.training import (
     BEST,
     LAST,
@@ -225,13 +226,10 @@ def _workers(args: Namespace, run: Run) -> Iterator[tuple[Run, mx.kv.KVStore | N
 
 def _agreed(run: Run) -> dict[str, Any]:
     """Return what all workers must have in common."""
-    config, start = run.config, run.start
+    config = run.config
     agreed = {**config.fixed(), "epochs": config.epochs, "version": config.version}
-    if start:
-        moments = (moment for name in sorted(start.moments) for moment in start.moments[name])
-        losses = map(np.array, start.history)
-        parameters = parameter_arrays(run.net).values()
-        agreed["start"] = (checksum(*moments, *losses, *parameters), start.updates)
+    if run.start:
+        agreed["checkpoint"] = zlib.crc32((run.folder / LAST).read_bytes())
     return agreed
 
 
