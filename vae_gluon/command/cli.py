@@ -86,9 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"vae-gluon {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_train(commands)
-    _add_measures(commands)
-    _add_pictures(commands)
-    _add_export(commands)
+    _add_run_commands(commands)
     _add_cluster(commands)
     return parser
 
@@ -122,7 +120,7 @@ def _add_option(add: Callable[..., Any], field: Field[Any]) -> None:
     add(name, default=argparse.SUPPRESS, help=text, **settings)
 
 
-def _add_measures(commands: Any) -> None:
+def _add_run_commands(commands: Any) -> None:
     text = "estimate the likelihood of a run's validation images"
     add = _add_run_command(commands, "evaluate", run_evaluate, text)
     text = "samples of the latent code for each image (default: 5000)"
@@ -132,9 +130,6 @@ def _add_measures(commands: Any) -> None:
     text = "write a table of the codes of all images, including training images"
     add = _add_run_command(commands, "encode", run_encode, text)
     add("--out", type=Path, metavar="FILE", help=".csv or .npz (default: RUN/codes.csv)")
-
-
-def _add_pictures(commands: Any) -> None:
     text = "redraw the figures of a run, or draw the curves of several runs in one"
     _add_run_command(commands, "figures", run_figures, text, nargs="+")
     text = "write an interactive page of a run's latent space: explorer.html"
@@ -151,9 +146,6 @@ def _add_pictures(commands: Any) -> None:
     add = _add_run_command(commands, "interpolate", run_interpolate, text)
     text = "validation images, counted from 0, such as 3,7,1 (default: the first ten)"
     add("--images", type=_type(_integers), metavar="N,N", help=text)
-
-
-def _add_export(commands: Any) -> None:
     text = "export the net of a run as ONNX, or as symbol files of MXNet"
     add = _add_run_command(commands, "export", run_export, text, data=False)
     text = "PART.onnx, or PART-symbol.json and PART-0000.params (default: onnx)"

@@ -32,11 +32,6 @@ def _in1d(ar1: Any, ar2: Any, **options: Any) -> np.ndarray:
     return np.isin(np.ravel(ar1), ar2, **options)
 
 
-def _msort(a: Any) -> np.ndarray:
-    # With the shape of a.
-    return np.sort(a, axis=0)
-
-
 def _financial(*args: Any, **kwargs: Any) -> NoReturn:
     raise NotImplementedError("NumPy 1.20 moved its financial functions to numpy_financial")
 
@@ -58,7 +53,7 @@ OLD_NAMES: dict[str, Any] = {
     "product": _renamed(np.prod),
     "round_": _renamed(np.round),
     "row_stack": _renamed(np.vstack),
-    "msort": _msort,
+    "msort": functools.partial(np.sort, axis=0),
     "compat": SimpleNamespace(basestring=str),
     # Until 2.3.
     "in1d": _in1d,

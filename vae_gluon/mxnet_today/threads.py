@@ -1,14 +1,11 @@
 """MXNet's threads: on all cores, and yielding to other programs.
 
-MXNet sets its number of threads when it is loaded. By default this is half the processors, which is
-right if each core has two hardware threads, and otherwise leaves half the machine idle. Its threads
-wait for each other by spinning without limit: on busy cores an epoch takes ten times as long or
-more. So mxnet is loaded with a thread for each physical core that this process may use, but no more
-than MOST, and with threads that go to sleep after SPINS.
-
-Environment variables set both, and are removed afterwards: other libraries read them too.
-The user's values in SETTINGS or WAITING are respected. If mxnet was imported before, it is too late
-(see ``too_late``).
+MXNet sets its number of threads when it is loaded: by default half the processors, which leaves
+half the machine idle unless each core has two hardware threads. Its threads wait for each other by
+spinning without limit: on busy cores an epoch takes ten times as long or more. So mxnet is loaded
+with a thread for each physical core that this process may use, but no more than MOST, and with
+threads that go to sleep after SPINS. Environment variables set both, and are removed afterwards:
+other libraries read them too. The user's values in SETTINGS or WAITING are respected.
 """
 
 from __future__ import annotations
