@@ -127,25 +127,32 @@ def _add_run_commands(commands: Any) -> None:
     add("--k", type=_type(integer(1, MAX_K)), default=5000, metavar="N", help=text)
     text = "evaluate only the first N images (default: all of them)"
     add("--images", type=_type(positive_int), metavar="N", help=text)
+
     text = "write a table of the codes of all images, including training images"
     add = _add_run_command(commands, "encode", run_encode, text)
     add("--out", type=Path, metavar="FILE", help=".csv or .npz (default: RUN/codes.csv)")
+
     text = "redraw the figures of a run, or draw the curves of several runs in one"
     _add_run_command(commands, "figures", run_figures, text, nargs="+")
+
     text = "write an interactive page of a run's latent space: explorer.html"
     _add_run_command(commands, "explore", run_explore, text)
+
     text = "decode codes drawn from the prior"
     add = _add_run_command(commands, "sample", run_sample, text, data=False)
     add("--n", type=_type(positive_int), default=64, help="number of codes (default: 64)")
     add("--seed", type=_type(integer(0)), metavar="N", help="for the codes (default: the run's)")
     text = "a sheet (x.png), arrays (x.npz) or a folder of images (default: RUN/samples.png)"
     add("--out", type=Path, metavar="PATH", help=text)
+
     text = "draw a sweep of each latent dimension in a row: traversals.png"
     _add_run_command(commands, "traverse", run_traverse, text, data=False)
+
     text = "walk from image to image through the latent space: interpolation.gif"
     add = _add_run_command(commands, "interpolate", run_interpolate, text)
     text = "validation images, counted from 0, such as 3,7,1 (default: the first ten)"
     add("--images", type=_type(_integers), metavar="N,N", help=text)
+
     text = "export the net of a run as ONNX, or as symbol files of MXNet"
     add = _add_run_command(commands, "export", run_export, text, data=False)
     text = "PART.onnx, or PART-symbol.json and PART-0000.params (default: onnx)"

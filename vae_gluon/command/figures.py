@@ -54,18 +54,14 @@ def draw_figures(
 
 
 def draw_samples(dataset: Mapping[str, np.ndarray], seed: int, folder: Path) -> Path:
-    """Draw the picture that needs no net, before training.
-
-    The data set is as ``load_mnist`` returns it.
-    """
+    """Draw the picture that needs no net, before training."""
     return _write(_samples(dataset, np.random.default_rng(seed)), folder)
 
 
 def draw_curves(groups: Mapping[str, Sequence[History]], folder: Path, plane: bool) -> Path:
     """Draw the curves of several runs into ``folder``, with ``plane`` their final terms too.
 
-    Groups are keyed by their name in the legend. Their runs differ only in the seed, and become one
-    line, as long as the shortest run.
+    The runs of a group, named in the legend, become one line, as long as the shortest run.
     """
 
     def curves(ax: Axes) -> None:

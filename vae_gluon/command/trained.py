@@ -126,11 +126,11 @@ def run_export(args: Namespace) -> None:
         exported = export_onnx(net, out / f"{args.part}.onnx", args.part)
     else:
         exported = export_symbol(net, out / args.part, args.part)
-    shapes = (
-        ", ".join(f"{name} ({', '.join(map(str, shape))})" for name, shape in arrays.items())
+    inputs, outputs = (
+        ", ".join(f"{name} (N, {size})" for name, (_, size) in arrays.items())
         for arrays in (exported.inputs, exported.outputs)
     )
-    print(f"{' -> '.join(shapes)}: {', '.join(map(str, exported.files))}")
+    print(f"{inputs} -> {outputs}: {', '.join(map(str, exported.files))}")
 
 
 def read_trained(folder: Path, which: str) -> tuple[RunConfig, VAE, History]:

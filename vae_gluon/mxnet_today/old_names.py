@@ -27,11 +27,6 @@ def _renamed(function: Callable[..., Any]) -> Callable[..., Any]:
     return renamed
 
 
-def _in1d(ar1: Any, ar2: Any, **options: Any) -> np.ndarray:
-    # Flat for any shape of ar1.
-    return np.isin(np.ravel(ar1), ar2, **options)
-
-
 def _financial(*args: Any, **kwargs: Any) -> NoReturn:
     raise NotImplementedError("NumPy 1.20 moved its financial functions to numpy_financial")
 
@@ -56,7 +51,7 @@ OLD_NAMES: dict[str, Any] = {
     "msort": functools.partial(np.sort, axis=0),
     "compat": SimpleNamespace(basestring=str),
     # Until 2.3.
-    "in1d": _in1d,
+    "in1d": lambda ar1, ar2, **options: np.isin(np.ravel(ar1), ar2, **options),
     "trapz": _renamed(vars(np).get("trapezoid") or vars(np)["trapz"]),
     # Until 1.19. MXNet only looks them up.
     **dict.fromkeys(("mirr", "npv", "pmt", "ppmt", "pv", "rate"), _financial),
