@@ -30,17 +30,14 @@ Run = Callable[[argparse.Namespace], Union[int, None]]
 MAX_K = 10**6  # samples per image; on MNIST's 10,000 that takes a day
 
 
+@lenient_output()
+@ending_by_signals()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with ``argv``, or with the command line's arguments.
 
     Return the exit code: 0 for success, 1 after a system error or if the run diverged, 2 for bad
     input, 128 plus the number of a signal: 130 after Ctrl-C.
     """
-    with lenient_output(), ending_by_signals():
-        return _run(argv)
-
-
-def _run(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
     try:
         return args.run(args) or 0
@@ -56,6 +53,7 @@ def _run(argv: Sequence[str] | None) -> int:
         message, code = "".join(["interrupted", *error.args[1:]]), 128 + number
     print(f"vae-gluon {args.command}: {printable(message)}", file=sys.stderr, flush=True)
     if getattr(args, "connected", False):
+        sys.stdout.flush()
         os._exit(code)  # a normal exit would wait for the other workers, which wait for this one
     return code
 
@@ -116,8 +114,8 @@ def _add_option(add: Callable[..., Any], field: Field[Any]) -> None:
         settings = {"action": "store_true"}
     elif field.metadata["choices"]:
         settings = {"choices": field.metadata["choices"]}
-    name, text = f"--{field.name.replace('_', '-')}", field.metadata["help"]
-    add(name, default=argparse.SUPPRESS, help=text, **settings)
+    name = f"--{field.name.replace('_', '-')}"
+    add(name, default=argparse.SUPPRESS, help=field.metadata["help"], **settings)
 
 
 def _add_run_commands(commands: Any) -> None:

@@ -89,7 +89,8 @@ def _resumed_run(args: Namespace) -> Run:
     given = _given(args)
     folder = args.out or _new_run(args).folder
     config, net, start = read_run(folder)
-    fixed, done = config.fixed(), len(start.history.train) if start else 0
+    done = len(start.history.train) if start else 0
+    fixed = config.fixed()
     if done and config.lr_schedule == "cosine":  # which falls until the last epoch
         fixed["epochs"] = config.epochs
     for name, value in given.items():

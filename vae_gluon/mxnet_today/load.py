@@ -7,13 +7,12 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import CodeType, ModuleType
+from types import CodeType
 from typing import Any
 
 from vae_gluon.mxnet_today.libraries import INSTALL, missing_libraries, no_wheel
 from vae_gluon.mxnet_today.old_behaviour import restore_behaviour
 from vae_gluon.mxnet_today.old_names import answer_mxnet, distutils, replaced
-from vae_gluon.mxnet_today.onnx_names import wrap_converters
 from vae_gluon.mxnet_today.threads import too_late, variables
 
 
@@ -46,7 +45,7 @@ def load_mxnet() -> str | None:
     os.environ.setdefault("MXNET_CPU_PARALLEL_SIZE", str(10**9))
 
     if "mxnet" in sys.modules:
-        _restore(sys.modules["mxnet"])
+        restore_behaviour(sys.modules["mxnet"])
         return too_late()
     if sys.flags.optimize > 1:
         sys.meta_path.insert(0, WithDocstrings)
@@ -67,13 +66,8 @@ def load_mxnet() -> str | None:
             raise ImportError(no_wheel() or INSTALL) from error
         except OSError as error:
             raise ImportError(missing_libraries() or str(error)) from error
-    _restore(mxnet)
-    return None
-
-
-def _restore(mxnet: ModuleType) -> None:
     restore_behaviour(mxnet)
-    wrap_converters(mxnet)
+    return None
 
 
 late_import = load_mxnet()  # None, or what the user can do about it

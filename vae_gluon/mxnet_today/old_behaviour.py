@@ -8,6 +8,7 @@ It is restored in MXNet's modules after the import, for good:
 - **NDArrays** passed to NumPy's functions become NumPy arrays, by ``__array__``.
 - **Integers out of range** raise NumPy's OverflowError, which names the integer and the type.
 - **recordio** packs labels and images without ``ndarray.tostring``, which NumPy 2.3 no longer has.
+- **Converters** to and from ONNX find names that onnx no longer has: see ``onnx_names``.
 - **Copies of a net** can be trained, for the first time: a copied parameter has a gradient, and a
   copy of a hybridized net builds its own graph.
 """
@@ -23,6 +24,7 @@ import numpy as np
 import scipy.sparse
 
 from vae_gluon.mxnet_today.old_names import altered
+from vae_gluon.mxnet_today.onnx_names import wrap_converters
 
 
 def restore_behaviour(mxnet: ModuleType) -> None:
@@ -38,6 +40,7 @@ def restore_behaviour(mxnet: ModuleType) -> None:
     # With a csr.csr_matrix that does not warn.
     mxnet.ndarray.utils.spsp = mxnet.ndarray.sparse.spsp = altered(scipy.sparse, csr=scipy.sparse)
     restore_recordio(mxnet.recordio)
+    wrap_converters(mxnet)
 
 
 def restore_recordio(recordio: Any) -> None:
