@@ -32,7 +32,7 @@ def test_without_a_latent_plane_its_pictures_are_left_out(digits, tmp_path, caps
         "principal_components_for_test_samples",
         "reconstructions",
     }
-    assert "n_latent is 3, not 2: principal components instead" in capsys.readouterr().out
+    assert "No pictures of a latent plane: n_latent is 3, not 2" in capsys.readouterr().out
     assert matplotlib.image.imread(tmp_path / "elbo.png").shape[:2] == (576, 1440)
 
 

@@ -48,8 +48,7 @@ def draw_figures(
     rng = np.random.default_rng(seed)
     pictures = [_samples(dataset, rng), *_pictures(net, dataset, history, rng)]
     if net.n_latent != 2:
-        instead = ": principal components instead" if net.n_latent > 2 else ""
-        print(f"No pictures of a latent plane, n_latent is {net.n_latent}, not 2{instead}")
+        print(f"No pictures of a latent plane: n_latent is {net.n_latent}, not 2")
     return [_write(picture, folder) for picture in [*pictures, overview(pictures)]]
 
 

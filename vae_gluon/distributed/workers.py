@@ -57,7 +57,6 @@ def shard(
     that all workers together take the steps of a single process with batches of that size. The
     parts have equal sizes, because the workers wait for each other at each step: up to
     ``n_workers - 1`` training images at the end are left out. Each test image is in one part.
-    A ValueError says if there are too few images, or ``rank`` is not below ``n_workers``.
 
     Parameters
     ----------
@@ -67,6 +66,11 @@ def shard(
         The number of this worker, from 0, and of all workers.
     batch_size : int, default 100
         Images in a batch of one worker.
+
+    Raises
+    ------
+    ValueError
+        If ``rank`` is not below ``n_workers``, or there are fewer images than workers.
     """
     check_integer("n_workers", n_workers)
     check_integer("batch_size", batch_size)

@@ -84,7 +84,7 @@ def distutils() -> dict[str, ModuleType]:
 
 
 def _version(text: str) -> tuple[int, ...]:
-    # Precise enough for MXNet, which compares NumPy's version with 1.15 and 1.17.
+    # Precise enough for MXNet, which compares NumPy's version with 1.6, 1.15 and 1.17.
     return tuple(map(int, text.split(".")[:2]))
 
 
