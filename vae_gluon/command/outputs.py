@@ -49,10 +49,8 @@ def run_encode(args: Namespace) -> None:
     config, net, _ = read_trained(args.folder, args.which)
     arrays = load_data(config, args.data_dir).arrays
     numbers = [np.arange(len(arrays[f"{part}_data"])) for part in PARTS]
-    table: dict[str, Any] = {
-        "part": np.repeat(PARTS, [len(part) for part in numbers]),
-        "number": np.concatenate(numbers),
-    }
+    table: dict[str, Any] = {"part": np.repeat(PARTS, [len(part) for part in numbers])}
+    table["number"] = np.concatenate(numbers)
     for name in ("file", "label", "data"):
         if all(f"{part}_{name}" in arrays for part in PARTS):
             table[name] = np.concatenate([arrays[f"{part}_{name}"] for part in PARTS])

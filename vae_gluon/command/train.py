@@ -55,9 +55,7 @@ class Run(NamedTuple):
 def run_train(args: Namespace) -> None:
     """Train a net, or resume training; write the files of the run."""
     if args.kvstore and os.environ.get("DMLC_ROLE") != "worker":
-        raise ValueError(
-            "--kvstore needs a scheduler, servers and workers: vae-gluon cluster train starts them"
-        )
+        raise ValueError("--kvstore needs a scheduler, servers and workers: see vae-gluon cluster")
     run = _resumed_run(args) if args.resume else _new_run(args)
     with _workers(args, run) as (run, kvstore):
         if kvstore and kvstore.rank > 0:  # the first worker writes the files
@@ -154,9 +152,7 @@ def _owned(folder: Path, resumed: bool) -> Iterator[None]:
         # A dangling link counts too: a disk may not be mounted.
         there = os.path.lexists(path) and not resumed
         if there and (not path.exists() or read_run(folder)[2]):
-            raise ValueError(
-                f"{folder} already holds a run: --resume it, or name another folder with --out"
-            )
+            raise ValueError(f"{folder} already holds a run: --resume it, or choose another --out")
         remove_partials(folder)
         yield
 
@@ -182,10 +178,9 @@ class RunFiles(Checkpoint):
 
     def write(self, path: Path, parameters: Mapping[str, np.ndarray], state: TrainingState) -> None:
         """Write the checkpoint last: if it is complete, the other files are too."""
-        if path == self.best:
-            write_parameters(self.folder / f"{self.net_name}_best.params", parameters)
-        else:
-            write_parameters(self.folder / f"{self.net_name}.params", parameters)
+        name = f"{self.net_name}_best" if path == self.best else self.net_name
+        write_parameters(self.folder / f"{name}.params", parameters)
+        if path == self.path:
             write_csv(self.folder / "history.csv", state.history)
             write_json(self.folder / "history.json", state.history._asdict())
         super().write(path, parameters, state)

@@ -125,10 +125,8 @@ def _wait(processes: Mapping[str, subprocess.Popen[bytes]]) -> int:
             code = process.poll()
             if code:
                 how = f"exit code {code}" if code > 0 else signal.Signals(-code).name
-                print(
-                    f"vae-gluon cluster: error: {name} ended with {how}; ending the others",
-                    file=sys.stderr,
-                )
+                text = f"vae-gluon cluster: error: {name} ended with {how}; ending the others"
+                print(text, file=sys.stderr)
                 return 1
         if all(process.returncode == 0 for process in processes.values()):
             return 0
