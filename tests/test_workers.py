@@ -116,7 +116,7 @@ def test_workers_with_the_same_config_agree_and_others_do_not(monkeypatch):
     kvstore = SimpleNamespace(rank=0, num_workers=2)
     check_agreement(kvstore, {"lr": 0.1, "seed": 1})
     check_agreement(kvstore, {"seed": 1, "lr": 0.1})
-    with pytest.raises(ValueError, match="worker 0 has other options, images, checkp"):
+    with pytest.raises(ValueError, match="worker 0 differs in options, images, checkp"):
         check_agreement(kvstore, {"seed": 2, "lr": 0.1})
 
 

@@ -37,10 +37,7 @@ def draw_figures(
 ) -> list[Path]:
     """Draw all pictures of the tutorial, and interpolations between test images, into ``folder``.
 
-    The data set is as ``load_mnist`` returns it. ``seed`` selects the images and the codes, so that
-    the pictures are reproducible; MXNet's generator is seeded with it.
-
-    The files have the tutorial's names; ``overview.png`` has all of them. The pictures of the
+    ``seed`` selects the images and the codes, and seeds MXNet's generator. The pictures of the
     latent plane need an ``n_latent`` of 2; if it is larger, the first two principal components
     replace them.
     """

@@ -158,11 +158,7 @@ def _owned(folder: Path, resumed: bool) -> Iterator[None]:
 
 
 class RunFiles(Checkpoint):
-    """Writes the files of a run.
-
-    A run is loaded from its checkpoints. The other files are for people and other programs:
-    ``config.json``, ``history.json``, ``history.csv``, and parameters named as in the tutorial.
-    """
+    """Writes the files of a run: checkpoints to load it from, others for people and programs."""
 
     def __init__(self, folder: Path, config: RunConfig) -> None:
         best = folder / BEST if config.patience else None

@@ -88,10 +88,7 @@ def shard(
 
 
 def total(kvstore: mx.kv.KVStore, numbers: np.ndarray) -> np.ndarray:
-    """Return the sum of all workers' ``numbers``, an array of any shape.
-
-    The parameter server adds in single precision.
-    """
+    """Return the sum of all workers' ``numbers``, of any shape, added in single precision."""
     array = mx.nd.array(numbers)
     # A key can be used only once. All workers call this equally often, so their keys agree.
     key = next(_keys)
@@ -121,9 +118,7 @@ def check_agreement(kvstore: mx.kv.KVStore, config: Mapping[str, object]) -> Non
     number = zlib.crc32(json.dumps(config, sort_keys=True).encode())
     halves = np.array(divmod(number, 2**16))  # small enough to be added in single precision
     if (total(kvstore, halves) != halves * kvstore.num_workers).any():
-        raise ValueError(
-            f"worker {kvstore.rank} has other options, images, checkpoint or version than others"
-        )
+        raise ValueError(f"worker {kvstore.rank} differs in options, images, checkpoint or version")
 
 
 class Watchdog:
