@@ -140,11 +140,12 @@ def test_the_default_folder_is_found(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     net = ["--n-hidden", "16", "--n-layers", "1"]
     assert run("train", "--dataset", "digits", "--epochs", "1", *net) == 0
-    assert run("train", "--dataset", "digits", "--resume", "--epochs", "2", *net) == 0
+    assert run("train", "--resume", "--epochs", "2", *net) == 0
     assert "Resuming after 1 of 2 epochs" in capsys.readouterr().out
-    assert run("train", "--dataset", "digits", "--resume") == 2
+    assert run("train", "--resume") == 2
     err = capsys.readouterr().err
-    assert "runs/digits_vae_gluon_2d2l400h_seed1 holds no run with checkpoint.npz" in err
+    assert "expected one run, in runs/mnist_vae_gluon_2d2l400h" in err
+    assert "got 0: name it with --out" in err
 
 
 def test_data_that_moved_can_be_named(tmp_path, digits_folder, digits, capsys):

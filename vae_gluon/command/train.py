@@ -20,7 +20,7 @@ import numpy as np
 import vae_gluon
 from vae_gluon._checks import printable
 from vae_gluon._files import lock, remove_partials, write_json
-from vae_gluon.data import Dataset, load_dataset, mnist_iterators
+from vae_gluon.data import DATASETS, Dataset, load_dataset, mnist_iterators, name_of
 from vae_gluon.distributed import Watchdog, Workers, check_agreement, join, leave, shard
 from vae_gluon.model import VAE, default_context, read_contexts, write_parameters
 from vae_gluon.training import (
@@ -85,7 +85,7 @@ def _new_run(args: Namespace) -> Run:
 
 def _resumed_run(args: Namespace) -> Run:
     given = _given(args)
-    folder = args.out or _new_run(args).folder
+    folder = args.out or _find_folder(given, args.data_dir)
     config, net, start = read_run(folder)
     done = len(start.history.train) if start else 0
     fixed = config.fixed()
@@ -138,6 +138,19 @@ def _whereabouts(args: Namespace, data: Dataset) -> dict[str, Any]:
 
 
 # The folder of a run
+
+
+def _find_folder(given: Mapping[str, Any], data_dir: Path | None) -> Path:
+    """Return the default folder of the run that the options describe."""
+    names = [given["dataset"]] if "dataset" in given else [*DATASETS]
+    if data_dir:
+        names.append(name_of(data_dir))
+    folders = [RunConfig(**{**given, "dataset": name}).default_folder for name in names]
+    found = [folder for folder in folders if (folder / LAST).exists()]
+    if len(found) != 1:
+        places = " or ".join(map(str, folders))
+        raise ValueError(f"expected one run, in {places}, got {len(found)}: name it with --out")
+    return found[0]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from vae_gluon.data.batches import (
     mnist_iterators,
     sample_pixels,
 )
-from vae_gluon.data.datasets import DATASETS, Dataset, load_dataset
+from vae_gluon.data.datasets import DATASETS, Dataset, load_dataset, name_of
 from vae_gluon.data.digits import make_digits
 from vae_gluon.data.images import load_images
 from vae_gluon.data.mnist import MNISTUnavailableError, find_mnist, load_mnist, read_mnist
