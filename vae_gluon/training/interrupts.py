@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from types import FrameType
 
 # Ctrl-C, a request to terminate, a closed terminal.
@@ -17,10 +17,12 @@ def interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(number)
 
 
-def ending_by_signals() -> AbstractContextManager[None]:
+@contextmanager
+def ending_by_signals() -> Iterator[None]:
     """Let each of SIGNALS that is not ignored raise KeyboardInterrupt, in the main thread."""
     # A handler not set from Python is None, and is kept.
-    return _handling(interrupt, lambda handler: handler not in (signal.SIG_IGN, None))
+    with _handling(interrupt, lambda handler: handler not in (signal.SIG_IGN, None)):
+        yield
 
 
 @contextmanager
