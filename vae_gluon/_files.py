@@ -8,7 +8,6 @@ import fcntl
 import json
 import os
 import secrets
-import stat
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,17 +25,9 @@ MAX_HEADER = 10_000  # bytes of an array's header in an .npz file; NumPy writes 
 
 def open_file(path: Path) -> BinaryIO:
     """Open a regular file for reading: a pipe would block, and a device has no end."""
-    return open(path, "rb", opener=_open_regular)
-
-
-def _open_regular(path: str, flags: int) -> int:
-    descriptor = os.open(path, flags | os.O_NONBLOCK)  # does not wait for a pipe's writer
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(descriptor)
-        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-        raise ValueError(f"{path}: expected a file, got {kind}")
-    return descriptor
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path}: expected a file, got a folder, a pipe or a device")
+    return open(path, "rb")
 
 
 def read_npz(path: Path, compressed: bool = False) -> dict[str, np.ndarray]:
@@ -51,10 +42,9 @@ def read_npz(path: Path, compressed: bool = False) -> dict[str, np.ndarray]:
             with np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
         except Exception as error:  # any of the parsers' errors, memory and recursion included
-            text = str(error) or type(error).__name__
-            if not text.isprintable() or len(text) > 200:  # it quotes the file
-                text = quoted(text)
-            raise ValueError(f"{path}: expected an .npz file of arrays, got: {text}") from error
+            raise ValueError(
+                f"{path}: expected an .npz file of arrays, got: {quoted(error)}"
+            ) from error
 
 
 def _check_members(file: BinaryIO, limit: int) -> None:
@@ -92,17 +82,14 @@ def replacing(path: Path) -> Iterator[Path]:
     path = Path(os.path.realpath(path))
     partial = path.with_name(f"{PREFIX}{secrets.token_hex(N_HEX // 2)}{path.suffix}")
     try:
-        # Exclusive, so that no link is followed. Locked while this process lives.
-        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            _try_lock(descriptor)
-            yield partial
-            _flush(descriptor)
-            os.replace(partial, path)
-        finally:
-            os.close(descriptor)
-            with contextlib.suppress(OSError):  # it has been renamed
-                partial.unlink()
+        with open(partial, "xb") as file:  # "x", so that no link is followed
+            try:
+                _try_lock(file)  # while this process lives
+                yield partial
+                _flush(file)
+                os.replace(partial, path)
+            finally:
+                partial.unlink(missing_ok=True)  # missing if it has been renamed
         with contextlib.suppress(OSError):  # not every file system can flush a folder
             folder = os.open(path.parent, os.O_RDONLY)
             try:
@@ -130,35 +117,29 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def remove_partials(folder: Path) -> None:
     """Remove files left in ``folder`` by processes killed while writing."""
     for partial in folder.glob(f"{PREFIX}{'[0-9a-f]' * N_HEX}*"):
-        with contextlib.suppress(OSError):
-            descriptor = os.open(partial, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            try:
-                if _try_lock(descriptor):  # its process has ended
+        if partial.is_file() and not partial.is_symlink():
+            with contextlib.suppress(OSError), open(partial, "rb") as file:
+                if _try_lock(file):  # its process has ended
                     partial.unlink()
-            finally:
-                os.close(descriptor)
 
 
 def lock(folder: Path) -> BinaryIO | None:
     """Lock ``folder`` until the returned file is closed or this process ends.
 
-    Returns
-    -------
-    file or None
-        None if another process has locked it.
+    Return None if another process has locked it.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
     file = os.fdopen(os.open(folder / LOCK, flags, 0o666), "rb")
-    if not _try_lock(file.fileno()):
+    if not _try_lock(file):
         file.close()
         return None
     return file
 
 
-def _try_lock(descriptor: int) -> bool:
+def _try_lock(file: BinaryIO) -> bool:
     """Lock a file until it is closed; return False if another process has locked it."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:  # this file system has no locks
@@ -166,10 +147,10 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _flush(descriptor: int) -> None:
+def _flush(file: BinaryIO) -> None:
     """Wait until a file is on disk."""
     try:
-        os.fsync(descriptor)
+        os.fsync(file)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # this file system cannot
             raise
