@@ -162,7 +162,7 @@ def test_units_that_do_not_move_with_the_data_are_not_active(digits):
 
 
 def test_wrong_pixels_and_numbers_are_refused(trained, digits):
-    with pytest.raises(ValueError, match=r"expected pixels in \[0, 1\], got from 2 to 2"):
+    with pytest.raises(ValueError, match=r"expected pixels in \[0, 1\], got from 2.0 to 2.0"):
         elbo(trained, np.full((2, 784), 2.0))
     with pytest.raises(ValueError, match="expected k to be an integer of at least 1, got 0"):
         log_likelihood(trained, first(digits), 0)
