@@ -22,14 +22,9 @@ def write(text: str) -> None:
 
 def make_bar(shown: bool = True, **settings: Any) -> tqdm:
     """Return a tqdm bar with these settings, disabled where it would fill a log."""
-    drawn = shown and (IN_NOTEBOOK or _is_terminal(sys.stderr))
+    try:
+        drawn = shown and (IN_NOTEBOOK or sys.stderr.isatty())
+    except (AttributeError, ValueError):  # it is None, a logger, or closed
+        drawn = False
     # Not disable=False, which would override the user's TQDM_DISABLE.
     return tqdm(**settings) if drawn else tqdm(disable=True, **settings)
-
-
-def _is_terminal(stream: Any) -> bool:
-    """Return whether a stream, perhaps None, closed or a logger, is a terminal."""
-    try:
-        return stream.isatty()
-    except (AttributeError, ValueError):
-        return False
