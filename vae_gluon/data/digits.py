@@ -105,8 +105,9 @@ def make_digits(n_train: int = 12_000, n_test: int = 2_000, seed: int = 0) -> di
 def draw(skeleton: str, n: int, rng: np.random.Generator) -> np.ndarray:
     """Draw ``n`` images of one skeleton: float32 in [0, 1], (n, 28, 28)."""
     points, strokes = _parse(skeleton)
-    curve = _curve_matrix(len(points), strokes)
-    lifts = np.cumsum(_shares(strokes))[:-1]
+    curves = _curve_matrices(len(points), strokes)
+    lifts = np.cumsum(list(map(len, curves)))[:-1]
+    curve = np.concatenate(curves)  # (POINTS, K)
     images = np.empty((n, SIDE, SIDE), np.float32)
     for start in range(0, n, CHUNK):
         size = min(CHUNK, n - start)
@@ -128,23 +129,18 @@ def _parse(skeleton: str) -> tuple[np.ndarray, list[list[int]]]:
     return np.array([name.split(",") for name in names], float) / 100, strokes
 
 
-def _shares(strokes: list[list[int]]) -> list[int]:
-    """Divide the POINTS among the strokes by their number of segments; the last gets the rest."""
-    segments = [len(stroke) - 1 for stroke in strokes]
-    shares = [POINTS * n // sum(segments) for n in segments]
-    shares[-1] += POINTS - sum(shares)
-    return shares
-
-
-def _curve_matrix(n_points: int, strokes: list[list[int]]) -> np.ndarray:
-    """Return the matrix, (POINTS, K), that maps the K points of a skeleton to its curves.
+def _curve_matrices(n_points: int, strokes: list[list[int]]) -> list[np.ndarray]:
+    """Return a matrix for each stroke, (_, K), that maps the K points of a skeleton to its curve.
 
     Uniform Catmull-Rom splines (https://en.wikipedia.org/wiki/Catmull-Rom_spline), with the
-    end points doubled.
+    end points doubled. The curves share the POINTS by their number of segments.
     """
+    segments = [len(stroke) - 1 for stroke in strokes]
+    shares = [POINTS * n // sum(segments) for n in segments]
+    shares[-1] += POINTS - sum(shares)  # the rest
     unit = np.eye(n_points)
     curves = []
-    for stroke, share in zip(strokes, _shares(strokes)):
+    for stroke, share in zip(strokes, shares):
         t = np.linspace(0, len(stroke) - 1, share)
         segment = np.minimum(t.astype(int), len(stroke) - 2)
         u = t - segment
@@ -156,7 +152,7 @@ def _curve_matrix(n_points: int, strokes: list[list[int]]) -> np.ndarray:
         )
         through = np.array([stroke[0], *stroke, stroke[-1]])
         curves.append(sum(w[:, None] * unit[through[segment + k]] for k, w in enumerate(weights)))
-    return np.concatenate(curves)
+    return curves
 
 
 def _bend(points: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
