@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import textwrap
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,6 @@ from vae_gluon.data.digits import make_digits
 from vae_gluon.data.images import load_images
 from vae_gluon.data.mnist import MNISTUnavailableError, files_in, find_mnist, read_mnist
 
-RULE = "=" * 80
 CHECKSUMS = {686102934: "mnist"}  # names of known data sets, by the CRC-32 of their images
 
 
@@ -83,12 +81,11 @@ def _load_known(name: str | None) -> Dataset:
     except MNISTUnavailableError as error:
         if name is not None:
             raise
-        text = textwrap.fill(str(error), 80, break_long_words=False, break_on_hyphens=False)
-    print(
-        f"{RULE}\nNOT MNIST: this run uses the embedded digits, which this package draws.\n"
-        f"Its losses cannot be compared with MNIST's.\n\n{text}.\n{RULE}",
-        file=sys.stderr,
-    )
+        print(
+            "\nNOT MNIST: this run uses the embedded digits, which this package draws. Its losses "
+            f"cannot be compared with MNIST's.\n{error}.\n",
+            file=sys.stderr,
+        )
     return _digits()
 
 
