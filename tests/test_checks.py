@@ -2,7 +2,6 @@
 
 import re
 
-import mxnet as mx
 import numpy as np
 import pytest
 
@@ -21,7 +20,7 @@ def test_what_is_no_integer_from_the_least_on_is_refused(value):
 @pytest.mark.parametrize(
     ("value", "found"),
     [
-        (np.nan, "from .* to nan"),
+        (np.nan, "from nan to nan"),
         (-0.01, "from -0.01 to 0.0"),
         (255, "from 0.0 to 255.0; divide bytes by 255"),
         (np.nextafter(np.float32(1), np.float32(2)), "from 0.0 to 1.0000001"),
@@ -30,6 +29,5 @@ def test_what_is_no_integer_from_the_least_on_is_refused(value):
 def test_pixels_outside_the_unit_interval_are_refused(value, found):
     images = np.zeros((3, 784), "float32")
     images[1, 783] = value
-    for array in (images, mx.nd.array(images)):
-        with pytest.raises(ValueError, match=rf"some images: expected pixels .*, got {found}$"):
-            check_pixels("some images", array)
+    with pytest.raises(ValueError, match=rf"some images: expected pixels .*, got {found}$"):
+        check_pixels("some images", images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable
 from numbers import Integral
@@ -62,18 +63,33 @@ def check_shape(name: str, array: np.ndarray, *shape: int | str) -> None:
         raise ValueError(f"{name}: expected an array of shape ({expected}), got {array.shape}")
 
 
-def check_pixels(name: str, images: np.ndarray | mx.nd.NDArray) -> None:
+def check_pixels(name: str, images: np.ndarray) -> None:
     """Raise a ValueError unless there are images, (N, ...), with all pixels in [0, 1]."""
     if 0 in images.shape:
         raise ValueError(f"{name}: expected images, got none: the shape is {images.shape}")
-    if np.dtype(images.dtype).kind not in "biufO":
+    if images.dtype.kind not in "biufO":
         raise ValueError(f"{name}: expected pixels in [0, 1], got an array of {images.dtype}")
     # Comparisons with NaN are false, so test for good values, not for bad ones.
-    low, high = (as_array(end).max() for end in (images.min(), images.max()))
+    low, high = images.min(), images.max()
     if not (low >= 0 and high <= 1):
         hint = "; divide bytes by 255" if (low, high) == (0, 255) else ""
         # !s is the shortest text, also in single precision.
         raise ValueError(f"{name}: expected pixels in [0, 1], got from {low!s} to {high!s}{hint}")
+
+
+def image_shape(images: np.ndarray) -> tuple[int, ...]:
+    """Return the height and width of images, (N, ..., height, width), or flat and square."""
+    return images.shape[-2:] if images.ndim > 2 else (math.isqrt(images[:1].size),) * 2
+
+
+def as_matrices(name: str, images: np.ndarray) -> np.ndarray:
+    """Return images, (N, height, width), (N, 1, height, width) or flat, as (N, height, width)."""
+    if images.ndim < 2 or math.prod(images.shape[1:]) != math.prod(image_shape(images)):
+        raise ValueError(
+            f"{name}: expected an array of shape (N, height, width), or of square images, "
+            f"(N, side * side), got {images.shape}"
+        )
+    return images.reshape(-1, *image_shape(images))
 
 
 def check_finite(

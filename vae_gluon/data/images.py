@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from vae_gluon._checks import LIMIT, check_integer, quoted
+from vae_gluon._checks import LIMIT, as_matrices, check_integer, quoted
 from vae_gluon._files import open_file, read_npz
 from vae_gluon.data.arrays import PARTS, as_dataset
 from vae_gluon.data.folders import find_pictures
@@ -78,8 +78,6 @@ def load_images(
     """
     root = Path(os.path.expanduser(root))
     check_integer("seed", seed, least=0)
-    if size is not None and np.shape(size) not in ((), (2,)):
-        raise ValueError(f"size: expected a height and a width, or one number, got {size!r}")
     sides = None if size is None else tuple(np.broadcast_to(size, 2).tolist())
     for side in sides or ():
         check_integer("size", side)
@@ -210,15 +208,8 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 def _as_images(name: str, array: np.ndarray) -> np.ndarray:
     """Return an array of images as (N, 1, height, width); bytes become float32 in [0, 1]."""
-    shape = array.shape
-    if array.ndim == 4 and 1 in (shape[1], shape[3]):
-        shape = (shape[0], *(shape[2:] if shape[1] == 1 else shape[1:3]))
-    elif array.ndim == 2 and math.isqrt(shape[1]) ** 2 == shape[1]:
-        shape = (shape[0], *[math.isqrt(shape[1])] * 2)
-    if len(shape) != 3:
-        raise ValueError(
-            f"{name}: expected an array of shape (N, height, width), got {array.shape}"
-        )
+    if array.ndim == 4 and array.shape[3] == 1:  # as Keras has them
+        array = array[..., 0]
     if array.dtype == np.uint8:
         array = np.divide(array, np.float32(255), dtype=np.float32)
-    return array.reshape(shape[0], 1, *shape[1:])
+    return as_matrices(name, array)[:, np.newaxis]

@@ -17,12 +17,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 
-from vae_gluon._checks import as_array
+from vae_gluon._checks import as_array, image_shape
 from vae_gluon._files import open_file, replacing
 from vae_gluon.inference import decode, encode, ndtri_grid
 from vae_gluon.model import VAE
 from vae_gluon.plotting import plot_elbo, plot_latent, plot_scan
-from vae_gluon.plotting.images import image_shape
 from vae_gluon.plotting.latent import N_IMAGES
 from vae_gluon.training import Callback, Training
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import Formatter
 
-from vae_gluon._checks import as_array, check_pixels, check_shape
+from vae_gluon._checks import as_array, as_matrices, check_pixels, check_shape
 from vae_gluon.plotting.axes import axes_or_new, set_texts
 
 N_TICKS = 6
@@ -150,21 +150,11 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
     return set_texts(ax, "$z_1$", "$z_2$")
 
 
-def image_shape(images: np.ndarray) -> tuple[int, ...]:
-    """Return the height and width of images, (N, ..., height, width), or flat and square."""
-    return images.shape[-2:] if images.ndim > 2 else (math.isqrt(images[:1].size),) * 2
-
-
 def as_images(images: np.ndarray) -> np.ndarray:
     """Check images, of any shape that ``tile`` takes; return an array, (N, height, width)."""
     images = as_array(images)
     check_pixels("images", images)
-    if images.ndim < 2 or images[0].size != math.prod(image_shape(images)):
-        raise ValueError(
-            "images: expected an array of shape (N, height, width), or of square images, "
-            f"(N, side * side), got {images.shape}"
-        )
-    return images.reshape(-1, *image_shape(images))
+    return as_matrices("images", images)
 
 
 def _side_of(images: np.ndarray) -> int:
