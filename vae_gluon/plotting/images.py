@@ -77,22 +77,17 @@ def plot_traversals(steps: np.ndarray, limit: float = 3.0, ax: Axes | None = Non
         (n_latent, n, n_output), if the images are square, or (n_latent, n, height, width).
     limit : float, default 3.0
         The sweeps go from -limit to limit.
-    ax : Axes, optional
-        Where to draw; by default in a new figure.
     """
     ax = plot_interpolations(steps, ax)
     n_latent, n = as_array(steps).shape[:2]
     left, right, bottom, top = ax.images[0].get_extent()
-    ticks = np.unique(np.linspace(0, n - 1, N_TICKS).round().astype(int))
-    labels = _numbers(np.linspace(-limit, limit, n)[ticks])
+    ticks, labels = _ticks(np.linspace(-limit, limit, n))
     ax.set_xticks(left + (ticks + 0.5) / n * (right - left), labels)
     places = top + (np.arange(n_latent) + 0.5) / n_latent * (bottom - top)
     names = [f"$z_{{{row + 1}}}$" for row in range(n_latent)]
     ax.set_yticks(places, names, parse_math=True, usetex=False)
     ax.set_axis_on()
     ax.set_frame_on(False)
-    ax.grid(False)
-    ax.minorticks_off()
     ax.tick_params(length=0)
     return ax
 
@@ -129,8 +124,6 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
         The decoded codes, (n * n, side * side), if square, or (n * n, height, width).
     z : array
         The codes, (n * n, 2), in the order of ``ndtri_grid``.
-    ax : Axes, optional
-        Where to draw; by default in a new figure.
     """
     images, z = as_images(images), as_array(z)
     check_shape("z", z, len(images), 2)
@@ -142,11 +135,8 @@ def plot_scan(images: np.ndarray, z: np.ndarray, ax: Axes | None = None) -> Axes
     extent = (-0.5, n - 0.5, -0.5, n - 0.5)
     ax = _show(canvas, axes_or_new(ax, 8, 8), aspect=height / width, extent=extent)
     ax.set_axis_on()
-    ax.grid(False)
-    ticks = np.unique(np.linspace(0, n - 1, N_TICKS).round().astype(int))
-    ax.set_xticks(ticks, _numbers(z[ticks, 0]))
-    ax.set_yticks(ticks, _numbers(z[ticks * n, 1]))
-    ax.minorticks_off()  # there is nothing between two images
+    ax.set_xticks(*_ticks(z[:n, 0]))
+    ax.set_yticks(*_ticks(z[::n, 1]))
     return set_texts(ax, "$z_1$", "$z_2$")
 
 
@@ -179,10 +169,14 @@ def _show(canvas: np.ndarray, ax: Axes, aspect: float = 1, **options: Any) -> Ax
     """Draw a canvas, (height, width) in [0, 1], upright, with 1 as black, without a frame."""
     options.update(cmap="Greys", vmin=0, vmax=1, interpolation="antialiased")
     ax.imshow(canvas, origin="upper", aspect=aspect, **options)
+    ax.grid(False)
+    ax.minorticks_off()  # there is nothing between two images
     ax.set_axis_off()
     return ax
 
 
-def _numbers(values: np.ndarray) -> list[str]:
-    """Format numbers, (n,), with the minus sign of matplotlib's other axes."""
-    return [Formatter.fix_minus(f"{value:.2f}") for value in values.round(2) + 0.0]  # no -0.00
+def _ticks(codes: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Choose some codes of an axis, (n,), for its ticks; return their indices and their texts."""
+    chosen = np.unique(np.linspace(0, len(codes) - 1, N_TICKS).round().astype(int))
+    numbers = codes[chosen].round(2) + 0.0  # no -0.00
+    return chosen, [Formatter.fix_minus(f"{number:.2f}") for number in numbers]
