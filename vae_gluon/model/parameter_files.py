@@ -86,11 +86,10 @@ def check_arrays(
     With ``cast_dtype`` they may have any type.
     """
     missing = [name for name in expected if name not in arrays]
-    extra = [quoted(name) for name in arrays if name not in expected]
+    extra = [name for name in arrays if name not in expected]
     if missing or extra:
         raise ValueError(
-            f"{path}: expected {_listed(missing) or 'no other arrays'}, "
-            f"got {_listed(extra) or 'no such arrays'}"
+            f"{path}: missing arrays {quoted(missing)}, unexpected arrays {quoted(extra)}"
         )
     for name, array in arrays.items():
         shape, dtype = expected[name]
@@ -102,10 +101,6 @@ def check_arrays(
                 f"{path}: {name}: expected {shape} {dtype}, got {array.shape} {array.dtype}"
             )
         check_finite(f"{path}: {name}", array)
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def write_parameters(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
