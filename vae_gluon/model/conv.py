@@ -87,10 +87,10 @@ def conv_decoder(
 
 def _halved_twice(shape: tuple[int, int]) -> tuple[int, int]:
     """Return a quarter of a height and a width; raise a ValueError unless they divide by 4."""
-    height, width = (-(-side // 4) for side in shape)
-    if (4 * height, 4 * width) != tuple(shape) or min(shape) < 1:
+    height, width = shape
+    if height % 4 or width % 4 or min(shape) < 1:
         raise ValueError(
             "expected a height and width that are multiples of 4 for convolutions, got "
-            f"{shape[0]} x {shape[1]}; {4 * height}x{4 * width} fits"
+            f"{height} x {width}"
         )
-    return height, width
+    return height // 4, width // 4
