@@ -56,9 +56,6 @@ class VAE(gluon.HybridBlock):
         -\frac{1}{L} \sum_{l=1}^{L} \log p(x | z_l) + D_{KL}(q(z | x) \| p(z)),
         \qquad z_l \sim q(z | x)
 
-    After a call ``net.mu``, ``net.output`` and ``net.kl_loss`` are its latent means,
-    reconstructions and KL divergences, as NDArrays, whether or not the net is hybridized.
-
     Parameters
     ----------
     n_hidden : int, default 400
@@ -91,10 +88,10 @@ class VAE(gluon.HybridBlock):
     Attributes
     ----------
     mu : NDArray or None
-        Latent means of the last call, (N, n_latent).
+        Latent means of the last call, (N, n_latent), also if the net is hybridized.
     output : NDArray or None
-        Pixel probabilities of the last call, (N, n_output), from the first sample of each image.
-        Computed on access: for a gradient through them, access them inside
+        Reconstructions of the last call, pixel probabilities, (N, n_output), from the first sample
+        of each image. Computed on access: for a gradient through them, access them inside
         ``autograd.record()``.
     kl_loss : NDArray or None
         KL divergences of the last call, (N,) nats; the rest of its loss is the reconstruction
@@ -142,11 +139,6 @@ class VAE(gluon.HybridBlock):
         for name, size in {**sizes, "n_samples": n_samples}.items():
             check_integer(name, size)
         check_integer("n_layers", n_layers, least=0)
-        if decoder is not None and not {"logits", "mean"} <= set(dir(decoder)):
-            raise ValueError(
-                "decoder: expected a block with the methods logits and mean, such as "
-                f"vae_gluon.Decoder, got {type(decoder).__name__}"
-            )
         super().__init__(prefix=prefix, params=params)
         self.n_latent = n_latent
         self.n_output = n_output
