@@ -11,6 +11,7 @@ import io
 import json
 import os
 import re
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -27,13 +28,13 @@ from vae_gluon.plotting.images import as_images, tile
 from vae_gluon.plotting.latent import N_IMAGES, classes_of, colours_of
 
 
+@dataclass
 class Explorer:
     """An interactive page, for a notebook or a file."""
 
-    def __init__(self, title: str, page: str, still: str) -> None:
-        self.title = title
-        self.page = page
-        self.still = still  # a picture, as a data URL
+    title: str
+    page: str
+    still: str  # a picture, as a data URL
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page to a file, atomically."""
