@@ -159,10 +159,12 @@ def test_what_cannot_be_shown_is_refused(digits):
             explore(net, images, labels)
     layers = nn.Dense(784, in_units=784), nn.Dense(4, in_units=784)
     skipping = make_net(encoder=sequence(*layers, kind=Skipping))
-    with pytest.raises(ValueError, match="expected layers one after the other, got a Skipping"):
+    with pytest.raises(ValueError, match=r"expected layers one after .*, got a Skipping"):
         explore(skipping, images)
     layers = nn.Dense(784, in_units=2), nn.LayerNorm(in_channels=784)
-    with pytest.raises(ValueError, match="dense, convolutions or activations, got LayerNorm"):
+    with pytest.raises(
+        ValueError, match="dense, convolutions, activations or reshapes, got a Decoder"
+    ):
         explore(make_net(decoder=sequence(*layers, kind=Decoder)), images)
     with pytest.raises(ValueError, match=r"of square images, .* got \(5, 90\)"):
         explore(initialized(VAE(4, n_output=90)), np.zeros((5, 90)))

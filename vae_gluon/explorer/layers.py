@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import mxnet as mx
@@ -52,38 +52,33 @@ def _network(
 ) -> list[dict[str, Any]]:
     """Describe the layers of a block, if with ``finish`` they map x, (N, _), to ``expected``.
 
-    Layers do not reveal what else the forward pass computes, such as a skip connection. It changes
-    the results, or the shapes between layers.
+    Layers do not reveal what else the forward pass computes, such as a skip connection, and of
+    layers of other kinds only the shapes are kept. Both show in the results.
     """
+    layers, y = [], x
     with contextlib.suppress(mx.base.MXNetError):
-        layers, y = _layers(block, x)
+        for layer in _leaves(block):
+            x, y = y, layer(y)
+            if type(layer) in KINDS:
+                layers.append(_layer(layer, x, y))
+            else:
+                y = x.reshape(y.shape)
         found = finish(y.reshape((N_PROBES, -1)))
         if abs(found - expected).max().asscalar() <= TOLERANCE * abs(expected).max().asscalar():
             return layers
     raise ValueError(
-        f"expected layers one after the other, got a {type(block).__name__} with something between "
-        "them or around them, such as a function or a skip connection"
+        "expected layers one after the other, dense, convolutions, activations or reshapes, got a "
+        f"{type(block).__name__} with something else, such as a function or a skip connection"
     )
 
 
-def _layers(block: mx.gluon.Block, x: mx.nd.NDArray) -> tuple[list[dict[str, Any]], mx.nd.NDArray]:
-    """Describe the layers of a block; return them and their output for x, (N, ...)."""
-    layers = []
+def _leaves(block: mx.gluon.Block) -> Iterator[mx.gluon.Block]:
+    """Yield the layers of a block, and those within them."""
     for layer in block._children.values():
-        if type(layer) not in KINDS and layer._children:
-            inner, x = _layers(layer, x)
-            layers += inner
-            continue
-        y = layer(x)
-        if type(layer) in KINDS:
-            layers.append(_layer(layer, x, y))
-        elif x.size != y.size or (x.reshape(-1) != y.reshape(-1)).sum().asscalar():
-            raise ValueError(
-                "expected layers that are dense, convolutions or activations, got "
-                f"{type(layer).__name__}"
-            )
-        x = y
-    return layers, x
+        if type(layer) in KINDS or not layer._children:
+            yield layer
+        else:
+            yield from _leaves(layer)
 
 
 def _layer(layer: mx.gluon.Block, x: mx.nd.NDArray, y: mx.nd.NDArray) -> dict[str, Any]:
