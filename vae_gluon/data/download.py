@@ -21,9 +21,8 @@ FILES = {
 }
 DOWNLOAD_BYTES = 11_594_722  # the four .gz files together
 
-MXNET_REPO = "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/"
 MIRRORS = (
-    MXNET_REPO + "gluon/dataset/mnist/",
+    "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/gluon/dataset/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
