@@ -59,5 +59,4 @@ def as_labels(name: str, labels: object, n: int) -> np.ndarray:
         raise ValueError(f"{name}: expected numbers or names without gaps, got {array.dtype}")
     if array.dtype.kind == "f":
         check_finite(name, array)
-        array = array.astype(np.float64)
     return array
