@@ -15,7 +15,7 @@ import numpy as np
 
 from vae_gluon._checks import LIMIT, as_matrices, check_integer, quoted
 from vae_gluon._files import open_file, read_npz
-from vae_gluon.data.arrays import PARTS, as_dataset
+from vae_gluon.data.arrays import as_dataset
 from vae_gluon.data.folders import find_pictures
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP")
@@ -100,13 +100,10 @@ def _hold_out(
     n = len(dataset["train_data"])
     if n < 2:
         raise ValueError(f"{root}: expected at least two images, one for testing, got {n}")
-    order, n_test = rng.permutation(n), max(1, n // TEST_SHARE)
-    rows = {"train": np.sort(order[n_test:]), "test": np.sort(order[:n_test])}
+    test, train = np.split(rng.permutation(n), [max(1, n // TEST_SHARE)])
     return {
-        f"{part}_{kind}": dataset[f"train_{kind}"][rows[part]]
-        for part in PARTS
-        for kind in ("data", "label", "file")
-        if f"train_{kind}" in dataset
+        **{name: array[np.sort(train)] for name, array in dataset.items()},
+        **{name.replace("train", "test"): array[np.sort(test)] for name, array in dataset.items()},
     }
 
 
