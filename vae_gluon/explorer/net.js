@@ -80,14 +80,9 @@ function convolution(layer, weights, bias) {
       const near = (small * smallHeight + row) * smallWidth;
       let far = (large * largeHeight + row * strideY + offsetY) * largeWidth + offsetX;
       far += firstColumn * strideX;
-      if (transposed) {
-        for (let column = firstColumn; column < lastColumn; column++, far += strideX) {
-          y[far] += weight * x[near + column];
-        }
-      } else {
-        for (let column = firstColumn; column < lastColumn; column++, far += strideX) {
-          y[near + column] += weight * x[far];
-        }
+      for (let column = firstColumn; column < lastColumn; column++, far += strideX) {
+        if (transposed) y[far] += weight * x[near + column];
+        else y[near + column] += weight * x[far];
       }
     }
   }
