@@ -197,9 +197,7 @@ function start() {
   if (DATA.classes) makeLegend();
   if (N_LATENT > 2) makeSliders();
   document.documentElement.style.setProperty("--ratio", WIDTH / HEIGHT);
-  readColours();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    readColours();
     shown = null;
     showPad();
     again();

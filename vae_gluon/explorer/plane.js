@@ -72,22 +72,15 @@ function fromScreen([x, y]) {
   return [fromUnit(x, 0), fromUnit(1 - y, 1)];
 }
 
-// Colours, of the light or dark scheme.
-
-let colours;
-
-function readColours() {
-  const style = getComputedStyle(document.documentElement);
-  const names = ["paper", "text", "soft", "line", "accent", "ink"];
-  colours = Object.fromEntries(
-    names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]),
-  );
+/** Return a colour of the light or dark scheme. */
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
 }
 
 /** Return the picture of an image, in [0, 1]: ink on transparent paper. */
 function pictureOf(pixels) {
   const picture = new ImageData(WIDTH, HEIGHT);
-  const ink = Number(colours.ink);
+  const ink = Number(colour("ink"));
   for (let i = 0; i < WIDTH * HEIGHT; i++) {
     picture.data[4 * i] = picture.data[4 * i + 1] = picture.data[4 * i + 2] = ink;
     picture.data[4 * i + 3] = 255 * pixels[i];
@@ -163,7 +156,7 @@ function drawTicks(ink, unit) {
   const size = (11 * plane.width) / plane.clientWidth; // of the numbers
   const length = state.images ? size / 2 : plane.width;
   ink.font = `${size}px system-ui, sans-serif`;
-  ink.strokeStyle = state.images ? colours.soft : colours.line;
+  ink.strokeStyle = colour(state.images ? "soft" : "line");
   ink.lineWidth = unit;
   const line = (...ends) => {
     ink.beginPath();
@@ -171,14 +164,14 @@ function drawTicks(ink, unit) {
     ink.stroke();
   };
   const write = (text, left, base) => {
-    ink.fillStyle = colours.paper;
+    ink.fillStyle = colour("paper");
     ink.fillRect(
       left - size / 5,
       base - 0.95 * size,
       ink.measureText(text).width + size / 2.5,
       1.2 * size,
     );
-    ink.fillStyle = colours.text;
+    ink.fillStyle = colour("text");
     ink.fillText(text, left, base);
   };
   for (const [value, text] of ticks(0)) {
@@ -224,7 +217,7 @@ function frame(now) {
 
 function drawPlane() {
   const unit = plane.width / 500;
-  pen.fillStyle = colours.paper;
+  pen.fillStyle = colour("paper");
   pen.fillRect(0, 0, plane.width, plane.height);
   if (state.images) {
     pen.globalAlpha = 0.6;
@@ -238,28 +231,28 @@ function drawPlane() {
   }
   pen.drawImage(dots, 0, 0);
   if (motion && motion.back) {
-    pen.strokeStyle = colours.accent;
+    pen.strokeStyle = colour("accent");
     pen.lineWidth = 2 * unit;
     pen.beginPath();
     walk.forEach((code) => pen.lineTo(...toScreen(project(code))));
     pen.stroke();
   }
-  walk.forEach((code) => drawMark(code, colours.soft));
-  if (state.kept !== state.z && !motion) drawMark(state.kept, "transparent");
-  if (state.drawn) drawMark(state.drawn, colours.text, true);
-  drawMark(state.z, colours.accent);
+  walk.forEach((code) => drawMark(code, "soft"));
+  if (state.kept !== state.z && !motion) drawMark(state.kept);
+  if (state.drawn) drawMark(state.drawn, "text", true);
+  drawMark(state.z, "accent");
 }
 
-/** Draw a round or square mark at a code; one without a colour is only a ring. */
-function drawMark(code, colour, square = false) {
+/** Draw a round or square mark at a code; one without a colour's name is only a ring. */
+function drawMark(code, name, square = false) {
   const [x, y] = toScreen(project(code));
   const pixel = plane.width / plane.clientWidth;
   const radius = Math.max(5, plane.clientWidth / 80) * pixel;
   pen.beginPath();
   if (square) pen.rect(x - radius, y - radius, 2 * radius, 2 * radius);
   else pen.arc(x, y, radius, 0, 2 * Math.PI);
-  pen.fillStyle = colour;
-  pen.strokeStyle = colour === "transparent" ? colours.accent : colours.paper;
+  pen.fillStyle = name ? colour(name) : "transparent";
+  pen.strokeStyle = colour(name ? "paper" : "accent");
   pen.lineWidth = 2 * pixel;
   pen.fill();
   pen.stroke();
