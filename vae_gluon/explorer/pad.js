@@ -5,7 +5,7 @@ const PEN = (0.85 * Math.min(WIDTH, HEIGHT)) / 28; // standard deviation of its 
 const MARGIN = 4 / 28; // around MNIST's digits
 let ink = new Float32Array(WIDTH * HEIGHT); // as drawn
 let image = ink; // as encoded
-let last = null; // the end of the current stroke
+let last = null; // the end of the stroke
 
 /** Put the pen down at a point of the image. */
 function dab(x, y) {
@@ -81,14 +81,8 @@ pad.addEventListener("pointerdown", (event) => {
 });
 
 pad.addEventListener("pointermove", (event) => {
-  if (last && event.isPrimary) draw(event);
+  if (event.isPrimary && pad.hasPointerCapture(event.pointerId)) draw(event);
 });
-
-for (const name of ["pointerup", "pointercancel"]) {
-  pad.addEventListener(name, () => {
-    last = null;
-  });
-}
 
 byId("clear").addEventListener("click", clearPad);
 
@@ -147,18 +141,13 @@ function fitted(picture, width, height) {
 
 /** Encode a picture's file like a drawing; one of the net's size unchanged. */
 async function readPicture(file) {
-  const picture = new Image();
-  picture.src = URL.createObjectURL(file);
   setMode("draw");
-  try {
-    await picture.decode();
-  } catch {
+  const picture = await createImageBitmap(file).catch(() => null);
+  if (!picture) {
     byId("code").textContent = phrase("The browser cannot read this file as a picture.");
     return;
-  } finally {
-    URL.revokeObjectURL(picture.src);
   }
-  const { naturalWidth: width, naturalHeight: height } = picture;
+  const { width, height } = picture;
   if (width === WIDTH && height === HEIGHT) {
     ink = inkOf(picture, width, height);
     recode(ink);
