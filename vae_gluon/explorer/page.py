@@ -27,6 +27,8 @@ from vae_gluon.model import VAE
 from vae_gluon.plotting.images import as_images, tile
 from vae_gluon.plotting.latent import N_IMAGES, classes_of, colours_of
 
+SPRITE_COLUMNS = 50  # of the picture with all images
+
 
 @dataclass
 class Explorer:
@@ -116,7 +118,7 @@ def explore(
         "n_latent": net.n_latent,
         **describe_layers(net),
         "mu": to_base64(mu),
-        "sprite": _sprite(images),
+        "sprite": {"source": _png(images, SPRITE_COLUMNS), "columns": SPRITE_COLUMNS},
         "origin": to_base64(origin),
         "axes": [to_base64(axis) for axis in axes],
         **_labels(labels),
@@ -165,18 +167,12 @@ def _labels(labels: np.ndarray | None) -> dict[str, Any]:
     }
 
 
-def _sprite(images: np.ndarray, n_columns: int = 50) -> dict[str, Any]:
-    """Return images, (N, height, width), in rows of one picture."""
-    n, height, width = images.shape
-    blank = np.zeros((-n % n_columns, height, width))  # the rest of the last row
-    return {"source": _png(np.concatenate([images, blank]), n_columns), "columns": n_columns}
-
-
 def _png(images: np.ndarray, n_columns: int) -> str:
-    """Return images, (N, height, width), in full rows of one picture, black on white, as a URL."""
+    """Return images, (N, height, width), in rows of one picture, black on white, as a URL."""
     from PIL import Image
 
-    grey = np.rint(255 * (1 - tile(images, n_columns)))
+    blank = np.zeros((-len(images) % n_columns, *images.shape[1:]))  # the rest of the last row
+    grey = np.rint(255 * (1 - tile(np.concatenate([images, blank]), n_columns)))
     file = io.BytesIO()
     Image.fromarray(grey.astype(np.uint8)).save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
