@@ -10,7 +10,7 @@ plane.addEventListener("pointerdown", (event) => {
   plane.setPointerCapture(event.pointerId);
   if (motion) stop();
   moveTo(fromScreen(placeOn(plane, event)));
-  if (picking) pick();
+  pick();
 });
 
 plane.addEventListener("pointermove", (event) => {
@@ -35,7 +35,7 @@ plane.addEventListener("keydown", (event) => {
   } else if (event.key === "Home") {
     stop();
     keep(ORIGIN);
-  } else if (event.key === "Enter" && picking) {
+  } else if (event.key === "Enter") {
     pick();
   } else {
     return;
@@ -46,9 +46,9 @@ plane.addEventListener("keydown", (event) => {
 byId("surprise").addEventListener("click", surprise);
 
 byId("walk").addEventListener("click", () => {
-  const busy = picking || walk.length === 2;
+  const start = walk === null;
   stop();
-  picking = !busy;
+  if (start) walk = [];
   nameWalk();
   plane.scrollIntoView({ block: "nearest" });
 });

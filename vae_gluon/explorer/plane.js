@@ -237,7 +237,7 @@ function drawPlane() {
     walk.forEach((code) => pen.lineTo(...toScreen(project(code))));
     pen.stroke();
   }
-  walk.forEach((code) => drawMark(code, "soft"));
+  if (walk) walk.forEach((code) => drawMark(code, "soft"));
   if (state.kept !== state.z && !motion) drawMark(state.kept);
   if (state.drawn) drawMark(state.drawn, "text", true);
   drawMark(state.z, "accent");
@@ -317,8 +317,7 @@ function moveTo(point) {
 
 // Animations: the point moves to a random code, or to and fro between two points.
 
-let walk = []; // the codes picked so far, two at most
-let picking = false;
+let walk = null; // the codes picked so far for a walk, two at most
 
 function startMotion(to, duration, back = false) {
   motion = { from: state.z, to, start: null, duration, back };
@@ -342,8 +341,7 @@ function stop() {
     writeAddress();
   }
   motion = null;
-  walk = [];
-  picking = false;
+  walk = null;
   nameWalk();
   redraw();
 }
@@ -354,17 +352,16 @@ function nameWalk() {
     phrase("Pick the second point"),
     phrase("Stop walking"),
   ];
-  const busy = picking || walk.length === 2;
-  byId("walk").textContent = busy ? steps[walk.length] : phrase("Walk between two points");
-  byId("walk").setAttribute("aria-pressed", String(busy));
+  byId("walk").textContent = walk ? steps[walk.length] : phrase("Walk between two points");
+  byId("walk").setAttribute("aria-pressed", String(walk !== null));
 }
 
-/** Pick the point as an end of the walk; the second one starts it. */
+/** Pick the point as an end of the walk, if one is wanted; the second one starts it. */
 function pick() {
+  if (!walk || walk.length === 2) return;
   walk.push(state.z);
-  picking = walk.length < 2;
   nameWalk();
-  if (!picking) {
+  if (walk.length === 2) {
     state.z = walk[0];
     startMotion(walk[1], 2000, true);
   }
