@@ -71,13 +71,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write to, then rename it to ``path``, or to its link's target.
 
     The file is flushed to disk before it is renamed, so that ``path`` has either the old content or
-    the new, even after a crash or a power cut.
-
-    Raises
-    ------
-    OSError
-        If writing fails (a full disk, a read-only folder). The error names ``path``, which is
-        unchanged.
+    the new, even after a crash or a power cut. If writing fails (a full disk, a read-only folder),
+    an OSError names ``path``, which is unchanged.
     """
     path = Path(os.path.realpath(path))
     partial = path.with_name(f"{PREFIX}{secrets.token_hex(N_HEX // 2)}{path.suffix}")

@@ -27,12 +27,9 @@ SYSTEM = ("@eadir", "__macosx", "$recycle.bin", "system volume information", "lo
 def find_pictures(root: Path) -> tuple[dict[str, list[tuple[Path, str]]], str]:
     """Find the pictures in a folder and its subfolders.
 
-    Returns
-    -------
-    (dict, str)
-        The pictures of each part, sorted by path, each with its label: the name of its subfolder,
-        or empty. Without parts, all are for training. And a line that lists what is left out,
-        other than hidden files; empty if nothing is.
+    Return those of each part, sorted by path, each with its label: the name of its subfolder, or
+    empty. Without parts, all are for training. Return also a line that lists what is left out,
+    other than hidden files; empty if nothing is.
     """
     left_out: Counter[str] = Counter()
     paths = sorted(_walk(root, left_out))

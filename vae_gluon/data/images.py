@@ -176,9 +176,8 @@ def _read_picture(path: Path, size: tuple[int, int] | None) -> np.ndarray:
                     picture = picture.resize(size[::-1], Image.Resampling.LANCZOS)
                 grey = np.asarray(picture)
         except Exception as error:  # any of Pillow's parsers' errors
-            formats = ", ".join(FORMATS)
             raise ValueError(
-                f"{path}: expected a whole picture ({formats}), got: {quoted(error)}"
+                f"{path}: expected a whole picture ({', '.join(FORMATS)}), got: {quoted(error)}"
             ) from error
     return np.clip(grey / np.float32(255), 0, 1, dtype=np.float32)
 

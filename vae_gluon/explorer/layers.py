@@ -28,10 +28,7 @@ SETTINGS = ("kernel", "stride", "pad", "dilate", "num_group")  # of a convolutio
 def describe_layers(net: VAE) -> dict[str, Any]:
     """Describe the layers of a net's encoder and decoder.
 
-    Raises
-    ------
-    ValueError
-        If one has an unsupported layer, or computes more than its layers.
+    Raise a ValueError if one has an unsupported layer, or computes more than its layers.
     """
     rng = np.random.default_rng(0)
     parameter = first_parameter(net)
