@@ -31,6 +31,8 @@ def plot_elbo(
         Losses of each epoch in nats per image: ``history.train`` and ``history.val``. For n
         runs with different seeds, (n, epochs), the means, validation with a band of one standard
         deviation.
+    ax : Axes, optional
+        Where to draw; by default in a new figure.
     label : str, optional
         The run's name, if several are drawn on the same axes. Its two lines then have one colour,
         training is dashed, and the legend gives the last validation value.
@@ -66,7 +68,7 @@ def plot_elbo_terms(loss: Sequence[float], kl: Sequence[float], ax: Axes | None 
         Loss and KL divergence of each epoch in nats per image: ``history.val`` and
         ``history.val_kl``.
     ax : Axes, optional
-        The left axis.
+        The left axis; by default in a new figure.
     """
     whole, divergence = as_array(loss).astype(float), as_array(kl).astype(float)
     check_shape("loss", whole, "epochs")
@@ -96,6 +98,8 @@ def plot_rate_distortion(
     kl, reconstruction : float or sequence of float
         The two terms of the loss in nats per image; for n runs with different seeds,
         (n,), the means, with bars of one standard deviation.
+    ax : Axes, optional
+        Where to draw; by default in a new figure.
     label : str, optional
         The point's name in the legend.
     """

@@ -27,6 +27,8 @@ def plot_latent(mu: np.ndarray, labels: np.ndarray | None = None, ax: Axes | Non
     labels : array, optional
         Numbers or names, (N,), or one-hot rows, (N, classes). Of more than eighteen classes,
         the largest have colours and the others are grey.
+    ax : Axes, optional
+        Where to draw; by default in a new figure.
     """
     ax = _scatter("mu", as_array(mu), labels, ax)
     return set_texts(ax, r"$\mu_1$", r"$\mu_2$", r"$\mu$ of the images")
