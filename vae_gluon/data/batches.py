@@ -104,10 +104,7 @@ def batches(
     not wrap an iterator with ``last_batch_handle="roll_over"`` in another one, which would hide
     that attribute.
 
-    Raises
-    ------
-    ValueError
-        If a pixel of a user's iterator is not in [0, 1], or there are no labels.
+    Raise a ValueError if a pixel of a user's iterator is not in [0, 1], or there are no labels.
     """
     n = 1 + labels
     own = isinstance(data_iter, ImageIter)

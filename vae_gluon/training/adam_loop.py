@@ -17,22 +17,17 @@ import mxnet as mx
 import numpy as np
 from mxnet.base import _LIB, check_call
 
+ARRAYS = ("weight", "grad", "mean", "variance")
+SETTINGS = ("lr", "beta1", "beta2", "epsilon", "wd", "rescale_grad")
+
 
 class Job(ctypes.Structure):
     """The inputs of one update, as the loop reads them from memory."""
 
     _fields_ = (
-        ("weight", ctypes.c_void_p),
-        ("grad", ctypes.c_void_p),
-        ("mean", ctypes.c_void_p),
-        ("variance", ctypes.c_void_p),
+        *((name, ctypes.c_void_p) for name in ARRAYS),
         ("size", ctypes.c_int64),
-        ("lr", ctypes.c_float),
-        ("beta1", ctypes.c_float),
-        ("beta2", ctypes.c_float),
-        ("epsilon", ctypes.c_float),
-        ("wd", ctypes.c_float),
-        ("rescale_grad", ctypes.c_float),
+        *((name, ctypes.c_float) for name in SETTINGS),
     )
 
 
@@ -56,7 +51,7 @@ def _compile() -> Any:
     except Exception:  # not installed, or not with this NumPy
         return None
     numbers = types.CPointer(types.float32)
-    job = types.Tuple([numbers] * 4 + [types.int64] + [types.float32] * 6)
+    job = types.Tuple([numbers] * len(ARRAYS) + [types.int64] + [types.float32] * len(SETTINGS))
     signature = types.void(types.voidptr, types.CPointer(job))
     return cfunc(signature, error_model="numpy")(_update)
 

@@ -135,12 +135,9 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> RunConfig:
-        """Return a config from checked values by name, the others at their defaults.
+        """Return a config from values by name, the others at their defaults.
 
-        Raises
-        ------
-        ValueError
-            If a name or value is invalid. The message says what was got and what was expected.
+        Raise a ValueError if a name or value is invalid.
         """
         fields = {field.name: field for field in dataclasses.fields(cls)}
         if "dataset" not in content or not content.keys() <= fields.keys():
