@@ -1,6 +1,7 @@
 """The weight of the KL term, schedules of the learning rate, and when to stop."""
 
 import json
+import pickle
 
 import mxnet as mx
 import numpy as np
@@ -75,7 +76,7 @@ def test_a_weight_of_one_changes_no_bit_and_another_presses_the_codes_to_the_pri
 
 
 def test_warming_up_rises_from_step_to_step_and_goes_on_where_a_run_is_resumed(digits, tmp_path):
-    weight = kl_warmup(4, 2.0)
+    weight = pickle.loads(pickle.dumps(kl_warmup(4, 2.0)))  # for other processes
     assert [weight(step) for step in (0, 1, 3, 4, 100)] == [0.5, 1.0, 2.0, 2.0, 2.0]
     options = {"kl_weight": kl_warmup(15), "seed": 1}  # there are six steps in an epoch
     whole, history = trained(digits, 3, **options)

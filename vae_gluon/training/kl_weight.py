@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from numbers import Real
 from typing import Union
 
@@ -40,7 +41,11 @@ def kl_warmup(n: int, weight: float = 1.0) -> Callable[[int], float]:
     """
     check_integer("n", n)
     weight_at(0, weight)
-    return lambda step: weight * min(1.0, (step + 1) / n)
+    return partial(_rising, n, weight)  # unlike a closure, it can be pickled
+
+
+def _rising(n: int, weight: float, step: int) -> float:
+    return weight * min(1.0, (step + 1) / n)
 
 
 def weight_at(step: int, kl_weight: KLWeight) -> float:
