@@ -58,6 +58,7 @@ demo: $(VENV)/installed
 	@echo "  $(BIN)/vae-gluon explore runs/demo    # an interactive page: runs/demo/explorer.html"
 	@echo "  $(BIN)/vae-gluon train --resume --epochs 50 --out runs/demo    # as long as the tutorial"
 	@echo "  make notebook                        # the theory, in a notebook"
+	@echo "Another make demo deletes runs/demo and trains anew."
 
 cluster: $(VENV)/installed
 	rm -rf runs/cluster

@@ -71,6 +71,9 @@ def test_a_training_that_resumes_goes_on_with_its_film(digits, whole, tmp_path):
     assert (frames[1] != before[1]).any()  # of another net
     fit(digits, 1, make_film(film, digits))  # another training begins another film
     assert frames_of(film)[1] == [1]
+    (tmp_path / "film.gif").write_bytes(b"damaged")
+    fit(digits, 2, make_film(film, digits), start=states[0])
+    assert frames_of(film)[1] == [2]
 
 
 def test_means_beyond_the_limits_are_drawn_at_the_edge(digits):

@@ -236,6 +236,7 @@ def test_a_seed_gives_the_run_of_generators_that_were_seeded_before(digits):
     ("options", "message"),
     [
         ({"seed": -1}, "seed .*least 0, got -1"),
+        ({"seed": (1, -1)}, "the stream of seed .*least 0, got -1"),
         ({"seed": 2**31}, "seed .*below 2147483648, got 2147483648"),
         ({"epochs": 0}, "epochs to be an integer of at least 1, got 0"),
         ({"learning_rate": 0}, "above 0, an LRScheduler or .* got 0"),

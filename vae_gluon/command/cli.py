@@ -26,7 +26,7 @@ from vae_gluon.model import read_contexts
 from vae_gluon.training import OPTIONS, ending_by_signals
 from vae_gluon.training.run_config import integer, positive, positive_int
 
-Run = Callable[[argparse.Namespace], Union[int, None]]
+Command = Callable[[argparse.Namespace], Union[int, None]]
 MAX_K = 10**6  # samples per image; on MNIST's 10,000 that takes a day
 
 
@@ -97,12 +97,12 @@ def _add_train(commands: Any) -> None:
         _add_option(add, field)
     text = "folder of the run (default: one in runs, named after the options)"
     add("--out", type=Path, metavar="DIR", help=text)
-    text = "resume the run in that folder from its last checkpoint, with its options; a larger "
-    add("--resume", action="store_true", help=f"{text}--epochs extends it")
-    text = "devices to train on, such as gpu(0),gpu(1), which share each batch (default: a GPU if "
-    add("--ctx", type=_type(read_contexts), metavar="CONTEXTS", help=f"{text}available)")
-    text = "train as one of several workers of MXNet's parameter server, each with batches of "
-    add("--kvstore", choices=["dist_sync"], help=f"{text}--batch-size (see vae-gluon cluster)")
+    text = "resume the run in that folder, with its options; a larger --epochs extends it"
+    add("--resume", action="store_true", help=text)
+    text = "devices that share each batch, such as gpu(0),gpu(1) (default: a GPU if available)"
+    add("--ctx", type=_type(read_contexts), metavar="CONTEXTS", help=text)
+    text = "train as one of several workers, each with --batch-size images (see vae-gluon cluster)"
+    add("--kvstore", choices=["dist_sync"], help=text)
     text = f"time without a batch after which other workers count as dead (default: {TIMEOUT:g})"
     add("--timeout", type=_type(positive), default=TIMEOUT, metavar="SECONDS", help=text)
 
@@ -170,7 +170,7 @@ def _add_cluster(commands: Any) -> None:
 
 
 def _add_run_command(
-    commands: Any, name: str, run: Run, text: str, nargs: str | None = None, data: bool = True
+    commands: Any, name: str, run: Command, text: str, nargs: str | None = None, data: bool = True
 ) -> Callable[..., Any]:
     """Add a command on a run, or on several, with an option for the images if ``data``."""
     add = _add_command(commands, name, run, text)
@@ -182,7 +182,7 @@ def _add_run_command(
     return add
 
 
-def _add_command(commands: Any, name: str, run: Run, text: str) -> Callable[..., Any]:
+def _add_command(commands: Any, name: str, run: Command, text: str) -> Callable[..., Any]:
     """Add a command; return the function that adds its options."""
     description = f"{text[0].upper()}{text[1:]}."  # capitalize() would lower-case ONNX and MXNet
     command = commands.add_parser(name, help=text, description=description, allow_abbrev=False)
@@ -191,8 +191,8 @@ def _add_command(commands: Any, name: str, run: Run, text: str) -> Callable[...,
 
 
 def _add_data_dir(add: Callable[..., Any], default: str) -> None:
-    text = "folder of MNIST's four files, plain or .gz, or of your own pictures; or an .npz file "
-    add("--data-dir", type=Path, metavar="DIR", help=f"{text}(default: {default})")
+    text = f"folder of MNIST's files or of your own pictures; or an .npz file (default: {default})"
+    add("--data-dir", type=Path, metavar="DIR", help=text)
 
 
 def run_cluster_command(args: argparse.Namespace) -> int:

@@ -222,7 +222,10 @@ def _workers(args: Namespace, run: Run) -> Iterator[tuple[Run, mx.kv.KVStore | N
     with closing(Watchdog(args.timeout)) if kvstore else nullcontext():
         n_workers = kvstore.num_workers if kvstore else 1
         if args.resume and run.config.n_workers != n_workers:
-            raise ValueError(f"expected the run's {run.config.n_workers} workers, got {n_workers}")
+            raise ValueError(
+                f"expected the run's {run.config.n_workers} workers, got {n_workers}: see "
+                "vae-gluon cluster"
+            )
         run = run._replace(config=replace(run.config, n_workers=n_workers))
         if kvstore:
             check_agreement(kvstore, _agreed(run))

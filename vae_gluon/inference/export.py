@@ -162,7 +162,9 @@ def _graph(net: VAE, part: str) -> _Graph:
     }
 
     def shapes(names: Iterable[str]) -> dict[str, tuple[str, int]]:
-        return {name: (BATCH, net.n_output if name in "xy" else net.n_latent) for name in names}
+        return {
+            name: (BATCH, net.n_output if name in ("x", "y") else net.n_latent) for name in names
+        }
 
     return _Graph(symbol, shapes(inputs), shapes(outputs), arrays, dtype)
 

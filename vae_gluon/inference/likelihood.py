@@ -67,7 +67,8 @@ def log_likelihood(
         \qquad z_i \sim q(z | x)
 
     The importance-weighted bound of Burda, Grosse & Salakhutdinov (arXiv:1509.00519, equation
-    8). With k = 1 it is the ELBO; its expectation grows with k towards log p(x).
+    8). With k = 1 it is the ELBO; its expectation grows with k towards log p(x). The prior is
+    N(0, I), also if the net has another ``kl``.
 
     Parameters
     ----------

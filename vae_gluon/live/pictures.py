@@ -6,6 +6,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +88,10 @@ class Film(_Pictures):
         self.path = Path(path)
 
     def before_training(self, training: Training) -> None:
-        """Read the film that a resumed run continues."""
+        """Read the film that a resumed run continues; begin anew if it is damaged."""
         self.frames: dict[int, Image.Image] = {}  # by their epoch, counted from 1
         if training.epoch and self.path.exists():
-            with open_file(self.path) as file, Image.open(file) as film:
+            with suppress(OSError), open_file(self.path) as file, Image.open(file) as film:
                 epochs = map(int, film.info.get("comment", "").split())
                 for epoch, frame in zip(epochs, ImageSequence.Iterator(film)):
                     if epoch <= training.epoch:

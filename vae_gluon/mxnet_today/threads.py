@@ -37,7 +37,8 @@ def one_cpu_per_core() -> list[int]:
     """Return one processor of each physical core that the affinity of this process allows."""
     siblings = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
     cpus = sorted(os.sched_getaffinity(0), reverse=True)
-    cores = {_read(siblings.format(cpu)) or str(cpu): cpu for cpu in cpus}  # the first of each
+    # The last value of a key stays: the lowest number.
+    cores = {_read(siblings.format(cpu)) or str(cpu): cpu for cpu in cpus}
     return sorted(cores.values())
 
 

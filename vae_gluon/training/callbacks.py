@@ -134,7 +134,7 @@ def running(training: Training, callbacks: Sequence[Callback]) -> Iterator[None]
         error = raised
         raise
     finally:
-        with ExitStack() as stack:  # runs them in reverse
+        with ExitStack() as stack:  # which calls the last one first
             for callback in reversed(begun):
                 stack.callback(callback.after_training, training, error)
 

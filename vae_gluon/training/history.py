@@ -61,10 +61,13 @@ class History(NamedTuple):
 
     def add(self, train: Loss, val: Loss, seconds: float, kl_weight: float) -> None:
         """Add an epoch: mean training and validation losses, wall time, KL weight."""
-        measured = (train.loss, val.loss, seconds, train.kl, val.kl, kl_weight)
-        for numbers, number in zip(self, measured):
-            if number is not None:  # a KL divergence that the net does not have
-                numbers.append(number)
+        self.train.append(train.loss)
+        self.val.append(val.loss)
+        self.seconds.append(seconds)
+        if train.kl is not None:
+            self.train_kl.append(train.kl)
+            self.val_kl.append(val.kl)
+        self.kl_weight.append(kl_weight)
 
     @property
     def best_epoch(self) -> int:

@@ -62,7 +62,7 @@ def train(
         A number, one of MXNet's schedulers, or a function of the step, counted from 0.
     progress : bool, default True
         Show a bar, in a notebook or a terminal, and print a line for each tenth of the run and its
-        end, then the time it took.
+        end, then the time it took; also report when no latent unit is active.
     kl_weight : float or callable, default 1.0
         The weight of the KL divergence in the training objective (beta-VAE, Higgins et al. 2017),
         or a function of the step, such as ``kl_warmup(n)``. Reported losses are unweighted, so that
@@ -173,7 +173,7 @@ def _check(
 def _check_net(net: mx.gluon.Block, kl_weight: KLWeight) -> None:
     if weight_at(0, kl_weight) != 1 and not hasattr(net, "kl_loss"):
         raise ValueError(
-            f"expected a net with kl_loss, to be weighed by {kl_weight}, got {type(net).__name__}"
+            f"kl_weight: expected a net with kl_loss, to be weighed, got {type(net).__name__}"
         )
     parameters = named_parameters(net)
     for name, parameter in parameters.items():
@@ -206,6 +206,7 @@ def _share_of_epoch(train_iter: mx.io.DataIter) -> float:
 
 def _seed_run(iterators: Sequence[mx.io.DataIter], number: int, stream: int, done: int) -> None:
     """Seed a run, and bring shuffling iterators to their order after ``done`` epochs."""
+    check_integer("the stream of seed", stream, least=0)
     seed_generators(number)
     shuffling = [data_iter for data_iter in iterators if getattr(data_iter, "shuffle", False)]
     for data_iter in shuffling:
