@@ -93,7 +93,7 @@ def test_what_is_no_weight_is_refused(digits, weight):
 
 
 def test_a_net_without_a_kl_term_cannot_have_it_weighed(digits):
-    with pytest.raises(ValueError, match="expected a net with kl_loss, to be weighed by 2, got"):
+    with pytest.raises(ValueError, match="expected a net with kl_loss, to be weighed, got"):
         trained(digits, net=Constant(), kl_weight=2)
 
 
