@@ -122,6 +122,7 @@ def test_an_import_without_mxnet_says_how_to_get_it():
     ], done.stderr
 
 
+@pytest.mark.slow
 def test_mxnet_can_be_imported_without_docstrings():
     code = "import vae_gluon, mxnet; print(mxnet.nd.ones(2).sum().asscalar(), vae_gluon.__doc__)"
     done = subprocess.run([sys.executable, "-OO", "-c", code], capture_output=True, text=True)
