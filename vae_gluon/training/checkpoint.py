@@ -74,8 +74,10 @@ def save_checkpoint(
         If the file cannot be written. An older file is kept.
     """
     parameters = parameter_arrays(net)
-    check_all_finite(parameters, state.moments)
-    write_checkpoint(Path(path), parameters, state, config)
+    # Copied from the device once: what is checked is what is written.
+    moments = {name: (as_array(m), as_array(v)) for name, (m, v) in state.moments.items()}
+    check_all_finite(parameters, moments)
+    write_checkpoint(Path(path), parameters, state._replace(moments=moments), config)
 
 
 def check_all_finite(
@@ -114,7 +116,7 @@ def _arrays(parameters: Mapping[str, np.ndarray], moments: Moments) -> dict[str,
     arrays = {PARAMETERS + name: array for name, array in parameters.items()}
     for name, pair in moments.items():
         for prefix, moment in zip(MOMENTS, pair):
-            arrays[prefix + name] = as_array(moment)
+            arrays[prefix + name] = moment
     return arrays
 
 
