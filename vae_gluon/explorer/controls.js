@@ -198,6 +198,7 @@ function start() {
   if (N_LATENT > 2) makeSliders();
   document.documentElement.style.setProperty("--ratio", WIDTH / HEIGHT);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    colours = {};
     shown = null;
     showPad();
     again();

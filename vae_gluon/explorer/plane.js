@@ -72,9 +72,14 @@ function fromScreen([x, y]) {
   return [fromUnit(x, 0), fromUnit(1 - y, 1)];
 }
 
+let colours = {}; // read so far; each frame needs them many times
+
 /** Return a colour of the light or dark scheme. */
 function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
+  if (!(name in colours)) {
+    colours[name] = getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
+  }
+  return colours[name];
 }
 
 /** Return the picture of an image, in [0, 1]: ink on transparent paper. */
